@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+# `make help` lists what can be made. Kbuild, beside this file, is the kernel's side of the module.
+
+FLAVOURS := $(shell sed -n 's/^KERNEL_FLAVOURS=//p' scripts/versions)
+FLAVOUR ?= $(FLAVOURS)
+CARGO ?= cargo
+TARGET := $(CURDIR)/target
+TESTS := CARGO_TARGET_DIR=$(TARGET)/tests $(CARGO)
+
+# Where `make install` puts things; KDIR installs for that tree's kernel, else the running one's.
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+.PHONY: all
+all: module userspace  ## the module for every packaged kernel flavour, and the tool (default)
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## *' '/^[a-z0-9-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  FLAVOUR=NAME   only that kernel flavour ($(FLAVOURS))'
+	@echo '  KDIR=DIR       build the module against a kernel tree of your own instead'
+	@echo '  CASES=TEXT     only virtual machine cases whose name has TEXT in it'
+
+.PHONY: deps
+deps:  ## install what this machine lacks (says first what and why)
+	@scripts/install-deps
+
+.PHONY: module
+ifdef KDIR
+module:  ## tandem.ko, into target/module/FLAVOUR/
+	@scripts/module-build --kdir '$(KDIR)'
+else
+module: $(addprefix module-,$(FLAVOUR))
+endif
+
+.PHONY: $(addprefix module-,$(FLAVOURS))
+$(addprefix module-,$(FLAVOURS)): module-%: | deps-build
+	@scripts/module-build $*
+
+.PHONY: deps-build
+deps-build:
+	@scripts/install-deps build
+
+.PHONY: userspace
+userspace:  ## the tool tandem, into target/release/
+	CARGO_TARGET_DIR=$(TARGET) $(CARGO) build --release --manifest-path userspace/Cargo.toml
+
+.PHONY: userspace-185
+userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85)
+	scripts/room-cargo build --release --manifest-path userspace/Cargo.toml
+
+.PHONY: harness
+harness:
+	$(TESTS) build --release --manifest-path tests/Cargo.toml
+
+.PHONY: guest
+guest: deps  ## the image and the kernel that virtual machines boot
+	@scripts/guest-image >/dev/null
+
+.PHONY: test
+test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines
+	$(TARGET)/tests/release/cases --cargo $(CASES)
+
+.PHONY: cases
+cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual machines (CASES=...)
+	$(TARGET)/tests/release/cases $(CASES)
+
+.PHONY: demo
+demo: deps  ## two machines, one disk, a power cut: the story on your terminal
+	@scripts/demo
+
+.PHONY: bench
+bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C module; target/bench.json
+	$(TARGET)/tests/release/bench
+
+.PHONY: sim
+sim:  ## the engine under simulated crashes, by seed
+	$(TESTS) run --release --manifest-path tests/Cargo.toml -p sim
+
+.PHONY: fmt
+fmt:  ## rustfmt over everything
+	rustfmt --config-path .rustfmt.toml module/tandem_main.rs
+	$(CARGO) fmt --manifest-path userspace/Cargo.toml
+	$(CARGO) fmt --manifest-path tests/Cargo.toml
+
+.PHONY: lint
+lint: | deps-build  ## formatting, clippy on both halves, the tool with Rust 1.85
+	rustfmt --check --config-path .rustfmt.toml module/tandem_main.rs
+	$(CARGO) fmt --check --manifest-path userspace/Cargo.toml
+	$(CARGO) fmt --check --manifest-path tests/Cargo.toml
+	CARGO_TARGET_DIR=$(TARGET) $(CARGO) clippy --all-targets --manifest-path userspace/Cargo.toml -- -D warnings
+	$(TESTS) clippy --all-targets --manifest-path tests/Cargo.toml -- -D warnings
+	scripts/module-lint
+	$(MAKE) userspace-185
+
+.PHONY: tidy
+tidy:  ## the style ratchet
+	$(TESTS) run --release --manifest-path tests/Cargo.toml -p tidy
+
+.PHONY: install
+install:  ## module and tool, for the kernel of KDIR or the running one
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' KDIR='$(KDIR)' scripts/install
+
+.PHONY: uninstall
+uninstall:  ## the way back
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' KDIR='$(KDIR)' scripts/install --remove
+
+.PHONY: clean
+clean:  ## what was built here (the cache of rooms and images stays)
+	rm -rf target
+
+.PHONY: distclean
+distclean: clean  ## and the cache of rooms, kernel trees and images
+	scripts/cache-clean
