@@ -4,5 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod control;
+pub mod options;
 pub mod state;
 pub mod wire;
