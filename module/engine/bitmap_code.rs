@@ -29,7 +29,11 @@ struct Level {
 
 impl Level {
     const fn new(total: u32, prefix_len: u32, prefix: u64) -> Self {
-        Self { total, prefix_len, prefix }
+        Self {
+            total,
+            prefix_len,
+            prefix,
+        }
     }
 
     /// How many lengths the level can tell.
@@ -125,9 +129,9 @@ pub struct Encoded {
 
 /// Codes the bitmap from bit `start` to at most `end` into `out`, as far as there is room.
 ///
-/// `run_end(from, set)` returns the first bit at or after `from` that is not `set`, or `end` or more
-/// if there is none. Returns `None` if nothing is to be coded, or if the code would be longer than
-/// the plain bits: then a plain packet is to be sent.
+/// `run_end(from, set)` returns the first bit at or after `from` that is not `set`; any number of
+/// `end` or more says that there is none. Returns `None` if nothing is to be coded, or if the code
+/// would be longer than the plain bits: then a plain packet is to be sent.
 pub fn encode(
     out: &mut [u8],
     start: u64,
@@ -144,7 +148,11 @@ pub fn encode(
     let first_set = clear_end == start;
     let mut set = first_set;
     while at < end {
-        let to = if at == start && !first_set { clear_end } else { run_end(at, set).min(end) };
+        let to = if at == start && !first_set {
+            clear_end
+        } else {
+            run_end(at, set).min(end)
+        };
         // A run of length 0 can't be told; it would mean that the bitmap changed meanwhile.
         let (code, bits) = encode_run(to.checked_sub(at)?)?;
         let after = used.checked_add(usize::try_from(bits).ok()?)?;
@@ -162,7 +170,12 @@ pub fn encode(
         return None;
     }
     let pad_bits = u8::try_from(code_len * 8 - used).ok()?;
-    Some(Encoded { first_set, pad_bits, code_len, covered })
+    Some(Encoded {
+        first_set,
+        pad_bits,
+        code_len,
+        covered,
+    })
 }
 
 /// Puts the lowest `bits` bits of `code` into the zeroed `out` from bit `at` on.
@@ -202,13 +215,21 @@ impl<'a> Decoder<'a> {
             .and_then(|bits| bits.checked_sub(usize::from(pad_bits)))
             .filter(|&end| end > 0 && pad_bits < 8)
             .ok_or(BitmapCodeError::Truncated)?;
-        Ok(Self { code, at: 0, end, set: first_set })
+        Ok(Self {
+            code,
+            at: 0,
+            end,
+            set: first_set,
+        })
     }
 
     /// The next 64 bits of the code, zeroes after its end.
     fn look_ahead(&self) -> u64 {
         let mut bytes = [0u8; 16];
-        for (to, from) in bytes.iter_mut().zip(self.code.iter().skip(self.at / 8).take(9)) {
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(self.code.iter().skip(self.at / 8).take(9))
+        {
             *to = *from;
         }
         let word = (u128::from_le_bytes(bytes) >> (self.at % 8)).to_le_bytes();
@@ -299,7 +320,10 @@ impl TransferCursor {
     /// The packet must be as long as `plain_words(max_payload)` says. Does not step over it.
     pub fn check_plain(&self, length: usize, max_payload: usize) -> Result<u64, BitmapCodeError> {
         let words = self.plain_words(max_payload);
-        match usize::try_from(words).ok().and_then(|words| words.checked_mul(8)) {
+        match usize::try_from(words)
+            .ok()
+            .and_then(|words| words.checked_mul(8))
+        {
             Some(want) if want == length => Ok(words),
             _ => Err(BitmapCodeError::PlainLength),
         }

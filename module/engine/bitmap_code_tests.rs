@@ -10,7 +10,10 @@ use std::vec::Vec;
 fn encode_bits(out: &mut [u8], bits: &[bool], start: usize) -> Option<Encoded> {
     encode(out, start as u64, bits.len() as u64, |from, set| {
         let from = from as usize;
-        bits[from..].iter().position(|&b| b != set).map_or(u64::MAX, |n| (from + n) as u64)
+        bits[from..]
+            .iter()
+            .position(|&b| b != set)
+            .map_or(u64::MAX, |n| (from + n) as u64)
     })
 }
 
@@ -51,7 +54,15 @@ fn an_empty_bitmap_of_a_terabyte_takes_six_bytes() {
     let mut out = [0u8; 4079];
     let bits = 1u64 << 28;
     let encoded = encode(&mut out, 0, bits, |_, _| bits).unwrap();
-    assert_eq!(encoded, Encoded { first_set: false, pad_bits: 6, code_len: 6, covered: bits });
+    assert_eq!(
+        encoded,
+        Encoded {
+            first_set: false,
+            pad_bits: 6,
+            code_len: 6,
+            covered: bits
+        }
+    );
 }
 
 #[test]
@@ -66,7 +77,15 @@ fn a_full_buffer_ends_the_code_between_two_runs() {
     let mut out = [0u8; 8];
     let encoded = encode_bits(&mut out, &bits, 0).unwrap();
     // Nine codes of seven bits.
-    assert_eq!(encoded, Encoded { first_set: false, pad_bits: 1, code_len: 8, covered: 144 });
+    assert_eq!(
+        encoded,
+        Encoded {
+            first_set: false,
+            pad_bits: 1,
+            code_len: 8,
+            covered: 144
+        }
+    );
 }
 
 #[test]
@@ -83,7 +102,10 @@ fn runs_past_the_end_are_refused() {
     for first_set in [false, true] {
         let mut cursor = TransferCursor::new(3);
         let decoder = Decoder::new(&[0b0000_0101], 5, first_set).unwrap();
-        assert_eq!(cursor.take_code(decoder, |_, _| {}), Err(BitmapCodeError::Overflow));
+        assert_eq!(
+            cursor.take_code(decoder, |_, _| {}),
+            Err(BitmapCodeError::Overflow)
+        );
     }
 }
 
@@ -95,7 +117,10 @@ fn plain_packets_restart_at_a_word() {
     assert_eq!(cursor.plain_words(4080), 14);
     assert_eq!(cursor.plain_words(40), 5);
     assert_eq!(cursor.check_plain(40, 40), Ok(5));
-    assert_eq!(cursor.check_plain(48, 40), Err(BitmapCodeError::PlainLength));
+    assert_eq!(
+        cursor.check_plain(48, 40),
+        Err(BitmapCodeError::PlainLength)
+    );
     cursor.skip_words(14);
     assert!(cursor.is_done());
     assert_eq!(cursor.bit(), 1000);
