@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See shim.h. Sorted as there; the comment says why Rust can't do it itself. */
+#include <crypto/hash.h>
+#include <linux/blkdev.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/tcp.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <uapi/linux/sched/types.h>
+
+#include "shim.h"
+
+/* Numbers that shim.rs and its users repeat, as macros don't reach bindings. */
+static_assert(BLK_OPEN_READ == 1 && BLK_OPEN_WRITE == 2);
+static_assert(MSG_PEEK == 2 && MSG_DONTWAIT == 0x40 && MSG_WAITALL == 0x100);
+static_assert(MSG_NOSIGNAL == 0x4000 && MSG_MORE == 0x8000 && MSG_SPLICE_PAGES == 0x8000000);
+static_assert(BIOSET_NEED_BVECS == 1 && BIO_MAX_VECS == 256);
+static_assert(BLKDEV_ZERO_NOUNMAP == 1 && GENHD_FL_NO_PART == 4);
+static_assert(BLK_FEAT_WRITE_CACHE == 1 && BLK_FEAT_FUA == 2 && BLK_FEAT_ROTATIONAL == 4);
+static_assert(BLK_FEAT_IO_STAT == 1 << 4 && BLK_FEAT_STABLE_WRITES == 1 << 5);
+static_assert(UMH_WAIT_PROC == 2 && CAP_NET_ADMIN == 12 && CAP_SYS_ADMIN == 21);
+static_assert(PAGE_SIZE == 4096 && !IS_ENABLED(CONFIG_HIGHMEM));
+
+/* Rust's module! has no version, no string parameters and no sysfs permissions. */
+MODULE_VERSION("8.4.11");
+MODULE_ALIAS_BLOCKDEV_MAJOR(147);
+MODULE_ALIAS_GENL_FAMILY("drbd");
+
+unsigned int tandem_minor_count = 32;
+bool tandem_disable_sendpage;
+bool tandem_allow_oos;
+int tandem_proc_details;
+static char usermode_helper[80] = "/sbin/drbdadm";
+
+module_param_named(minor_count, tandem_minor_count, uint, 0444);
+MODULE_PARM_DESC(minor_count, "Approximate number of drbd devices (1-255)");
+module_param_named(disable_sendpage, tandem_disable_sendpage, bool, 0644);
+module_param_named(allow_oos, tandem_allow_oos, bool, 0);
+MODULE_PARM_DESC(allow_oos, "DONT USE!");
+module_param_named(proc_details, tandem_proc_details, int, 0644);
+module_param_string(usermode_helper, usermode_helper, sizeof(usermode_helper), 0644);
+
+void tandem_usermode_helper(char *to, size_t size)
+{
+	kernel_param_lock(THIS_MODULE); /* inline; writers come from sysfs */
+	strscpy(to, usermode_helper, size);
+	kernel_param_unlock(THIS_MODULE);
+}
+
+/* A macro with casts. */
+const gfp_t tandem_gfp_noio = GFP_NOIO;
+
+/* alloc_page() is a macro. */
+struct page *tandem_alloc_page(void)
+{
+	return alloc_page(GFP_KERNEL);
+}
+
+/* page_address() is a macro on most architectures. */
+void *tandem_page_address(struct page *page)
+{
+	return page_address(page);
+}
+
+/* Inline, atomic read. */
+int tandem_page_count(struct page *page)
+{
+	return page_count(page);
+}
+
+/* Inline. */
+bool tandem_sendpage_ok(struct page *page)
+{
+	return sendpage_ok(page);
+}
+
+/* Inline; leaves the limits lock held for commit or cancel. */
+struct queue_limits tandem_limits_start(struct request_queue *q)
+{
+	return queue_limits_start_update(q);
+}
+
+/* bindings hide the layout of struct request_queue's head (randomised parts). */
+struct queue_limits *tandem_bdev_limits(struct block_device *bdev)
+{
+	return &bdev_get_queue(bdev)->limits;
+}
+
+/* Inline. */
+bool tandem_bdev_read_only(struct block_device *bdev)
+{
+	return bdev_read_only(bdev);
+}
+
+/* Inline. */
+bool tandem_bdev_rotational(struct block_device *bdev)
+{
+	return bdev_rot(bdev);
+}
+
+/* Field of a struct that is reached through two more. */
+const char *tandem_disk_name(struct block_device *bdev)
+{
+	return bdev->bd_disk->disk_name;
+}
+
+/* Inline. */
+int tandem_bdev_partno(struct block_device *bdev)
+{
+	return bdev_partno(bdev);
+}
+
+/* Inline. */
+void tandem_bio_inc_remaining(struct bio *bio)
+{
+	bio_inc_remaining(bio);
+}
+
+/* Inline. */
+void tandem_bio_end_acct(struct bio *bio, unsigned long start)
+{
+	bio_end_io_acct(bio, start);
+}
+
+/* struct sock is opaque in bindings; so are all the functions on it below. */
+void tandem_sk_set_rcv_timeout(struct socket *sock, long timeout)
+{
+	WRITE_ONCE(sock->sk->sk_rcvtimeo, timeout);
+}
+
+void tandem_sk_set_snd_timeout(struct socket *sock, long timeout)
+{
+	WRITE_ONCE(sock->sk->sk_sndtimeo, timeout);
+}
+
+/* Zero leaves the kernel's automatic size. */
+void tandem_sk_set_buffers(struct socket *sock, int snd, int rcv)
+{
+	lock_sock(sock->sk);
+	if (snd) {
+		WRITE_ONCE(sock->sk->sk_sndbuf, snd);
+		sock->sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	}
+	if (rcv) {
+		WRITE_ONCE(sock->sk->sk_rcvbuf, rcv);
+		sock->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	}
+	release_sock(sock->sk);
+}
+
+void tandem_sk_set_io(struct socket *sock, u32 priority)
+{
+	sock->sk->sk_allocation = GFP_NOIO;
+	sock->sk->sk_use_task_frag = false;
+	WRITE_ONCE(sock->sk->sk_priority, priority);
+}
+
+void tandem_sk_set_memalloc(struct socket *sock, bool on)
+{
+	if (on)
+		sk_set_memalloc(sock->sk);
+	else
+		sk_clear_memalloc(sock->sk);
+}
+
+void tandem_sk_set_nodelay(struct socket *sock)
+{
+	tcp_sock_set_nodelay(sock->sk);
+}
+
+void tandem_sk_set_cork(struct socket *sock, bool on)
+{
+	tcp_sock_set_cork(sock->sk, on);
+}
+
+void tandem_sk_set_quickack(struct socket *sock)
+{
+	tcp_sock_set_quickack(sock->sk, 2);
+}
+
+void tandem_sk_set_reuseaddr(struct socket *sock)
+{
+	sock->sk->sk_reuse = SK_CAN_REUSE;
+}
+
+void tandem_sk_set_keepalive(struct socket *sock, int idle, int interval, int count)
+{
+	sock_set_keepalive(sock->sk);
+	tcp_sock_set_keepidle(sock->sk, idle);
+	tcp_sock_set_keepintvl(sock->sk, interval);
+	tcp_sock_set_keepcnt(sock->sk, count);
+}
+
+int tandem_sk_queued(struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_wmem_queued);
+}
+
+int tandem_sk_sndbuf(struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_sndbuf);
+}
+
+bool tandem_sk_established(struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED;
+}
+
+/* Inline. */
+void *tandem_skb_end(struct sk_buff *skb)
+{
+	return skb_tail_pointer(skb);
+}
+
+/* Inline. */
+void tandem_skb_cut(struct sk_buff *skb, void *mark)
+{
+	nlmsg_trim(skb, mark);
+}
+
+/* Inline. */
+void tandem_genl_end(struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+}
+
+/* Inline. */
+void tandem_genl_cancel(struct sk_buff *skb, void *header)
+{
+	genlmsg_cancel(skb, header);
+}
+
+/* NETLINK_CB is a macro over an opaque area of the skb. */
+void *tandem_genl_put_multi(struct sk_buff *skb, struct netlink_callback *cb,
+			    const struct genl_family *family, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			   family, NLM_F_MULTI, cmd);
+}
+
+/* Inline. */
+int tandem_genl_reply(struct sk_buff *skb, struct genl_info *info)
+{
+	return genlmsg_reply(skb, info);
+}
+
+/* Inline. */
+const struct genl_info *tandem_genl_dump_info(struct netlink_callback *cb)
+{
+	return genl_info_dump(cb);
+}
+
+/* Bit fields. */
+void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel)
+{
+	family->netnsok = netnsok;
+	family->parallel_ops = parallel;
+}
+
+/* Inline, and HZ is not in bindings as a number of use. */
+unsigned long tandem_ms_to_jiffies(unsigned int ms)
+{
+	return msecs_to_jiffies(ms);
+}
+
+/* current is a macro. */
+void tandem_thread_priority(bool fifo_low)
+{
+	if (fifo_low)
+		sched_set_fifo_low(current);
+	else
+		sched_set_normal(current, 0);
+}
+
+/* current is a macro. */
+bool tandem_is_current(struct task_struct *task)
+{
+	return task == current;
+}
+
+/* current is a macro. */
+bool tandem_fatal_signal(void)
+{
+	return fatal_signal_pending(current);
+}
+
+/* Macro. */
+bool tandem_may_sleep(void)
+{
+	return preemptible();
+}
+
+/* <crypto/hash.h> is not in bindings; a desc is a blob of tandem_shash_desc_size(). */
+void tandem_shash_free(struct crypto_shash *tfm)
+{
+	crypto_free_shash(tfm);
+}
+
+unsigned int tandem_shash_desc_size(struct crypto_shash *tfm)
+{
+	return sizeof(struct shash_desc) + crypto_shash_descsize(tfm);
+}
+
+unsigned int tandem_shash_digest_size(struct crypto_shash *tfm)
+{
+	return crypto_shash_digestsize(tfm);
+}
+
+int tandem_shash_init(void *desc, struct crypto_shash *tfm)
+{
+	((struct shash_desc *)desc)->tfm = tfm;
+	return crypto_shash_init(desc);
+}
+
+int tandem_shash_update(void *desc, const u8 *data, unsigned int len)
+{
+	return crypto_shash_update(desc, data, len);
+}
+
+int tandem_shash_final(void *desc, u8 *out)
+{
+	return crypto_shash_final(desc, out);
+}

@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! TCP sockets of the kernel, over IPv4 and IPv6, in the initial network namespace.
+//!
+//! A socket may be used by several threads at once: typically one receives, others send, and a
+//! fourth shuts it down. Who sends what in which order is for the driver to lock.
+
+use super::{
+    page::PageVec,
+    payload::{
+        Payload,
+        PayloadMut,
+        Segment,
+        BATCH, //
+    },
+    shim,
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    ffi::{
+        c_int,
+        c_uint, //
+    },
+    prelude::*, //
+};
+
+use core::{
+    mem::MaybeUninit,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+
+/// `AF_INET`.
+const FAMILY_V4: u16 = 2;
+/// `AF_INET6`.
+const FAMILY_V6: u16 = 10;
+/// `MSG_*`; checked in `shim.c`.
+const MSG_PEEK: c_uint = 0x2;
+const MSG_DONTWAIT: c_uint = 0x40;
+const MSG_WAITALL: c_uint = 0x100;
+const MSG_NOSIGNAL: c_uint = 0x4000;
+const MSG_MORE: c_uint = 0x8000;
+const MSG_SPLICE_PAGES: c_uint = 0x800_0000;
+
+/// A socket address with its port, in the form that user space gives: `struct sockaddr_in`, or
+/// `struct sockaddr_in6`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// Zeroes follow the address proper.
+    bytes: [u8; Self::BYTES],
+    len: u8,
+}
+
+impl Address {
+    const BYTES: usize = 28;
+    const BYTES_V4: usize = 16;
+
+    /// Reads an address as netlink carries it. `None` for other families and bad lengths.
+    pub fn from_bytes(from: &[u8]) -> Option<Self> {
+        let [low, high, ..] = *from else {
+            return None;
+        };
+        let len = match u16::from_ne_bytes([low, high]) {
+            FAMILY_V4 => Self::BYTES_V4,
+            FAMILY_V6 => Self::BYTES,
+            _ => return None,
+        };
+        let mut bytes = [0; Self::BYTES];
+        bytes.get_mut(..len)?.copy_from_slice(from.get(..len)?);
+        // Both lengths are small.
+        let len = len as u8;
+        Some(Self { bytes, len })
+    }
+
+    /// The address as netlink carries it.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len.into()).unwrap_or(&[])
+    }
+
+    /// Whether it is an IPv6 address.
+    pub fn is_v6(&self) -> bool {
+        self.family() == FAMILY_V6
+    }
+
+    fn family(&self) -> u16 {
+        let [low, high, ..] = self.bytes;
+        u16::from_ne_bytes([low, high])
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        let [_, _, high, low, ..] = self.bytes;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The same address with another port.
+    pub fn with_port(mut self, port: u16) -> Self {
+        let [high, low] = port.to_be_bytes();
+        self.bytes[2] = high;
+        self.bytes[3] = low;
+        self
+    }
+
+    /// The bytes of the host's address: 4 or 16, in network order.
+    pub fn host(&self) -> &[u8] {
+        let range = if self.is_v6() { 8..24 } else { 4..8 };
+        self.bytes.get(range).unwrap_or(&[])
+    }
+
+    /// Whether both name the same host, whatever the port.
+    pub fn same_host(&self, other: &Self) -> bool {
+        self.family() == other.family() && self.host() == other.host()
+    }
+
+    /// A copy in the kernel's form, with its length.
+    fn to_raw(self) -> (RawAddress, c_int) {
+        let mut raw = RawAddress([0; 128]);
+        for (to, from) in raw.0.iter_mut().zip(self.bytes) {
+            *to = from;
+        }
+        (raw, self.len.into())
+    }
+}
+
+/// Room for any address, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct RawAddress([u8; 128]);
+
+/// How large the buffers of a socket are, in bytes; 0 leaves it to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BufferSizes {
+    /// Of what is sent and not yet acknowledged.
+    pub send: u32,
+    /// Of what has come and isn't read yet.
+    pub receive: u32,
+}
+
+/// How to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendFlags {
+    /// More follows at once: don't send a small packet now.
+    pub more: bool,
+    /// Don't wait for room.
+    pub dont_wait: bool,
+}
+
+impl SendFlags {
+    fn bits(self) -> c_uint {
+        let bit = |on, bit| if on { bit } else { 0 };
+        MSG_NOSIGNAL | bit(self.more, MSG_MORE) | bit(self.dont_wait, MSG_DONTWAIT)
+    }
+}
+
+/// How to receive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiveFlags {
+    /// Leave the bytes in the socket.
+    pub peek: bool,
+    /// Don't wait for bytes to come.
+    pub dont_wait: bool,
+    /// Wait until the buffer is full, the timeout passed or the connection ended.
+    pub all: bool,
+}
+
+impl ReceiveFlags {
+    fn bits(self) -> c_uint {
+        let bit = |on, bit| if on { bit } else { 0 };
+        MSG_NOSIGNAL
+            | bit(self.peek, MSG_PEEK)
+            | bit(self.dont_wait, MSG_DONTWAIT)
+            | bit(self.all, MSG_WAITALL)
+    }
+}
+
+/// How payload is put into the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// By copying: the payload may change or go as soon as the call returns.
+    Copy,
+    /// By reference to its pages: they stay until acknowledged, but if the payload changes before
+    /// that, so may what the peer gets.
+    Reference,
+}
+
+/// An owned socket; released when dropped.
+struct Socket(NonNull<bindings::socket>);
+
+// SAFETY: Sockets lock themselves, and may be used from any thread.
+unsafe impl Send for Socket {}
+// SAFETY: As above.
+unsafe impl Sync for Socket {}
+
+impl Socket {
+    /// Makes a TCP socket that never starts block I/O to get memory.
+    fn new(family: u16) -> Result<Self> {
+        let mut socket = null_mut();
+        // SAFETY: `socket` is valid for writes; we may sleep.
+        to_result(unsafe {
+            bindings::sock_create_kern(
+                &raw mut bindings::init_net,
+                family.into(),
+                bindings::sock_type_SOCK_STREAM as c_int,
+                bindings::IPPROTO_TCP as c_int,
+                &raw mut socket,
+            )
+        })?;
+        let socket = Self(NonNull::new(socket).ok_or(ENOMEM)?);
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_io(socket.as_ptr(), 0) };
+        Ok(socket)
+    }
+
+    fn as_ptr(&self) -> *mut bindings::socket {
+        self.0.as_ptr()
+    }
+
+    fn bind(&self, address: &Address) -> Result {
+        let (mut raw, len) = address.to_raw();
+        // SAFETY: The socket is live, and the address is longer than any family's.
+        to_result(unsafe { bindings::kernel_bind(self.as_ptr(), (&raw mut raw).cast(), len) })
+    }
+
+    fn set_buffers(&self, sizes: BufferSizes) -> Result {
+        let send = c_int::try_from(sizes.send)?;
+        let receive = c_int::try_from(sizes.receive)?;
+        // SAFETY: The socket is live; may sleep.
+        unsafe { shim::tandem_sk_set_buffers(self.as_ptr(), send, receive) };
+        Ok(())
+    }
+
+    fn set_receive_timeout(&self, ms: Option<u32>) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_rcv_timeout(self.as_ptr(), shim::timeout_jiffies(ms)) };
+    }
+
+    fn set_send_timeout(&self, ms: Option<u32>) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_snd_timeout(self.as_ptr(), shim::timeout_jiffies(ms)) };
+    }
+
+    fn shutdown(&self) {
+        // The result says no more than whether it was connected.
+        // SAFETY: The socket is live.
+        unsafe {
+            bindings::kernel_sock_shutdown(self.as_ptr(), bindings::sock_shutdown_cmd_SHUT_RDWR)
+        };
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // SAFETY: The socket is ours, and we may sleep.
+        unsafe { bindings::sock_release(self.as_ptr()) };
+    }
+}
+
+/// A socket that listens.
+pub struct Listener(Socket);
+
+impl Listener {
+    /// Listens at `address`, which may be in use by connections that are ending. May sleep.
+    ///
+    /// Connections that come get these buffer sizes.
+    ///
+    /// Errors: `EADDRINUSE`, `EADDRNOTAVAIL`.
+    pub fn bind(address: &Address, sizes: BufferSizes) -> Result<Self> {
+        let socket = Socket::new(address.family())?;
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_reuseaddr(socket.as_ptr()) };
+        socket.set_buffers(sizes)?;
+        socket.bind(address)?;
+        const BACKLOG: c_int = 5;
+        // SAFETY: The socket is live.
+        to_result(unsafe { bindings::kernel_listen(socket.as_ptr(), BACKLOG) })?;
+        Ok(Self(socket))
+    }
+
+    /// Takes the next connection, waiting up to `ms` milliseconds for it. May sleep.
+    ///
+    /// `None` when none came in time. One thread at a time should do this.
+    ///
+    /// Errors: `EINVAL` after [`Listener::shutdown`].
+    pub fn accept(&self, ms: u32) -> Result<Option<TcpSocket>> {
+        self.0.set_receive_timeout(Some(ms));
+        let mut socket = null_mut();
+        let flags = if ms == 0 {
+            bindings::O_NONBLOCK as c_int
+        } else {
+            0
+        };
+        // SAFETY: The listener is live, `socket` is valid for writes, and we may sleep.
+        let result =
+            to_result(unsafe { bindings::kernel_accept(self.0.as_ptr(), &raw mut socket, flags) });
+        match result {
+            Err(error) if error == EAGAIN => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => {
+                let socket = TcpSocket(Socket(NonNull::new(socket).ok_or(ENOMEM)?));
+                // SAFETY: The socket is live.
+                unsafe { shim::tandem_sk_set_io(socket.0.as_ptr(), 0) };
+                socket.set_receive_timeout(None);
+                Ok(Some(socket))
+            }
+        }
+    }
+
+    /// Stops listening, which wakes a waiting [`Listener::accept`]. May sleep.
+    pub fn shutdown(&self) {
+        self.0.shutdown();
+    }
+}
+
+/// A TCP connection.
+pub struct TcpSocket(Socket);
+
+impl TcpSocket {
+    /// Connects from the host of `source` (any port) to `destination`. May sleep.
+    ///
+    /// Errors: `ETIMEDOUT` or `EINPROGRESS` after `ms` milliseconds, `ECONNREFUSED`,
+    /// `EHOSTUNREACH`, `ENETUNREACH`, `EADDRNOTAVAIL`, `EINVAL`.
+    pub fn connect(
+        source: &Address,
+        destination: &Address,
+        ms: u32,
+        sizes: BufferSizes,
+    ) -> Result<Self> {
+        let socket = Socket::new(source.family())?;
+        socket.set_buffers(sizes)?;
+        socket.set_send_timeout(Some(ms));
+        socket.set_receive_timeout(Some(ms));
+        socket.bind(&source.with_port(0))?;
+        let (mut raw, len) = destination.to_raw();
+        // SAFETY: The socket is live, the address longer than any family's, and we may sleep.
+        to_result(unsafe {
+            bindings::kernel_connect(socket.as_ptr(), (&raw mut raw).cast(), len, 0)
+        })?;
+        Ok(Self(socket))
+    }
+
+    /// Receives at most `to.len()` bytes. May sleep.
+    ///
+    /// Returns 0 when the peer has ended the connection, or it was shut down.
+    ///
+    /// Errors: `EAGAIN` when none came in time, `ECONNRESET`.
+    pub fn receive(&self, to: &mut [u8], flags: ReceiveFlags) -> Result<usize> {
+        let mut vector = bindings::kvec {
+            iov_base: to.as_mut_ptr().cast(),
+            iov_len: to.len(),
+        };
+        let mut message = bindings::msghdr::default();
+        // SAFETY: The vector covers `to`, and both outlive the message.
+        unsafe {
+            bindings::iov_iter_kvec(
+                &raw mut message.msg_iter,
+                bindings::ITER_DEST,
+                &raw mut vector,
+                1,
+                to.len(),
+            )
+        };
+        self.receive_message(&mut message, flags.bits())
+    }
+
+    /// Receives exactly `to.len()` bytes. May sleep.
+    ///
+    /// Errors: `ECONNRESET` also when the connection ended before, `EAGAIN` when the timeout
+    /// passed without any more bytes; what had come by then is lost.
+    pub fn receive_exact(&self, to: &mut [u8]) -> Result {
+        let flags = ReceiveFlags {
+            all: true,
+            ..ReceiveFlags::default()
+        };
+        let mut to = to;
+        while !to.is_empty() {
+            let received = self.receive(to, flags)?;
+            if received == 0 {
+                return Err(ECONNRESET);
+            }
+            to = to.get_mut(received..).unwrap_or(&mut []);
+        }
+        Ok(())
+    }
+
+    /// Receives all that remains of `to`, into its place. May sleep.
+    ///
+    /// Errors: as for [`TcpSocket::receive_exact`].
+    pub fn receive_payload(&self, to: &mut PayloadMut<'_>) -> Result {
+        while to.remaining() > 0 {
+            let mut batch = [Segment::default(); BATCH];
+            let (count, bytes) = to.0.batch(&mut batch);
+            let mut message = bindings::msghdr::default();
+            // SAFETY: The segments are of live pages that may be written; both outlive the message.
+            unsafe {
+                bindings::iov_iter_bvec(
+                    &raw mut message.msg_iter,
+                    bindings::ITER_DEST,
+                    batch.as_ptr(),
+                    count as _,
+                    bytes,
+                )
+            };
+            let received = self.receive_message(&mut message, MSG_NOSIGNAL | MSG_WAITALL)?;
+            if received == 0 {
+                return Err(ECONNRESET);
+            }
+            to.skip(received);
+        }
+        Ok(())
+    }
+
+    /// Receives all of `to`, which is as long as its `len()`. May sleep.
+    ///
+    /// Errors: as for [`TcpSocket::receive_exact`].
+    pub fn receive_pages(&self, to: &mut PageVec) -> Result {
+        self.receive_payload(&mut to.payload_mut())
+    }
+
+    fn receive_message(&self, message: &mut bindings::msghdr, flags: c_uint) -> Result<usize> {
+        message.msg_flags = flags;
+        // SAFETY: The socket is live, and the message covers writable memory that outlives it.
+        let received = unsafe { bindings::sock_recvmsg(self.0.as_ptr(), message, flags as c_int) };
+        usize::try_from(received).map_err(|_| Error::from_errno(received))
+    }
+
+    /// Sends at most `from.len()` bytes, by copying; returns how many. May sleep.
+    ///
+    /// Errors: `EAGAIN` when there was no room in time, `EPIPE`, `ECONNRESET`.
+    pub fn send(&self, from: &[u8], flags: SendFlags) -> Result<usize> {
+        let mut vector = bindings::kvec {
+            iov_base: from.as_ptr().cast_mut().cast(),
+            iov_len: from.len(),
+        };
+        let mut message = bindings::msghdr::default();
+        // SAFETY: The vector covers `from`, which is only read; both outlive the message.
+        unsafe {
+            bindings::iov_iter_kvec(
+                &raw mut message.msg_iter,
+                bindings::ITER_SOURCE,
+                &raw mut vector,
+                1,
+                from.len(),
+            )
+        };
+        self.send_message(&mut message, flags.bits())
+    }
+
+    /// Sends what remains of `from`, at most a batch of its segments; returns how many bytes, and
+    /// moves it on by them. May sleep.
+    ///
+    /// Call it until nothing remains. Pages that can't be sent by reference are copied.
+    ///
+    /// Errors: as for [`TcpSocket::send`].
+    pub fn send_payload(
+        &self,
+        from: &mut Payload<'_>,
+        flags: SendFlags,
+        transfer: Transfer,
+    ) -> Result<usize> {
+        let mut batch = [Segment::default(); BATCH];
+        let (count, bytes) = from.batch(&mut batch);
+        if count == 0 {
+            return Ok(0);
+        }
+        let mut bits = flags.bits();
+        if bytes < from.remaining() {
+            bits |= MSG_MORE;
+        }
+        let by_reference = transfer == Transfer::Reference
+            && batch.iter().take(count).all(|segment| {
+                // SAFETY: The page is live.
+                unsafe { shim::tandem_sendpage_ok(segment.bv_page) }
+            });
+        if by_reference {
+            bits |= MSG_SPLICE_PAGES;
+        }
+        let mut message = bindings::msghdr::default();
+        // SAFETY: The segments are of live pages; both outlive the message. What the socket keeps
+        // of pages, it holds references to.
+        unsafe {
+            bindings::iov_iter_bvec(
+                &raw mut message.msg_iter,
+                bindings::ITER_SOURCE,
+                batch.as_ptr(),
+                count as _,
+                bytes,
+            )
+        };
+        let sent = self.send_message(&mut message, bits)?;
+        from.skip(sent);
+        Ok(sent)
+    }
+
+    fn send_message(&self, message: &mut bindings::msghdr, flags: c_uint) -> Result<usize> {
+        message.msg_flags = flags;
+        // SAFETY: The socket is live, and the message covers memory that outlives it.
+        let sent = unsafe { bindings::sock_sendmsg(self.0.as_ptr(), message) };
+        usize::try_from(sent).map_err(|_| Error::from_errno(sent))
+    }
+
+    /// How long receiving waits, in milliseconds; `None` is for ever. Any context.
+    ///
+    /// Counts from the next call on.
+    pub fn set_receive_timeout(&self, ms: Option<u32>) {
+        self.0.set_receive_timeout(ms);
+    }
+
+    /// How long sending waits for room, in milliseconds; `None` is for ever. Any context.
+    pub fn set_send_timeout(&self, ms: Option<u32>) {
+        self.0.set_send_timeout(ms);
+    }
+
+    /// Holds back incomplete packets, or sends what was held back. May sleep.
+    pub fn set_cork(&self, on: bool) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_cork(self.0.as_ptr(), on) };
+    }
+
+    /// Sends small packets at once. May sleep.
+    pub fn set_no_delay(&self) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_nodelay(self.0.as_ptr()) };
+    }
+
+    /// Sends the acknowledgement that is due, now. May sleep.
+    pub fn acknowledge_now(&self) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_quickack(self.0.as_ptr()) };
+    }
+
+    /// Asks a silent peer for a sign of life: after `idle` seconds, `count` times every `interval`
+    /// seconds. May sleep.
+    pub fn set_keepalive(&self, idle: u16, interval: u16, count: u8) {
+        // SAFETY: The socket is live.
+        unsafe {
+            shim::tandem_sk_set_keepalive(
+                self.0.as_ptr(),
+                idle.into(),
+                interval.into(),
+                count.into(),
+            )
+        };
+    }
+
+    /// Sets the priority of its packets in queues (`TC_PRIO_*`): 4 is interactive bulk, 6 is
+    /// interactive.
+    pub fn set_priority(&self, priority: u32) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_io(self.0.as_ptr(), priority) };
+    }
+
+    /// Sets the sizes of its buffers. May sleep.
+    ///
+    /// Errors: `EINVAL` for 2 GiB and more.
+    pub fn set_buffers(&self, sizes: BufferSizes) -> Result {
+        self.0.set_buffers(sizes)
+    }
+
+    /// Lets it use the memory reserves, as swap over it needs it. May sleep.
+    ///
+    /// Give that up before it is dropped.
+    pub fn set_use_reserves(&self, on: bool) {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_set_memalloc(self.0.as_ptr(), on) };
+    }
+
+    /// Bytes of memory that hold what isn't acknowledged yet. Any context.
+    pub fn queued_bytes(&self) -> u32 {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_queued(self.0.as_ptr()) }.unsigned_abs()
+    }
+
+    /// Size of the send buffer, in bytes of the same kind. Any context.
+    pub fn send_buffer(&self) -> u32 {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_sndbuf(self.0.as_ptr()) }.unsigned_abs()
+    }
+
+    /// Whether the connection is up in both directions. Any context.
+    pub fn is_established(&self) -> bool {
+        // SAFETY: The socket is live.
+        unsafe { shim::tandem_sk_established(self.0.as_ptr()) }
+    }
+
+    /// The peer's address. May sleep.
+    ///
+    /// Errors: `ENOTCONN`; `EAFNOSUPPORT` for a family of neither IP.
+    pub fn peer(&self) -> Result<Address> {
+        let mut raw = MaybeUninit::<RawAddress>::zeroed();
+        // SAFETY: The socket is live, and there is room for any address.
+        let len = unsafe { bindings::kernel_getpeername(self.0.as_ptr(), raw.as_mut_ptr().cast()) };
+        if len < 0 {
+            return Err(Error::from_errno(len));
+        }
+        // SAFETY: All bytes were zeroed, or written by the kernel.
+        let raw = unsafe { raw.assume_init() };
+        Address::from_bytes(&raw.0).ok_or(EAFNOSUPPORT)
+    }
+
+    /// Ends the connection in both directions, which wakes all who wait in it. May sleep.
+    pub fn shutdown(&self) {
+        self.0.shutdown();
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tandem: a replicated block device for a pair of machines, compatible with DRBD 8.4.
+
+pub mod engine;
+pub mod sys;
+
+use kernel::prelude::*;
+
+module! {
+    type: TandemModule,
+    name: "tandem",
+    authors: ["The Tandem developers"],
+    description: "Replicated block device, compatible with DRBD v8.4.11",
+    license: "GPL",
+}
+
+/// Everything that exists while the module is loaded; undone from the first field to the last.
+struct TandemModule {
+    _major: sys::disk::Major,
+}
+
+impl kernel::Module for TandemModule {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        const MAJOR: u32 = 147;
+        Ok(Self {
+            _major: sys::disk::Major::register(MAJOR)?,
+        })
+    }
+}
