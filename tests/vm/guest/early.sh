@@ -1,0 +1,16 @@
+#!/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# First program of a guest, in the initial file system: reaches the shared, read-only root disk,
+# lays a memory file system over it and hands over to the payload's init.
+b=/busybox
+$b mkdir -p /dev /base /over /new
+$b mount -t devtmpfs dev /dev
+$b insmod /early/virtio_blk.ko
+$b insmod /early/overlay.ko
+$b mount -t ext4 -o ro,noatime /dev/vda /base || $b poweroff -f
+$b mount -t tmpfs -o size=60% over /over
+$b mkdir /over/upper /over/work
+$b mount -t overlay -o lowerdir=/base,upperdir=/over/upper,workdir=/over/work over /new
+$b mv /payload/* /new/payload/
+$b mount -o move /dev /new/dev
+exec $b switch_root /new /payload/init

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Process 1 of a guest. /payload/config (shell variables, written by the harness at each boot) says
+# who this machine is; /payload holds what was built from the checkout.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs -o mode=755 run /run
+mount -t tmpfs tmp /tmp
+mkdir -p /dev/pts /dev/shm /run/lock /var/lock
+mount -t devpts pts /dev/pts
+mount -t tmpfs shm /dev/shm
+mount -t debugfs debug /sys/kernel/debug
+ln -sfn /proc/self/fd /dev/fd
+. /payload/config
+
+echo "$NODE" >/proc/sys/kernel/hostname
+echo "127.0.0.1 localhost" >/etc/hosts
+for pair in $HOSTS; do
+	echo "${pair#*:} ${pair%%:*}" >>/etc/hosts
+done
+ln -s vdb /dev/data1
+ln -s vdc /dev/data2
+for file in /payload/bin/*; do
+	[ -e "$file" ] && ln -s "$file" /usr/local/sbin/
+done
+
+ip link set lo up
+if [ -n "$LINKS" ]; then
+	modprobe virtio_net
+	# A machine answers for an address only on the cable that leads there.
+	echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
+	for link in $LINKS; do
+		ip link set "${link%%:*}" up
+		ip addr add "$ADDRESS" peer "${link#*:}" dev "${link%%:*}"
+	done
+fi
+
+# From here on the console gets every message: what the driver says matters.
+echo "tandem-vm: $NODE loads driver $DRIVER" >/dev/kmsg
+echo 8 >/proc/sys/kernel/printk
+/payload/load-driver >/run/load-driver.log 2>&1
+echo $? >/run/load-driver.status
+echo "tandem-vm: $NODE ready" >/dev/kmsg
+# Two agents: one for the harness, one for people who look in meanwhile.
+serve() {
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(cat "$port/name" 2>/dev/null)" = "tandem.$1" ] || continue
+		while :; do
+			qemu-ga -m virtio-serial -p "/dev/${port##*/}" --statedir="/run/$1" \
+				-f "/run/$1.pid" </dev/null >"/run/$1.log" 2>&1
+		done
+	done
+}
+mkdir -p /run/harness /run/people
+serve people &
+serve harness &
+while :; do
+	wait
+done

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Processes that outlive the program which started them, known by a file with their number.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use rustix::{
+    event::{poll, PollFd, PollFlags},
+    fs::{flock, FlockOperation},
+    io::Errno,
+    process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal},
+};
+
+use crate::{cluster::Cluster, paths::runs};
+
+/// The number in `pid_file`, if that process lives and `mark` is on its command line (a number may
+/// have been given to another process since).
+pub(crate) fn living(pid_file: &Path, mark: &str) -> Option<Pid> {
+    let number: i32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+    let command = fs::read(format!("/proc/{number}/cmdline")).ok()?;
+    if !String::from_utf8_lossy(&command).contains(mark) {
+        return None;
+    }
+    Pid::from_raw(number)
+}
+
+/// Ends a process at once and waits until it is gone.
+pub(crate) fn kill(pid: Pid) -> Result<()> {
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error).context("cannot open a handle of the process"),
+    };
+    match pidfd_send_signal(&handle, Signal::KILL) {
+        Ok(()) | Err(Errno::SRCH) => {}
+        Err(error) => return Err(error).context("cannot kill the process"),
+    }
+    // The handle becomes readable when the process has ended.
+    let mut waited = [PollFd::new(&handle, PollFlags::IN)];
+    while let Err(error) = poll(&mut waited, None) {
+        if error != Errno::INTR {
+            return Err(error).context("cannot wait for the process to end");
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lock on a file, or tells that another program has it.
+pub(crate) fn try_lock(file: &File) -> Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error).context("cannot lock a file"),
+    }
+}
+
+/// Takes the lock on a file when it becomes free.
+pub(crate) fn lock(file: &File) -> Result<()> {
+    flock(file, FlockOperation::LockExclusive).context("cannot lock a file")
+}
+
+/// Stops the machines of test programs that ended without doing it themselves.
+pub fn stop_orphans() {
+    let Ok(entries) = fs::read_dir(runs()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Ok(owner) = File::open(entry.path().join("owner")) else {
+            continue;
+        };
+        if matches!(try_lock(&owner), Ok(true)) {
+            if let Ok(cluster) = Cluster::open(&name) {
+                // Nobody looks at its result any more.
+                let _ = cluster.down();
+            }
+            let _ = fs::remove_file(entry.path().join("owner"));
+        }
+    }
+}
