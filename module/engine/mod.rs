@@ -1,10 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The engine: every decision, and no I/O.
+//! The engine: every decision about replication, and no I/O.
+//!
+//! Pure: no allocation, no clock, no randomness, no kernel type, no `unsafe`. Time, randomness,
+//! memory and results come in as arguments. The same events give the same effects, always.
+//!
+//! Three values decide, each with a lock of its own in the driver:
+//!
+//! - [`volume::Volume`]: the data path of one device. Hot; its lock is short and irq-safe.
+//! - [`stream::Stream`]: the order of writes on the connection. Taken inside a volume's lock or
+//!   alone.
+//! - `resource::Resource`: roles, states, handshakes. Rare; one thread feeds it.
+//!
+//! The contract of all three: feed one event, drop the lock, carry out the effects in order, only
+//! then feed the next. Payload never enters: requests are named by tickets.
 #![forbid(unsafe_code)]
 
+pub mod bitmap_code;
 pub mod bytes;
 pub mod control;
+pub mod ids;
+pub mod meta;
 pub mod options;
 pub mod state;
+pub mod storage;
+pub mod stream;
+pub mod volume;
 pub mod wire;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the epochs.
+
+use super::*;
+
+#[test]
+fn writes_before_any_completion_share_an_epoch() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    let b = s.place_write();
+    assert_eq!((a.barrier, b.barrier), (None, None));
+    assert_eq!(a.epoch, b.epoch);
+}
+
+#[test]
+fn a_write_after_a_completion_comes_behind_a_barrier() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.close_epoch(a.epoch);
+    let b = s.place_write();
+    assert_eq!(b.barrier, Some(a.epoch));
+    assert_ne!(a.epoch, b.epoch);
+}
+
+#[test]
+fn completion_of_an_old_epoch_closes_nothing() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.close_epoch(a.epoch);
+    let b = s.place_write();
+    s.close_epoch(a.epoch);
+    assert_eq!(s.place_write().epoch, b.epoch);
+}
+
+#[test]
+fn a_full_epoch_is_closed() {
+    let mut s = Stream::new(2);
+    let a = s.place_write();
+    s.place_write();
+    assert_eq!(s.place_write().barrier, Some(a.epoch));
+}
+
+#[test]
+fn an_idle_connection_sends_the_barrier_that_is_due_once() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.close_epoch(a.epoch);
+    assert_eq!(s.take_barrier(), Some(a.epoch));
+    assert_eq!(s.take_barrier(), None);
+    assert_eq!(s.place_write().barrier, None);
+}
+
+#[test]
+fn barrier_acks_must_come_in_order_with_the_right_count() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.close_epoch(a.epoch);
+    s.take_barrier();
+    assert!(s.barrier_acked(a.epoch + 1, 1).is_err());
+    assert_eq!(
+        s.barrier_acked(a.epoch, 2),
+        Err(EpochError::WrongCount {
+            barrier: a.epoch,
+            sent: 1,
+            got: 2
+        })
+    );
+    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(()));
+    assert!(s.barrier_acked(a.epoch, 1).is_err());
+}
+
+#[test]
+fn too_many_open_epochs_let_the_current_one_grow() {
+    let mut s = Stream::new(100);
+    for _ in 0..MAX_UNACKED_EPOCHS + 5 {
+        let w = s.place_write();
+        s.close_epoch(w.epoch);
+        s.take_barrier();
+    }
+    assert_eq!(s.unacked_epochs(), MAX_UNACKED_EPOCHS);
+    assert_eq!(s.barrier_acked(0, 1), Ok(()));
+    let last = s.place_write();
+    s.close_epoch(last.epoch);
+    assert_eq!(s.take_barrier(), Some(last.epoch));
+}
+
+#[test]
+fn the_peers_barrier_waits_for_its_writes() {
+    let mut s = Stream::new(100);
+    s.peer_write_started();
+    s.peer_write_started();
+    assert_eq!(s.peer_barrier(7), Ok(false));
+    assert!(!s.peer_write_finished());
+    assert!(s.peer_write_finished());
+    assert_eq!(s.peer_epoch_flushed(), Some((7, 2)));
+}
+
+#[test]
+fn the_peers_barrier_after_its_writes_is_answered_at_once() {
+    let mut s = Stream::new(100);
+    s.peer_write_started();
+    assert!(!s.peer_write_finished());
+    assert_eq!(s.peer_barrier(7), Ok(true));
+    assert_eq!(s.peer_epoch_flushed(), Some((7, 1)));
+}
+
+#[test]
+fn two_barriers_at_once_are_an_error() {
+    let mut s = Stream::new(100);
+    s.peer_write_started();
+    assert_eq!(s.peer_barrier(7), Ok(false));
+    assert_eq!(s.peer_barrier(8), Err(EpochError::BarrierInBarrier));
+}

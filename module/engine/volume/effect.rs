@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a volume asks its driver to do.
+
+use crate::engine::ids::{
+    Extent,
+    PeerTicket,
+    Ticket, //
+};
+
+/// One thing to do for a volume. The driver carries effects out in order, after it dropped the
+/// volume's lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeEffect {
+    /// Submit the request to the lower device; answer with `local_done`.
+    SubmitLocal(Ticket),
+    /// Place the write on the connection's stream and queue it; the sender calls `send_begin`
+    /// and `send_done`.
+    QueueWrite(Ticket),
+    /// Queue a `P_DATA_REQUEST` for the request.
+    QueueRead(Ticket),
+    /// Queue a `P_OUT_OF_SYNC` for the range.
+    QueueOutOfSync(Extent),
+    /// Queue a `P_RS_DATA_REQUEST` for the range.
+    QueueResyncRequest(Extent),
+    /// Tell the stream that a write of this epoch is about to be completed.
+    CloseEpoch(u32),
+    /// An empty flush was started: tell the stream.
+    FlushStream,
+    /// Report the request to the application.
+    Complete {
+        /// The request.
+        ticket: Ticket,
+        /// Whether it succeeded; else it is an I/O error.
+        ok: bool,
+    },
+    /// The request's slot is free: forget what belongs to it. Comes after `Complete`.
+    Release(Ticket),
+    /// Somebody waits for the activity log: run `log_prepare` in a context that may sleep.
+    WriteLog,
+    /// A slot became free: requests that found none may be tried again.
+    Room,
+    /// Submit the peer's request to the lower device; answer with `peer_io_done`.
+    SubmitPeer(PeerTicket),
+    /// Queue the data that was read for the peer; the sender calls `peer_reply_sent`.
+    QueueReply(PeerTicket),
+    /// Queue an acknowledgement on the meta socket.
+    Ack {
+        /// Which one.
+        kind: AckKind,
+        /// The range.
+        extent: Extent,
+        /// The peer's own name for the request.
+        block_id: u64,
+    },
+    /// One write of the peer's current epoch is done: tell the stream.
+    PeerWriteFinished,
+    /// The peer request's slot is free: forget what belongs to it.
+    ReleasePeer(PeerTicket),
+    /// Tell the resource.
+    Report(Report),
+}
+
+/// Acknowledgements that a volume gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckKind {
+    /// `P_WRITE_ACK`.
+    Write,
+    /// `P_RS_WRITE_ACK`: written, and no longer out of sync.
+    ResyncWrite,
+    /// `P_NEG_ACK`: the write failed.
+    Negative,
+    /// `P_NEG_DREPLY`: the read failed.
+    NegativeRead,
+    /// `P_NEG_RS_DREPLY`: the resync read failed.
+    NegativeResyncRead,
+}
+
+/// What the resource has to know; it decides what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The last block of a resync is in sync (or failed).
+    ResyncFinished,
+    /// The lower device reported an error.
+    IoError {
+        /// For a write; else for a read.
+        write: bool,
+    },
+    /// The peer could not write what we sent.
+    PeerWriteFailed,
+}
+
+/// Most effects that one step can yield; see [`Effects`].
+pub const MAX_EFFECTS: usize = 16;
+
+/// The bounded list of effects of one step.
+///
+/// A step that has more to do stops when [`Effects::room`] is used up and goes on when the driver
+/// calls `resume`.
+#[derive(Debug)]
+pub struct Effects {
+    list: [Option<VolumeEffect>; MAX_EFFECTS],
+    len: usize,
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Effects {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self {
+            list: [None; MAX_EFFECTS],
+            len: 0,
+        }
+    }
+
+    /// Adds an effect. When the list is full the effect is refused, which only a bug can cause;
+    /// then this returns false.
+    pub(super) fn push(&mut self, effect: VolumeEffect) -> bool {
+        match self.list.get_mut(self.len) {
+            Some(place) => {
+                *place = Some(effect);
+                self.len += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many more effects fit.
+    pub(super) fn room(&self) -> usize {
+        MAX_EFFECTS - self.len
+    }
+
+    /// Takes the effects out, in order.
+    pub fn take(&mut self) -> impl Iterator<Item = VolumeEffect> {
+        let list = core::mem::replace(&mut self.list, [None; MAX_EFFECTS]);
+        self.len = 0;
+        list.into_iter().flatten()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}

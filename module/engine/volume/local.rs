@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Application requests: from the bio that comes in to its completion.
+
+use crate::engine::ids::{
+    Extent,
+    Ticket,
+    MAX_REQUEST_BYTES, //
+};
+
+use super::effect::{
+    Effects,
+    Report,
+    VolumeEffect, //
+};
+use super::overlap::Owner;
+use super::policy::{
+    LocalUse,
+    MirrorUse, //
+};
+use super::slot::{
+    Local,
+    Mirror,
+    Operation,
+    Slot,
+    WriteFlags,
+    HELD,
+    WAITING, //
+};
+use super::table::{
+    Entry,
+    ALONE, //
+};
+use super::{
+    Storage,
+    Volume, //
+};
+
+/// Why a request could not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No slot is free: park the request and try it again after [`VolumeEffect::Room`].
+    Full,
+    /// There is no good copy of the data within reach, or the range is not in the volume.
+    Io,
+}
+
+/// How a read is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadRoute {
+    /// From the local disk, without a slot.
+    Local,
+    /// From the peer; the ticket names the request.
+    Remote(Ticket),
+}
+
+/// Effects that one request can cause when it is started, finished or released.
+pub(super) const EFFECTS_PER_REQUEST: usize = 5;
+
+impl<S: Storage> Volume<S> {
+    /// A write, discard, write-zeroes or flush came. `extent` is at most
+    /// [`MAX_REQUEST_BYTES`] long.
+    pub fn write(
+        &mut self,
+        operation: Operation,
+        extent: Extent,
+        flags: WriteFlags,
+        fx: &mut Effects,
+    ) -> Result<Ticket, Refusal> {
+        self.check(extent)?;
+        let (index, ticket) = self.take_slot()?;
+        let arrival = self.next_arrival();
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.operation = operation;
+            slot.extent = extent;
+            slot.flags = flags;
+            slot.arrival = arrival;
+        }
+        self.overlaps.insert(Owner::Local(index), extent, arrival);
+        if !self.try_start(index, fx) {
+            self.slots.move_to(index, WAITING);
+        }
+        Ok(ticket)
+    }
+
+    /// Decides where a read goes.
+    pub fn read(&mut self, extent: Extent, fx: &mut Effects) -> Result<ReadRoute, Refusal> {
+        self.check(extent)?;
+        let local = match self.policy.local {
+            LocalUse::Full => true,
+            LocalUse::WriteMostly => self
+                .disk
+                .as_ref()
+                .is_some_and(|disk| disk.bitmap.is_in_sync(extent)),
+            LocalUse::None => false,
+        };
+        if local && !self.policy.hold {
+            let sectors = u64::from(extent.bytes / 512);
+            self.counters.read = self.counters.read.wrapping_add(sectors);
+            return Ok(ReadRoute::Local);
+        }
+        self.read_remote(extent, fx).map(ReadRoute::Remote)
+    }
+
+    /// A read that must not be served from the local disk.
+    pub fn read_remote(&mut self, extent: Extent, fx: &mut Effects) -> Result<Ticket, Refusal> {
+        if !self.policy.peer_readable && !self.policy.hold {
+            return Err(Refusal::Io);
+        }
+        let (index, ticket) = self.take_slot()?;
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.operation = Operation::Read;
+            slot.extent = extent;
+        }
+        if !self.try_start(index, fx) {
+            self.slots.move_to(index, WAITING);
+        }
+        Ok(ticket)
+    }
+
+    fn check(&self, extent: Extent) -> Result<(), Refusal> {
+        let served = self.policy.hold
+            || self.policy.peer_readable
+            || self.policy.mirror == MirrorUse::Send
+            || self.policy.local != LocalUse::None;
+        if served && extent.fits(self.capacity, MAX_REQUEST_BYTES) {
+            Ok(())
+        } else {
+            Err(Refusal::Io)
+        }
+    }
+
+    fn take_slot(&mut self) -> Result<(u32, Ticket), Refusal> {
+        let index = self.slots.take().ok_or(Refusal::Full)?;
+        let slot = self.slots.get(index).ok_or(Refusal::Full)?;
+        Ok((index, slot.ticket(index)))
+    }
+
+    /// Starts a request unless something is in its way.
+    fn try_start(&mut self, index: u32, fx: &mut Effects) -> bool {
+        let Some(&slot) = self.slots.get(index) else {
+            return true;
+        };
+        if self.policy.hold || self.overlaps.earlier(slot.extent, slot.arrival) {
+            return false;
+        }
+        if slot.operation == Operation::Read {
+            self.start_read(index, slot, fx);
+            return true;
+        }
+        if !self.enter_log(index, slot, fx) {
+            return false;
+        }
+        self.start_write(index, fx);
+        true
+    }
+
+    /// Starts a read that had to wait, or that the local disk cannot serve.
+    fn start_read(&mut self, index: u32, slot: Slot, fx: &mut Effects) {
+        self.slots.move_to(index, ALONE);
+        let local = self.policy.local == LocalUse::Full && slot.local == Local::None;
+        if local {
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.local = Local::Submitted;
+            }
+            self.counters.local_pending += 1;
+            fx.push(VolumeEffect::SubmitLocal(slot.ticket(index)));
+        } else if self.policy.peer_readable {
+            self.queue(index);
+            fx.push(VolumeEffect::QueueRead(slot.ticket(index)));
+        } else {
+            self.settle(index, fx);
+        }
+    }
+
+    fn start_write(&mut self, index: u32, fx: &mut Effects) {
+        self.slots.move_to(index, ALONE);
+        let policy = self.policy;
+        let has_disk = policy.local != LocalUse::None;
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let ticket = slot.ticket(index);
+        let extent = slot.extent;
+        let operation = slot.operation;
+        slot.local = if has_disk { Local::Submitted } else { Local::None };
+        if operation == Operation::Flush {
+            fx.push(VolumeEffect::FlushStream);
+        } else if policy.mirror == MirrorUse::Send {
+            fx.push(VolumeEffect::QueueWrite(ticket));
+            self.queue(index);
+        } else {
+            // The bits are set before the data can be on the disk.
+            self.mark(extent);
+            if policy.mirror == MirrorUse::MarkAndTell {
+                fx.push(VolumeEffect::QueueOutOfSync(extent));
+            }
+        }
+        self.outdate_resync_requests(extent);
+        if has_disk {
+            let sectors = u64::from(extent.bytes / 512);
+            self.counters.written = self.counters.written.wrapping_add(sectors);
+            self.counters.local_pending += 1;
+            fx.push(VolumeEffect::SubmitLocal(ticket));
+        } else {
+            self.settle(index, fx);
+        }
+    }
+
+    /// The lower device finished a request's local half.
+    pub fn local_done(&mut self, ticket: Ticket, ok: bool, fx: &mut Effects) {
+        let Some(slot) = self.find(ticket) else {
+            return;
+        };
+        if slot.local != Local::Submitted {
+            return;
+        }
+        slot.local = if ok { Local::Done } else { Local::Failed };
+        let slot = *slot;
+        self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
+        let reads = slot.operation == Operation::Read;
+        if !ok {
+            self.mark(slot.extent);
+            fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
+        }
+        if reads && !ok {
+            // Another copy may be within reach.
+            self.start_read(ticket.index, slot, fx);
+        } else {
+            self.settle(ticket.index, fx);
+        }
+        self.resume(fx);
+    }
+
+    /// Reports a request when both halves are done, and frees its slot when nothing can need it
+    /// any more.
+    pub(super) fn settle(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&slot) = self.slots.get(index) else {
+            return;
+        };
+        if !slot.finished() {
+            return;
+        }
+        let lost = slot.mirror == Mirror::Lost;
+        if !slot.completed {
+            if self.policy.hold && lost {
+                self.slots.move_to(index, HELD);
+                return;
+            }
+            self.complete(index, slot, fx);
+        }
+        // A write that the peer has is kept until the barrier behind it is acknowledged.
+        let kept = slot.mirror == Mirror::Acked && slot.operation != Operation::Read;
+        if !kept || slot.barrier_acked {
+            self.release(index, fx);
+        }
+    }
+
+    fn complete(&mut self, index: u32, slot: Slot, fx: &mut Effects) {
+        if slot.mirror == Mirror::Acked && slot.operation != Operation::Read {
+            fx.push(VolumeEffect::CloseEpoch(slot.epoch));
+        }
+        let ok = match slot.operation {
+            // Without a disk of its own, a flush has nothing to flush here.
+            Operation::Flush => slot.local != Local::Failed,
+            _ => slot.succeeded(),
+        };
+        fx.push(VolumeEffect::Complete {
+            ticket: slot.ticket(index),
+            ok,
+        });
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.completed = true;
+        }
+        self.overlaps.remove(Owner::Local(index));
+        self.retry = true;
+    }
+
+    /// Frees a slot. What is not on both disks stays marked.
+    pub(super) fn release(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&slot) = self.slots.get(index) else {
+            return;
+        };
+        let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
+        if writes && slot.on_both() && slot.in_sync {
+            self.unmark(slot.extent);
+        } else if writes && !slot.on_both() {
+            self.mark(slot.extent);
+        }
+        self.leave_log(&slot);
+        fx.push(VolumeEffect::Release(slot.ticket(index)));
+        self.slots.put(index);
+        fx.push(VolumeEffect::Room);
+    }
+
+    /// Gives out held completions, as many as fit.
+    pub(super) fn release_held(&mut self, fx: &mut Effects) {
+        while let Some(index) = self.slots.first(HELD) {
+            if self.policy.hold {
+                break;
+            }
+            if fx.room() < EFFECTS_PER_REQUEST {
+                return;
+            }
+            self.slots.move_to(index, ALONE);
+            self.settle(index, fx);
+        }
+        self.releasing = false;
+    }
+
+    /// Looks at the waiting requests again, in order of arrival.
+    pub(super) fn retry_waiting(&mut self, fx: &mut Effects) {
+        self.retry = false;
+        let mut next = self.slots.first(WAITING);
+        while let Some(index) = next {
+            if fx.room() < EFFECTS_PER_REQUEST {
+                self.retry = true;
+                return;
+            }
+            next = self.slots.after(index);
+            // A request that still has to wait keeps its place.
+            self.try_start(index, fx);
+        }
+        self.retry_waiting_peers(fx);
+    }
+
+    /// Whether a slot is still waiting to be started.
+    pub(super) fn is_waiting(&self, index: u32) -> bool {
+        self.slots
+            .get(index)
+            .is_some_and(|slot| slot.links().list() == WAITING)
+    }
+}

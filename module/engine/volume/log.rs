@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How requests pass the activity log, and how the log gets to disk.
+//!
+//! A write needs its extents in the log on disk before it may be submitted. Requests that find
+//! theirs there go on at once; the others wait, and one transaction serves all that came
+//! meanwhile.
+
+use crate::engine::ids::Extent;
+use crate::engine::meta::activity_log::{
+    extent_of,
+    Begin,
+    EXTENT_BITS, //
+};
+use crate::engine::meta::activity_log_block::{
+    Crc32c,
+    BLOCK_BYTES,
+    MAX_UPDATES, //
+};
+use crate::engine::meta::bitmap::{
+    Bitmap,
+    PAGE_BYTES, //
+};
+
+use super::effect::{
+    Effects,
+    VolumeEffect, //
+};
+use super::slot::Slot;
+use super::{
+    Storage,
+    Volume, //
+};
+
+/// A transaction to bring to disk: first the pages, then the block, each durable before the next.
+#[derive(Clone, Copy, Debug)]
+pub struct LogWrite {
+    /// Position of the block in the log, in blocks of 4 KiB.
+    pub block: u32,
+    pages: [u64; MAX_UPDATES],
+    page_count: usize,
+}
+
+impl LogWrite {
+    /// Pages of the bitmap that have to be on disk before the block.
+    pub fn pages(&self) -> &[u64] {
+        self.pages.get(..self.page_count).unwrap_or(&[])
+    }
+}
+
+/// First and last extent of the log that a range touches.
+fn extents(extent: Extent) -> Option<(u32, u32)> {
+    let first = extent_of(extent.sector)?;
+    let last = extent_of(extent.end().saturating_sub(1).max(extent.sector))?;
+    Some((first, last))
+}
+
+impl<S: Storage> Volume<S> {
+    /// Takes references to a write's extents. True when all are in the log on disk; else the
+    /// request has to wait, and keeps what it has.
+    pub(super) fn enter_log(&mut self, index: u32, slot: Slot, fx: &mut Effects) -> bool {
+        let needed = self.policy.log && slot.extent.bytes != 0;
+        let Some(disk) = self.disk.as_mut().filter(|_| needed) else {
+            return true;
+        };
+        let Some((first, last)) = extents(slot.extent) else {
+            return true;
+        };
+        let mut held = slot.logged;
+        let mut blocked = false;
+        for extent in (first..=last).skip(usize::from(held)) {
+            match disk.log.begin(extent) {
+                Begin::Active | Begin::NeedsCommit => held += 1,
+                Begin::TransactionFull | Begin::NoSlot => {
+                    blocked = true;
+                    break;
+                }
+            }
+        }
+        if blocked {
+            // Nobody may wait for a slot while holding another: that could go in a circle.
+            for extent in (first..=last).take(usize::from(held)) {
+                let _ = disk.log.end(extent);
+            }
+            held = 0;
+        }
+        let ready = !blocked && (first..=last).all(|extent| disk.log.is_active(extent));
+        if !ready && disk.log.collected() != 0 && !disk.log.is_committing() {
+            fx.push(VolumeEffect::WriteLog);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.logged = held;
+        }
+        ready
+    }
+
+    /// Gives a request's references back.
+    pub(super) fn leave_log(&mut self, slot: &Slot) {
+        let (Some(disk), Some((first, last))) = (&mut self.disk, extents(slot.extent)) else {
+            return;
+        };
+        for extent in (first..=last).take(usize::from(slot.logged)) {
+            if disk.log.end(extent) == Ok(true) {
+                self.retry = true;
+            }
+        }
+    }
+
+    /// Begins a transaction with everything that waits for one; `None` when there is nothing, or
+    /// one is on its way. `block` receives what has to be written.
+    pub fn log_prepare(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<LogWrite> {
+        let disk = self.disk.as_mut()?;
+        let commit = disk.log.commit(block, crc)?;
+        let mut write = LogWrite {
+            block: commit.block,
+            pages: [0; MAX_UPDATES],
+            page_count: 0,
+        };
+        for &extent in commit.evicted() {
+            let page = Bitmap::<S>::page_of(u64::from(extent) * EXTENT_BITS);
+            if disk.bitmap.is_page_changed(page) && !write.pages().contains(&page) {
+                if let Some(place) = write.pages.get_mut(write.page_count) {
+                    *place = page;
+                    write.page_count += 1;
+                }
+            }
+        }
+        self.counters.log_writes = self.counters.log_writes.wrapping_add(1);
+        Some(write)
+    }
+
+    /// The transaction is on disk (`ok`), or could not be written: then the disk has to go.
+    pub fn log_committed(&mut self, ok: bool, fx: &mut Effects) {
+        if let Some(disk) = &mut self.disk {
+            if ok {
+                disk.log.committed();
+            } else {
+                disk.log.failed();
+            }
+        }
+        self.retry = ok;
+        self.resume(fx);
+    }
+
+    /// The image of a changed page of the bitmap, to be written; false when it did not change.
+    pub fn take_bitmap_page(&mut self, page: u64, image: &mut [u8; PAGE_BYTES]) -> bool {
+        let taken = self
+            .disk
+            .as_mut()
+            .is_some_and(|disk| disk.bitmap.take_page(page, image));
+        if taken {
+            self.counters.bitmap_writes = self.counters.bitmap_writes.wrapping_add(1);
+        }
+        taken
+    }
+
+    /// The first changed page at or behind `from`.
+    pub fn next_changed_page(&self, from: u64) -> Option<u64> {
+        self.disk.as_ref()?.bitmap.next_changed_page(from)
+    }
+
+    /// A page could not be written: it counts as changed again.
+    pub fn bitmap_page_failed(&mut self, page: u64) {
+        if let Some(disk) = &mut self.disk {
+            disk.bitmap.mark_page(page);
+        }
+    }
+}

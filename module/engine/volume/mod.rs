@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One replicated volume: everything that its data path decides.
+//!
+//! A [`Volume`] eats one event at a time (its methods) and yields a bounded list of effects. It
+//! never sees a payload: application requests are named by [`Ticket`]s, the peer's by
+//! [`PeerTicket`]s. Its driver keeps it behind one short lock that interrupts may take; no method
+//! sleeps or allocates.
+//!
+//! How to drive it: call a method, drop the lock, carry out the effects in order; while
+//! [`Volume::has_work`], take the lock and call [`Volume::resume`], and so on.
+//!
+//! What the hot path may not know: roles, connection states and disk states. The resource turns
+//! them into a [`Policy`].
+
+mod effect;
+mod local;
+mod log;
+mod overlap;
+mod peer;
+mod policy;
+mod remote;
+mod resync;
+mod slot;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use super::ids::{
+    Extent,
+    Instant,
+    Ticket, //
+};
+use super::meta::activity_log::ActivityLog;
+use super::meta::bitmap::Bitmap;
+use super::storage::Storage;
+
+pub use effect::{
+    AckKind,
+    Effects,
+    Report,
+    VolumeEffect,
+    MAX_EFFECTS, //
+};
+pub use local::Refusal;
+pub use log::LogWrite;
+pub use overlap::OverlapNode;
+pub use peer::{
+    PeerSlot,
+    WantedAck, //
+};
+pub use policy::{
+    LocalUse,
+    MirrorUse,
+    Policy,
+    ResyncUse, //
+};
+pub use remote::{
+    PeerRequestError,
+    SendView, //
+};
+pub use resync::{
+    Progress,
+    ResyncLimits, //
+};
+pub use slot::{
+    Operation,
+    Slot,
+    WriteFlags, //
+};
+
+use overlap::Overlaps;
+use table::Table;
+
+/// The tables of a volume, made by the driver when the volume is configured.
+pub struct Tables<S: Storage> {
+    /// Application requests.
+    pub slots: S::Array<Slot>,
+    /// Peer requests.
+    pub peers: S::Array<PeerSlot>,
+    /// Two per application and per peer request.
+    pub overlap_nodes: S::Array<OverlapNode>,
+    /// A power of two, about as many as requests.
+    pub overlap_heads: S::Array<u32>,
+}
+
+/// The on-disk side of a volume's memory; there while a disk is attached.
+pub struct DiskTables<S: Storage> {
+    /// Which blocks differ from the peer's.
+    pub bitmap: Bitmap<S>,
+    /// Which extents may have writes in flight.
+    pub log: ActivityLog<S>,
+}
+
+/// Counters of a volume, as `/proc/drbd` and statistics show them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Sectors sent to the peer (`ns`).
+    pub sent: u64,
+    /// Sectors received from the peer (`nr`).
+    pub received: u64,
+    /// Sectors written to the local disk (`dw`).
+    pub written: u64,
+    /// Sectors read from the local disk (`dr`).
+    pub read: u64,
+    /// Activity log transactions written (`al`).
+    pub log_writes: u64,
+    /// Bitmap pages written (`bm`).
+    pub bitmap_writes: u64,
+    /// Application requests in progress (`ap`).
+    pub application_pending: u32,
+    /// Requests sent to the peer and not acknowledged (`pe`).
+    pub peer_pending: u32,
+    /// Requests of the peer not answered (`ua`).
+    pub unanswered: u32,
+    /// Requests at the local disk (`lo`).
+    pub local_pending: u32,
+}
+
+/// The state of one volume's data path.
+pub struct Volume<S: Storage> {
+    policy: Policy,
+    capacity: u64,
+    slots: Table<S::Array<Slot>>,
+    peers: Table<S::Array<PeerSlot>>,
+    overlaps: Overlaps<S::Array<OverlapNode>, S::Array<u32>>,
+    disk: Option<DiskTables<S>>,
+    resync: resync::Resync,
+    counters: Counters,
+    arrivals: u64,
+    sequence: u32,
+    /// Waiting requests have to be looked at again.
+    retry: bool,
+    /// The connection was lost and its requests are still being failed.
+    losing: bool,
+    /// Held completions have to be given out.
+    releasing: bool,
+}
+
+impl<S: Storage> Volume<S> {
+    /// Makes a volume without disk and without peer, with the memory that it will ever use for
+    /// requests.
+    pub fn new(tables: Tables<S>) -> Self {
+        let slots = Table::new(tables.slots);
+        let local_slots = slots.len();
+        Self {
+            policy: Policy::default(),
+            capacity: 0,
+            peers: Table::new(tables.peers),
+            overlaps: Overlaps::new(tables.overlap_nodes, tables.overlap_heads, local_slots),
+            slots,
+            disk: None,
+            resync: resync::Resync::default(),
+            counters: Counters::default(),
+            arrivals: 0,
+            sequence: 0,
+            retry: false,
+            losing: false,
+            releasing: false,
+        }
+    }
+
+    /// The size that requests are checked against, in sectors.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Sets the size, in sectors.
+    pub fn set_capacity(&mut self, sectors: u64) {
+        self.capacity = sectors;
+    }
+
+    /// Gives the volume the tables of a newly attached disk; returns those of the former one.
+    pub fn set_disk(&mut self, disk: Option<DiskTables<S>>) -> Option<DiskTables<S>> {
+        core::mem::replace(&mut self.disk, disk)
+    }
+
+    /// The dirty bitmap, while a disk is attached.
+    pub fn bitmap(&mut self) -> Option<&mut Bitmap<S>> {
+        self.disk.as_mut().map(|disk| &mut disk.bitmap)
+    }
+
+    /// Blocks out of sync; 0 without a disk.
+    pub fn out_of_sync(&self) -> u64 {
+        self.disk.as_ref().map_or(0, |disk| disk.bitmap.weight())
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.application_pending = self.slots.used();
+        counters
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Application requests in their slots, completed ones that wait for a barrier included.
+    pub fn requests(&self) -> u32 {
+        self.slots.used()
+    }
+
+    /// Puts another policy in force. Waiting and held requests are looked at again.
+    pub fn set_policy(&mut self, policy: Policy, fx: &mut Effects) {
+        let mirror_changed = self.policy.mirror != policy.mirror;
+        self.policy = policy;
+        if mirror_changed {
+            // Writes that went to the peer and writes that did not never share an epoch.
+            fx.push(VolumeEffect::FlushStream);
+        }
+        self.retry = true;
+        self.releasing |= !policy.hold;
+        self.resume(fx);
+    }
+
+    /// Whether an earlier step left something to do.
+    pub fn has_work(&self) -> bool {
+        self.retry || self.losing || self.releasing
+    }
+
+    /// Goes on with what earlier steps left.
+    pub fn resume(&mut self, fx: &mut Effects) {
+        if self.losing {
+            self.lose_requests(fx);
+        }
+        if self.releasing && !self.losing {
+            self.release_held(fx);
+        }
+        if self.retry {
+            self.retry_waiting(fx);
+        }
+    }
+
+    /// When the oldest write was sent that the peer did not acknowledge yet.
+    pub fn oldest_unacked(&self) -> Option<Instant> {
+        let mut index = self.slots.first(slot::SENT);
+        while let Some(i) = index {
+            let slot = self.slots.get(i)?;
+            if slot.mirror == slot::Mirror::Sent {
+                return Some(slot.sent_at);
+            }
+            index = self.slots.after(i);
+        }
+        None
+    }
+
+    fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    fn find(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        use table::Entry;
+        self.slots.get_mut(ticket.index).filter(|slot| {
+            slot.links().list() != table::FREE && slot.links().generation() == ticket.generation
+        })
+    }
+
+    /// Marks a range out of sync, rounding outwards.
+    fn mark(&mut self, extent: Extent) {
+        if let Some(disk) = &mut self.disk {
+            disk.bitmap.set_out_of_sync(extent);
+        }
+    }
+
+    /// Marks a range in sync, rounding inwards.
+    fn unmark(&mut self, extent: Extent) {
+        if let Some(disk) = &mut self.disk {
+            disk.bitmap.set_in_sync(extent);
+        }
+    }
+}

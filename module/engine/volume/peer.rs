@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slot of one request of the peer: a write it sent, data it wants, or data we asked it for.
+
+use crate::engine::ids::Extent;
+
+use super::slot::{
+    Operation,
+    WriteFlags, //
+};
+use super::table::{
+    Entry,
+    Links,
+    List, //
+};
+
+/// Received, but an earlier overlapping request has to finish first.
+pub(super) const PEER_WAITING: List = List(1);
+
+/// In progress, or expected from the peer.
+pub(super) const PEER_ACTIVE: List = List(2);
+
+/// Which acknowledgement the peer wants for a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WantedAck {
+    /// None: the barrier's is enough (protocol A).
+    #[default]
+    None,
+    /// As soon as it is received (protocol B); the driver sent it already.
+    Received,
+    /// When it is on our disk (protocol C).
+    Written,
+}
+
+/// What the slot is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum PeerKind {
+    /// A write of the peer's application.
+    Write {
+        ack: WantedAck,
+        /// The peer allows to take the range as in sync afterwards (`DP_MAY_SET_IN_SYNC`).
+        may_set_in_sync: bool,
+    },
+    /// Resync data was asked for and did not come yet. `stale`: the range was written meanwhile,
+    /// so the data that comes is old and must be thrown away.
+    ResyncWanted { stale: bool },
+    /// Resync data came and goes to our disk.
+    ResyncWrite,
+    /// The peer wants resync data.
+    ResyncRead,
+    /// The peer's application reads through us.
+    #[default]
+    Read,
+}
+
+impl PeerKind {
+    /// Whether later overlapping requests have to wait for it.
+    pub(super) fn blocks_others(self) -> bool {
+        !matches!(self, PeerKind::ResyncWanted { .. } | PeerKind::Read)
+    }
+}
+
+/// One request of the peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerSlot {
+    pub(super) links: Links,
+    pub(super) kind: PeerKind,
+    pub(super) extent: Extent,
+    pub(super) operation: Operation,
+    pub(super) flags: WriteFlags,
+    pub(super) block_id: u64,
+    pub(super) arrival: u64,
+    /// The connection is gone: finish the I/O, answer nobody.
+    pub(super) orphan: bool,
+}
+
+impl Entry for PeerSlot {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}

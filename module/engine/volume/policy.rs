@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the resource tells a volume to do with requests, until it says otherwise.
+//!
+//! The resource decides over states; the volume's hot path only looks here.
+
+/// Where reads are served and whether writes have a local half.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalUse {
+    /// No usable local disk.
+    #[default]
+    None,
+    /// The local disk is written, but only blocks in sync may be read (`Inconsistent`).
+    WriteMostly,
+    /// The local disk is good (`UpToDate`, or `Consistent` and alone).
+    Full,
+}
+
+/// What happens to the peer's copy of a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MirrorUse {
+    /// Nothing is sent; the range is marked out of sync.
+    #[default]
+    Mark,
+    /// The range is marked and the peer is told to mark it too (`P_OUT_OF_SYNC`).
+    MarkAndTell,
+    /// The write is sent.
+    Send,
+}
+
+/// Our part in a resync that is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResyncUse {
+    /// None is running, or it is paused.
+    #[default]
+    None,
+    /// We give the data.
+    Source,
+    /// We ask for the data.
+    Target,
+}
+
+/// The whole policy of one volume.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Use of the local disk.
+    pub local: LocalUse,
+    /// What becomes of the peer's copy.
+    pub mirror: MirrorUse,
+    /// Our part in a resync.
+    pub resync: ResyncUse,
+    /// Reads may be sent to the peer.
+    pub peer_readable: bool,
+    /// New requests wait, and requests whose mirror half was lost are not completed.
+    pub hold: bool,
+    /// Writes take part in the activity log (we are Primary, and `al-updates` is on).
+    pub log: bool,
+}

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The mirror half of application requests, and the requests of the peer.
+
+use crate::engine::ids::{
+    Extent,
+    Instant,
+    PeerTicket,
+    Sequence,
+    Ticket,
+    MAX_REQUEST_BYTES, //
+};
+
+use super::effect::{
+    AckKind,
+    Effects,
+    Report,
+    VolumeEffect, //
+};
+use super::local::EFFECTS_PER_REQUEST;
+use super::overlap::Owner;
+use super::peer::{
+    PeerKind,
+    PeerSlot,
+    WantedAck,
+    PEER_ACTIVE,
+    PEER_WAITING, //
+};
+use super::policy::{
+    LocalUse,
+    ResyncUse, //
+};
+use super::slot::{
+    Mirror,
+    Operation,
+    Slot,
+    WriteFlags,
+    QUEUED,
+    READS,
+    SENT, //
+};
+use super::table::{
+    Entry,
+    ALONE,
+    FREE, //
+};
+use super::{
+    Storage,
+    Volume, //
+};
+
+/// Why a request of the peer was refused. Everything but [`PeerRequestError::Full`] and
+/// [`PeerRequestError::NoDisk`] means that the peer misbehaved: drop the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerRequestError {
+    /// No slot is free: wait and try again.
+    Full,
+    /// There is no local disk to serve it.
+    NoDisk,
+    /// The range is not in the volume, or too long, or not whole sectors.
+    OutOfRange,
+    /// An answer to something that was not asked.
+    Unexpected,
+}
+
+/// What the sender needs to know of a request to put it on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendView {
+    /// The range.
+    pub extent: Extent,
+    /// What it does.
+    pub operation: Operation,
+    /// How it has to be treated.
+    pub flags: WriteFlags,
+    /// The number that orders the writes of one volume (`seq_num`).
+    pub sequence: u32,
+    /// The peer may clear its bits for the range (`DP_MAY_SET_IN_SYNC`).
+    pub may_set_in_sync: bool,
+}
+
+impl<S: Storage> Volume<S> {
+    /// A request was put into the send queue.
+    pub(super) fn queue(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.mirror = Mirror::Queued;
+        }
+        self.slots.move_to(index, QUEUED);
+        self.counters.peer_pending += 1;
+    }
+
+    /// The sender takes a request out of its queue and starts to send it, in `epoch` if it is a
+    /// write. Returns `None` when there is nothing to send any more.
+    pub fn send_begin(&mut self, ticket: Ticket, epoch: u32, now: Instant) -> Option<SendView> {
+        let may_set_in_sync = self.policy.resync == ResyncUse::Source;
+        let sequence = self.sequence.wrapping_add(1);
+        let slot = self.find(ticket)?;
+        if slot.mirror != Mirror::Queued {
+            return None;
+        }
+        slot.mirror = Mirror::Sending;
+        slot.epoch = epoch;
+        slot.sent_at = now;
+        let view = SendView {
+            extent: slot.extent,
+            operation: slot.operation,
+            flags: slot.flags,
+            sequence,
+            may_set_in_sync,
+        };
+        if view.operation != Operation::Read {
+            self.sequence = sequence;
+            let sectors = u64::from(view.extent.bytes / 512);
+            self.counters.sent = self.counters.sent.wrapping_add(sectors);
+        }
+        let reads = view.operation == Operation::Read;
+        self.slots
+            .move_to(ticket.index, if reads { READS } else { SENT });
+        Some(view)
+    }
+
+    /// The sender does not touch the request's payload any more.
+    ///
+    /// That sending failed is no matter here: the connection's loss is reported on its own.
+    pub fn send_done(&mut self, ticket: Ticket, fx: &mut Effects) {
+        let Some(slot) = self.find(ticket) else {
+            return;
+        };
+        match slot.mirror {
+            Mirror::Sending => slot.mirror = Mirror::Sent,
+            Mirror::Settled { acked } => {
+                slot.mirror = if acked { Mirror::Acked } else { Mirror::Lost };
+                self.settle(ticket.index, fx);
+                self.resume(fx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The peer acknowledged a write, or sent the data of a read (`ok`), or refused.
+    ///
+    /// `in_sync`: it also cleared its bits for the range. An answer to nothing is an error of the
+    /// peer.
+    pub fn peer_answered(
+        &mut self,
+        ticket: Ticket,
+        ok: bool,
+        in_sync: bool,
+        fx: &mut Effects,
+    ) -> Result<(), PeerRequestError> {
+        let slot = self.find(ticket).ok_or(PeerRequestError::Unexpected)?;
+        // The answer can overtake the sender's report that it has finished sending.
+        if !matches!(slot.mirror, Mirror::Sending | Mirror::Sent) {
+            return Err(PeerRequestError::Unexpected);
+        }
+        slot.in_sync = in_sync;
+        let extent = slot.extent;
+        let read = slot.operation == Operation::Read;
+        slot.mirror = match (slot.mirror, ok) {
+            (Mirror::Sending, acked) => Mirror::Settled { acked },
+            (_, true) => Mirror::Acked,
+            (_, false) => Mirror::Lost,
+        };
+        self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+        if !ok && !read {
+            self.mark(extent);
+            fx.push(VolumeEffect::Report(Report::PeerWriteFailed));
+        }
+        if read {
+            self.slots.move_to(ticket.index, ALONE);
+        }
+        self.settle(ticket.index, fx);
+        self.resume(fx);
+        Ok(())
+    }
+
+    /// The extent of a read that was sent to the peer, so that its reply can be received.
+    pub fn remote_read(&mut self, ticket: Ticket) -> Option<Extent> {
+        let slot = self.find(ticket)?;
+        let open = matches!(slot.mirror, Mirror::Sending | Mirror::Sent);
+        (open && slot.operation == Operation::Read).then_some(slot.extent)
+    }
+
+    /// The peer has everything up to and including `epoch` on stable storage. Frees what waited
+    /// for that, as much as fits: call it again (with `resume` in between) until it returns true.
+    pub fn barrier_acked(&mut self, epoch: u32, fx: &mut Effects) -> bool {
+        let limit = Sequence::from(epoch);
+        while let Some(index) = self.slots.first(SENT) {
+            let behind = |slot: &Slot| Sequence::from(slot.epoch).is_after(limit);
+            if self.slots.get(index).is_none_or(behind) {
+                break;
+            }
+            if fx.room() < EFFECTS_PER_REQUEST {
+                return false;
+            }
+            self.slots.move_to(index, ALONE);
+            self.barrier_acked_one(index, fx);
+        }
+        self.resume(fx);
+        true
+    }
+
+    fn barrier_acked_one(&mut self, index: u32, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        slot.barrier_acked = true;
+        if slot.mirror == Mirror::Sent {
+            // Protocol A and B: the barrier's acknowledgement is the last word.
+            slot.mirror = Mirror::Acked;
+            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+        }
+        // Completes it if that is due (protocols A and B), and frees the slot if nothing else
+        // is outstanding.
+        self.settle(index, fx);
+    }
+
+    /// The connection is gone, nothing more will be sent or received on it. What the peer may not
+    /// have is marked, and the peer's own requests are finished without an answer.
+    pub fn connection_lost(&mut self, fx: &mut Effects) {
+        self.losing = true;
+        self.resync.stop();
+        self.resume(fx);
+    }
+
+    /// Fails the mirror half of requests, as many as fit.
+    pub(super) fn lose_requests(&mut self, fx: &mut Effects) {
+        for list in [QUEUED, SENT, READS] {
+            while let Some(index) = self.slots.first(list) {
+                if fx.room() < EFFECTS_PER_REQUEST {
+                    return;
+                }
+                self.slots.move_to(index, ALONE);
+                self.lose_one(index, fx);
+            }
+        }
+        if self.lose_peers(fx) {
+            self.losing = false;
+            self.retry = true;
+        }
+    }
+
+    fn lose_one(&mut self, index: u32, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let pending = matches!(slot.mirror, Mirror::Queued | Mirror::Sending | Mirror::Sent);
+        let sending = slot.mirror == Mirror::Sending;
+        slot.mirror = match (slot.mirror, sending) {
+            (Mirror::Settled { .. }, _) | (_, true) => Mirror::Settled { acked: false },
+            _ => Mirror::Lost,
+        };
+        slot.in_sync = false;
+        let extent = slot.extent;
+        if slot.operation != Operation::Read {
+            self.mark(extent);
+        }
+        if pending {
+            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+        }
+        self.settle(index, fx);
+    }
+
+    /// Forgets the peer's requests. Those at the disk are finished without an answer.
+    fn lose_peers(&mut self, fx: &mut Effects) -> bool {
+        while let Some(index) = self.peers.first(PEER_WAITING) {
+            if fx.room() < 2 {
+                return false;
+            }
+            self.free_peer(index, fx);
+        }
+        let mut next = self.peers.first(PEER_ACTIVE);
+        while let Some(index) = next {
+            next = self.peers.after(index);
+            let Some(peer) = self.peers.get_mut(index) else {
+                break;
+            };
+            if let PeerKind::ResyncWanted { .. } = peer.kind {
+                if fx.room() < 2 {
+                    return false;
+                }
+                self.free_peer(index, fx);
+            } else {
+                peer.orphan = true;
+            }
+        }
+        true
+    }
+
+    /// A write of the peer was received completely.
+    ///
+    /// Effects tell when to submit it. The range is checked here; the driver must have received
+    /// no more than [`MAX_REQUEST_BYTES`].
+    #[allow(clippy::too_many_arguments)]
+    pub fn peer_write(
+        &mut self,
+        operation: Operation,
+        extent: Extent,
+        flags: WriteFlags,
+        block_id: u64,
+        ack: WantedAck,
+        may_set_in_sync: bool,
+        fx: &mut Effects,
+    ) -> Result<PeerTicket, PeerRequestError> {
+        let kind = PeerKind::Write {
+            ack,
+            may_set_in_sync,
+        };
+        let sectors = u64::from(extent.bytes / 512);
+        let ticket = self.add_peer(
+            PeerSlot {
+                kind,
+                extent,
+                operation,
+                flags,
+                block_id,
+                ..PeerSlot::default()
+            },
+            fx,
+        )?;
+        self.counters.received = self.counters.received.wrapping_add(sectors);
+        Ok(ticket)
+    }
+
+    /// The peer wants data: for its resync, or for a read of its application.
+    pub fn peer_read(
+        &mut self,
+        extent: Extent,
+        block_id: u64,
+        resync: bool,
+        fx: &mut Effects,
+    ) -> Result<PeerTicket, PeerRequestError> {
+        if self.policy.local != LocalUse::Full {
+            return Err(PeerRequestError::NoDisk);
+        }
+        let kind = if resync { PeerKind::ResyncRead } else { PeerKind::Read };
+        self.add_peer(
+            PeerSlot {
+                kind,
+                extent,
+                operation: Operation::Read,
+                block_id,
+                ..PeerSlot::default()
+            },
+            fx,
+        )
+    }
+
+    fn add_peer(
+        &mut self,
+        new: PeerSlot,
+        fx: &mut Effects,
+    ) -> Result<PeerTicket, PeerRequestError> {
+        if self.disk.is_none() || self.policy.local == LocalUse::None {
+            return Err(PeerRequestError::NoDisk);
+        }
+        let empty = new.extent.bytes == 0 && !new.flags.preflush;
+        if empty || !new.extent.fits(self.capacity, MAX_REQUEST_BYTES) {
+            return Err(PeerRequestError::OutOfRange);
+        }
+        let index = self.peers.take().ok_or(PeerRequestError::Full)?;
+        let arrival = self.next_arrival();
+        if let Some(peer) = self.peers.get_mut(index) {
+            let links = *peer.links();
+            *peer = PeerSlot {
+                arrival,
+                links,
+                ..new
+            };
+        }
+        self.counters.unanswered += 1;
+        self.enter_peer(index, fx);
+        Ok(PeerTicket { index })
+    }
+
+    /// Enters a peer request in the order of arrival and starts it if it can.
+    pub(super) fn enter_peer(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&peer) = self.peers.get(index) else {
+            return;
+        };
+        if peer.kind.blocks_others() {
+            self.overlaps
+                .insert(Owner::Peer(index), peer.extent, peer.arrival);
+        }
+        self.peers.move_to(index, PEER_WAITING);
+        self.try_start_peer(index, fx);
+    }
+
+    fn try_start_peer(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&peer) = self.peers.get(index) else {
+            return;
+        };
+        if self.overlaps.earlier(peer.extent, peer.arrival) {
+            return;
+        }
+        self.peers.move_to(index, PEER_ACTIVE);
+        self.counters.local_pending += 1;
+        let sectors = u64::from(peer.extent.bytes / 512);
+        match peer.kind {
+            PeerKind::Write { .. } | PeerKind::ResyncWrite => {
+                self.counters.written = self.counters.written.wrapping_add(sectors);
+            }
+            _ => self.counters.read = self.counters.read.wrapping_add(sectors),
+        }
+        fx.push(VolumeEffect::SubmitPeer(PeerTicket { index }));
+    }
+
+    pub(super) fn retry_waiting_peers(&mut self, fx: &mut Effects) {
+        let mut next = self.peers.first(PEER_WAITING);
+        while let Some(index) = next {
+            if fx.room() < 2 {
+                self.retry = true;
+                return;
+            }
+            next = self.peers.after(index);
+            self.try_start_peer(index, fx);
+        }
+    }
+
+    /// What the driver has to submit for a peer request.
+    pub fn peer_view(&self, ticket: PeerTicket) -> Option<PeerSlot> {
+        self.peers
+            .get(ticket.index)
+            .filter(|peer| peer.links().list() != FREE)
+            .copied()
+    }
+
+    /// The lower device finished a request of the peer.
+    pub fn peer_io_done(&mut self, ticket: PeerTicket, ok: bool, fx: &mut Effects) {
+        let Some(peer) = self.peer_view(ticket) else {
+            return;
+        };
+        self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
+        let reads = matches!(peer.kind, PeerKind::ResyncRead | PeerKind::Read);
+        if !ok {
+            fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
+        }
+        if peer.orphan {
+            if !reads && !ok {
+                self.mark(peer.extent);
+            }
+            self.free_peer(ticket.index, fx);
+            self.resume(fx);
+            return;
+        }
+        match peer.kind {
+            PeerKind::Write {
+                ack,
+                may_set_in_sync,
+            } => self.finish_peer_write(peer, ack, may_set_in_sync, ok, fx),
+            PeerKind::ResyncWrite | PeerKind::ResyncWanted { .. } => {
+                self.finish_resync_write(peer, ok, fx);
+            }
+            PeerKind::ResyncRead | PeerKind::Read if ok => {
+                // The sender frees it when the data is in the send buffer: until then no write
+                // of ours may overtake a resync read.
+                fx.push(VolumeEffect::QueueReply(ticket));
+                return;
+            }
+            PeerKind::ResyncRead => {
+                self.ack(AckKind::NegativeResyncRead, peer, fx);
+                self.resync.failed(peer.extent);
+            }
+            PeerKind::Read => self.ack(AckKind::NegativeRead, peer, fx),
+        }
+        self.free_peer(ticket.index, fx);
+        self.resume(fx);
+    }
+
+    fn finish_peer_write(
+        &mut self,
+        peer: PeerSlot,
+        wanted: WantedAck,
+        may_set_in_sync: bool,
+        ok: bool,
+        fx: &mut Effects,
+    ) {
+        let in_sync = may_set_in_sync && self.policy.resync == ResyncUse::Target;
+        if ok && in_sync {
+            self.unmark(peer.extent);
+        } else if !ok {
+            self.mark(peer.extent);
+        }
+        let kind = match (ok, in_sync) {
+            (false, _) => AckKind::Negative,
+            (true, true) => AckKind::ResyncWrite,
+            (true, false) => AckKind::Write,
+        };
+        if wanted == WantedAck::Written || !ok {
+            self.ack(kind, peer, fx);
+        }
+        fx.push(VolumeEffect::PeerWriteFinished);
+        if in_sync {
+            self.check_resync_end(fx);
+        }
+    }
+
+    pub(super) fn ack(&mut self, kind: AckKind, peer: PeerSlot, fx: &mut Effects) {
+        fx.push(VolumeEffect::Ack {
+            kind,
+            extent: peer.extent,
+            block_id: peer.block_id,
+        });
+    }
+
+    /// The data of a peer's read was handed to the network in its order (or never will be).
+    pub fn peer_reply_sent(&mut self, ticket: PeerTicket, fx: &mut Effects) {
+        let reads = |kind| matches!(kind, PeerKind::ResyncRead | PeerKind::Read);
+        match self.peer_view(ticket) {
+            Some(peer) if reads(peer.kind) => {
+                if peer.kind == PeerKind::ResyncRead {
+                    let sectors = u64::from(peer.extent.bytes / 512);
+                    self.counters.sent = self.counters.sent.wrapping_add(sectors);
+                }
+                self.free_peer(ticket.index, fx);
+                self.resume(fx);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn free_peer(&mut self, index: u32, fx: &mut Effects) {
+        self.overlaps.remove(Owner::Peer(index));
+        self.peers.put(index);
+        self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
+        self.retry = true;
+        fx.push(VolumeEffect::ReleasePeer(PeerTicket { index }));
+    }
+}

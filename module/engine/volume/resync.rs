@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Resync: which blocks to ask for next, how fast, and when it is over.
+//!
+//! The target asks (`P_RS_DATA_REQUEST`), the source answers, the target acknowledges what it has
+//! written, and both clear the block's bit. Each side finds the end by itself, when no bit is
+//! left.
+
+use crate::engine::ids::{
+    Extent,
+    Instant,
+    PeerTicket,
+    BLOCK_SECTORS,
+    BLOCK_SIZE,
+    ID_SYNCER,
+    SECTOR_SIZE, //
+};
+
+use super::effect::{
+    AckKind,
+    Effects,
+    Report,
+    VolumeEffect, //
+};
+use super::overlap::Owner;
+use super::peer::{
+    PeerKind,
+    PeerSlot,
+    PEER_ACTIVE, //
+};
+use super::policy::ResyncUse;
+use super::remote::PeerRequestError;
+use super::slot::Operation;
+use super::table::Entry;
+use super::{
+    Storage,
+    Volume, //
+};
+
+/// How fast a resync may go.
+#[derive(Clone, Copy, Debug)]
+pub struct ResyncLimits {
+    /// Most data in flight, in sectors.
+    pub in_flight: u32,
+    /// Largest single request, in bytes (a multiple of 4096).
+    pub request_bytes: u32,
+    /// Highest rate, in KiB/s.
+    pub rate: u32,
+}
+
+impl Default for ResyncLimits {
+    fn default() -> Self {
+        Self {
+            in_flight: 2048,
+            request_bytes: 128 << 10,
+            rate: 102_400,
+        }
+    }
+}
+
+/// How far a resync is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Blocks (4 KiB) that were out of sync at its start.
+    pub total: u64,
+    /// Blocks that could not be synced.
+    pub failed: u64,
+    /// When it began.
+    pub started: Instant,
+}
+
+/// The running resync of a volume.
+#[derive(Debug, Default)]
+pub(super) struct Resync {
+    limits: ResyncLimits,
+    progress: Progress,
+    running: bool,
+    /// Where the search for the next block goes on.
+    cursor: u64,
+    /// Sectors asked for and not written yet.
+    in_flight: u32,
+    /// Sectors that may be asked for now; refilled by the clock.
+    budget: u64,
+    refilled: Instant,
+}
+
+impl Resync {
+    /// No resync any more.
+    pub(super) fn stop(&mut self) {
+        self.running = false;
+        self.in_flight = 0;
+    }
+
+    pub(super) fn failed(&mut self, extent: Extent) {
+        self.progress.failed += u64::from(extent.bytes.div_ceil(BLOCK_SIZE));
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let elapsed = now.since(self.refilled).min(100);
+        self.refilled = now;
+        // KiB/s are 2 sectors per second each.
+        let sectors = u64::from(self.limits.rate) * 2 * elapsed / 1000;
+        let most = u64::from(self.limits.rate) / 5 + u64::from(self.limits.request_bytes / 512);
+        self.budget = self.budget.saturating_add(sectors).min(most);
+    }
+}
+
+impl<S: Storage> Volume<S> {
+    /// A resync begins; the policy already says on which side we are. With nothing out of sync
+    /// it is over at once.
+    pub fn start_resync(&mut self, now: Instant, limits: ResyncLimits, fx: &mut Effects) {
+        self.resync = Resync {
+            limits,
+            progress: Progress {
+                total: self.out_of_sync(),
+                failed: 0,
+                started: now,
+            },
+            running: true,
+            refilled: now,
+            ..Resync::default()
+        };
+        self.check_resync_end(fx);
+    }
+
+    /// The resync is over or was given up.
+    pub fn stop_resync(&mut self) {
+        self.resync.stop();
+    }
+
+    /// How far the resync is; `None` when there is none.
+    pub fn resync_progress(&self) -> Option<Progress> {
+        self.resync.running.then_some(self.resync.progress)
+    }
+
+    /// Asks for more blocks, as many as time, window and slots allow. Called by the clock (every
+    /// 100 ms at least) and after each step; true when it should be called again at once.
+    pub fn resync_more(&mut self, now: Instant, fx: &mut Effects) -> bool {
+        if !self.resync.running || self.policy.resync != ResyncUse::Target {
+            return false;
+        }
+        self.resync.refill(now);
+        while fx.room() >= 4 {
+            let full = self.resync.in_flight >= self.resync.limits.in_flight;
+            if full || self.resync.budget == 0 {
+                return false;
+            }
+            let Some(extent) = self.next_dirty() else {
+                return false;
+            };
+            if !self.ask_for(extent, fx) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The next run of dirty blocks behind the cursor. At the end the search starts over if
+    /// blocks are left that nobody asked for.
+    fn next_dirty(&mut self) -> Option<Extent> {
+        let disk = self.disk.as_ref()?;
+        let max_blocks = u64::from(self.resync.limits.request_bytes / BLOCK_SIZE).max(1);
+        let Some(first) = disk.bitmap.next_set(self.resync.cursor) else {
+            if self.resync.in_flight == 0 {
+                self.resync.cursor = 0;
+            }
+            return None;
+        };
+        // Aligned to the largest size, so that the lower device sees whole stripes.
+        let limit = (first / max_blocks + 1) * max_blocks;
+        let mut end = first + 1;
+        while end < limit && disk.bitmap.is_set(end) {
+            end += 1;
+        }
+        self.resync.cursor = end;
+        let sector = first * BLOCK_SECTORS;
+        let sectors = (end * BLOCK_SECTORS).min(self.capacity).checked_sub(sector)?;
+        let bytes = u32::try_from(sectors).ok()?.checked_mul(SECTOR_SIZE)?;
+        (bytes != 0).then_some(Extent::new(sector, bytes))
+    }
+
+    fn ask_for(&mut self, extent: Extent, fx: &mut Effects) -> bool {
+        let Some(index) = self.peers.take() else {
+            self.resync.cursor = extent.sector / BLOCK_SECTORS;
+            return false;
+        };
+        if let Some(peer) = self.peers.get_mut(index) {
+            let links = *peer.links();
+            *peer = PeerSlot {
+                links,
+                kind: PeerKind::ResyncWanted { stale: false },
+                extent,
+                block_id: ID_SYNCER,
+                operation: Operation::Write,
+                ..PeerSlot::default()
+            };
+        }
+        self.counters.unanswered += 1;
+        // It blocks nobody: its place in the order comes with the data.
+        self.overlaps.insert(Owner::Peer(index), extent, u64::MAX);
+        self.peers.move_to(index, PEER_ACTIVE);
+        let sectors = extent.bytes / SECTOR_SIZE;
+        self.resync.in_flight = self.resync.in_flight.saturating_add(sectors);
+        self.resync.budget = self.resync.budget.saturating_sub(u64::from(sectors));
+        fx.push(VolumeEffect::QueueResyncRequest(extent));
+        true
+    }
+
+    /// The data of a resync request is on its way into memory; `None` when it was not asked for.
+    fn find_wanted(&self, extent: Extent) -> Option<u32> {
+        let wanted = |owner| match owner {
+            Owner::Peer(index) => self.peers.get(index).is_some_and(|peer| {
+                peer.extent == extent && matches!(peer.kind, PeerKind::ResyncWanted { .. })
+            }),
+            Owner::Local(_) => false,
+        };
+        match self.overlaps.find_owner(extent, wanted)? {
+            Owner::Peer(index) => Some(index),
+            Owner::Local(_) => None,
+        }
+    }
+
+    /// Resync data was received completely. `Ok(None)`: it is out of date and to be thrown away.
+    pub fn resync_data(
+        &mut self,
+        extent: Extent,
+        fx: &mut Effects,
+    ) -> Result<Option<PeerTicket>, PeerRequestError> {
+        let index = self
+            .find_wanted(extent)
+            .ok_or(PeerRequestError::Unexpected)?;
+        let arrival = self.next_arrival();
+        let peer = self
+            .peers
+            .get_mut(index)
+            .ok_or(PeerRequestError::Unexpected)?;
+        let stale = peer.kind == PeerKind::ResyncWanted { stale: true };
+        peer.kind = PeerKind::ResyncWrite;
+        peer.arrival = arrival;
+        self.counters.received = self
+            .counters
+            .received
+            .wrapping_add(u64::from(extent.bytes / SECTOR_SIZE));
+        self.overlaps.remove(Owner::Peer(index));
+        if stale || self.disk.is_none() {
+            // The bits stay set, the search will come by again.
+            self.resync_landed(extent);
+            self.free_peer(index, fx);
+            return Ok(None);
+        }
+        self.enter_peer(index, fx);
+        Ok(Some(PeerTicket { index }))
+    }
+
+    /// The source could not read what we asked for, or gave it up (`P_RS_CANCEL`).
+    pub fn resync_refused(
+        &mut self,
+        extent: Extent,
+        failed: bool,
+        fx: &mut Effects,
+    ) -> Result<(), PeerRequestError> {
+        let index = self
+            .find_wanted(extent)
+            .ok_or(PeerRequestError::Unexpected)?;
+        if failed {
+            self.resync.failed(extent);
+        }
+        self.resync_landed(extent);
+        self.free_peer(index, fx);
+        self.check_resync_end(fx);
+        self.resume(fx);
+        Ok(())
+    }
+
+    fn resync_landed(&mut self, extent: Extent) {
+        let sectors = extent.bytes / SECTOR_SIZE;
+        self.resync.in_flight = self.resync.in_flight.saturating_sub(sectors);
+    }
+
+    /// Resync data is on our disk.
+    pub(super) fn finish_resync_write(&mut self, peer: PeerSlot, ok: bool, fx: &mut Effects) {
+        self.resync_landed(peer.extent);
+        if ok {
+            self.unmark(peer.extent);
+            self.ack(AckKind::ResyncWrite, peer, fx);
+        } else {
+            self.resync.failed(peer.extent);
+            self.ack(AckKind::Negative, peer, fx);
+        }
+        self.check_resync_end(fx);
+    }
+
+    /// The target acknowledged resync data that we sent: written (`ok`) or not.
+    pub fn resync_acked(&mut self, extent: Extent, ok: bool, fx: &mut Effects) {
+        if ok {
+            self.unmark(extent);
+        } else {
+            self.resync.failed(extent);
+        }
+        self.check_resync_end(fx);
+    }
+
+    /// Our application writes a range: data that the peer sends for an earlier request is old.
+    pub(super) fn outdate_resync_requests(&mut self, extent: Extent) {
+        if self.resync.in_flight == 0 {
+            return;
+        }
+        let peers = &mut self.peers;
+        self.overlaps.find_owner(extent, |owner| {
+            if let Owner::Peer(index) = owner {
+                if let Some(peer) = peers.get_mut(index) {
+                    if let PeerKind::ResyncWanted { stale } = &mut peer.kind {
+                        *stale = true;
+                    }
+                }
+            }
+            false
+        });
+    }
+
+    /// Reports the end when every block is in sync or has failed. Once.
+    pub(super) fn check_resync_end(&mut self, fx: &mut Effects) {
+        let left = self.out_of_sync();
+        let open = self.policy.resync != ResyncUse::None && self.resync.running;
+        if open && left <= self.resync.progress.failed {
+            self.resync.running = false;
+            fx.push(VolumeEffect::Report(Report::ResyncFinished));
+        }
+    }
+
+    /// Blocks that could not be synced in the last resync.
+    pub fn resync_failed(&self) -> u64 {
+        self.resync.progress.failed
+    }
+}

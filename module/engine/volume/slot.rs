@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slot of one application request: what was asked, and how far its two halves have come.
+//!
+//! Life of a write: it *waits* (for an overlapping request, for the activity log, or because I/O
+//! is held), then it is *active*: its local half and its mirror half run independently. When both
+//! are done it is *completed* (reported to the application). A slot whose write went to the peer
+//! lives on until the peer acknowledged the barrier behind it, because until then a crash of the
+//! peer could lose it.
+
+use crate::engine::ids::{
+    Extent,
+    Instant,
+    Ticket, //
+};
+
+use super::table::{
+    Entry,
+    Links,
+    List, //
+};
+
+/// Not started: waiting in order of arrival.
+pub(super) const WAITING: List = List(1);
+
+/// In the send queue.
+pub(super) const QUEUED: List = List(2);
+
+/// Sent, in order of sending, until the barrier behind it is acknowledged.
+pub(super) const SENT: List = List(3);
+
+/// Done, but its completion is held back.
+pub(super) const HELD: List = List(4);
+
+/// A read that was sent to the peer.
+pub(super) const READS: List = List(5);
+
+/// How a request has to be treated besides its data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteFlags {
+    /// The data has to be on stable storage before completion (`REQ_FUA`).
+    pub fua: bool,
+    /// Everything completed before has to be on stable storage first (`REQ_PREFLUSH`).
+    pub preflush: bool,
+    /// Somebody waits for it (`REQ_SYNC`).
+    pub sync: bool,
+}
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Operation {
+    /// Writes its payload.
+    #[default]
+    Write,
+    /// Discards the range; later reads may return anything (`REQ_OP_DISCARD`).
+    Discard,
+    /// Zeroes the range; `unmap` allows to give the space back (`REQ_OP_WRITE_ZEROES`).
+    Zeroes {
+        /// The space may be unmapped.
+        unmap: bool,
+    },
+    /// An empty flush.
+    Flush,
+    /// A read that could not be passed straight to the local disk.
+    Read,
+}
+
+impl Operation {
+    /// Whether a payload goes over the wire with it.
+    pub fn has_payload(self) -> bool {
+        self == Operation::Write
+    }
+}
+
+/// How far the local half has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Local {
+    /// There is none.
+    #[default]
+    None,
+    /// Given to the lower device.
+    Submitted,
+    /// The lower device reported success.
+    Done,
+    /// The lower device reported an error.
+    Failed,
+}
+
+/// How far the mirror half has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mirror {
+    /// There is none: the range was marked out of sync instead.
+    #[default]
+    None,
+    /// In the send queue.
+    Queued,
+    /// The sender is copying the payload: it must not be given back.
+    Sending,
+    /// Sent, not acknowledged.
+    Sent,
+    /// The peer has it (as the protocol demands), the barrier behind it is not acknowledged.
+    Acked,
+    /// The peer answered, or the connection was lost, while the sender was still copying the
+    /// payload; `acked` takes effect when it has finished.
+    Settled {
+        /// The peer has it.
+        acked: bool,
+    },
+    /// The peer does not have it: it refused, or the connection was lost.
+    Lost,
+}
+
+impl Mirror {
+    /// Whether nothing more is expected before the request may be completed.
+    fn finished(self) -> bool {
+        matches!(self, Mirror::None | Mirror::Acked | Mirror::Lost)
+    }
+}
+
+/// One application request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot {
+    pub(super) links: Links,
+    pub(super) operation: Operation,
+    pub(super) flags: WriteFlags,
+    pub(super) extent: Extent,
+    /// Position in the order of arrival: of two overlapping requests the earlier goes first.
+    pub(super) arrival: u64,
+    pub(super) local: Local,
+    pub(super) mirror: Mirror,
+    /// The epoch it was sent in; valid from `Mirror::Sending` on.
+    pub(super) epoch: u32,
+    /// The peer said that it cleared its bits for the range (`P_RS_WRITE_ACK`).
+    pub(super) in_sync: bool,
+    /// How many of its extents it holds a reference to in the activity log (0, 1 or 2).
+    pub(super) logged: u8,
+    /// The barrier behind it was acknowledged.
+    pub(super) barrier_acked: bool,
+    /// It was reported to the application.
+    pub(super) completed: bool,
+    /// When the mirror half was sent, for `ko-count`.
+    pub(super) sent_at: Instant,
+}
+
+impl Entry for Slot {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+impl Slot {
+    /// The ticket of this slot, which is the one at `index`.
+    pub(super) fn ticket(&self, index: u32) -> Ticket {
+        Ticket {
+            index,
+            generation: self.links.generation(),
+        }
+    }
+
+    /// Whether both halves are done, so that the request may be completed.
+    pub(super) fn finished(&self) -> bool {
+        self.local != Local::Submitted && self.mirror.finished()
+    }
+
+    /// Whether the data is where it should be: on the local disk or at the peer.
+    pub(super) fn succeeded(&self) -> bool {
+        self.local == Local::Done || self.mirror == Mirror::Acked
+    }
+
+    /// Whether the local disk and the peer both have it.
+    pub(super) fn on_both(&self) -> bool {
+        self.local == Local::Done && self.mirror == Mirror::Acked
+    }
+}
