@@ -16,7 +16,7 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::Arc,         //
 };
 
 use core::{
@@ -131,7 +131,7 @@ impl BlockDevice {
         // SAFETY: `path` is a C string; the holder's address stays taken as long as the opening.
         let file = from_err_ptr(unsafe {
             bindings::bdev_file_open_by_path(
-                path.as_ptr().cast(),
+                path.as_char_ptr(),
                 OPEN_READ_WRITE,
                 holder.as_ptr(),
                 core::ptr::null(),

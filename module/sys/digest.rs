@@ -43,8 +43,8 @@ impl Digest {
     /// Errors: `ENOENT` if there is none of that name, `ENOMEM`.
     pub fn new(name: &CStr) -> Result<Self> {
         // SAFETY: The name is a C string, and we may sleep.
-        let algorithm =
-            from_err_ptr(unsafe { shim::crypto_alloc_shash(name.as_ptr().cast(), 0, 0) })?;
+        let algorithm = unsafe { shim::crypto_alloc_shash(name.as_char_ptr(), 0, 0) };
+        let algorithm = from_err_ptr(algorithm)?;
         let mut digest = Self {
             algorithm: NonNull::new(algorithm).ok_or(ENOENT)?,
             state: KVec::new(),

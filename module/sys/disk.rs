@@ -96,7 +96,7 @@ impl Major {
             GFP_KERNEL,
         )?;
         // SAFETY: The name is a C string that lives as long as the module.
-        to_result(unsafe { bindings::__register_blkdev(number, NAME.as_ptr().cast(), None) })?;
+        to_result(unsafe { bindings::__register_blkdev(number, NAME.as_char_ptr(), None) })?;
         Ok(Self(shared))
     }
 }
@@ -106,7 +106,7 @@ impl Drop for Major {
         self.0.put();
         self.0.idle.wait_for_completion();
         // SAFETY: Registered in `register` under this name.
-        unsafe { bindings::unregister_blkdev(self.0.number, NAME.as_ptr().cast()) };
+        unsafe { bindings::unregister_blkdev(self.0.number, NAME.as_char_ptr()) };
     }
 }
 

@@ -126,7 +126,7 @@ impl<H: Handler> Family<H> {
             }
         }
         let mut family = bindings::genl_family {
-            hdrsize: HEADER_SIZE as _,
+            hdrsize: HEADER_SIZE as u32,
             version: spec.version,
             n_split_ops: u8::try_from(operations.len())?,
             n_mcgrps: 1,

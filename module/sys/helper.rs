@@ -35,7 +35,7 @@ pub fn run(path: &CStr, arguments: &[&CStr], environment: &[&CStr]) -> Result<u8
     // writes to them.
     let status = unsafe {
         bindings::call_usermodehelper(
-            path.as_ptr().cast(),
+            path.as_char_ptr(),
             argv.as_mut_ptr(),
             envp.as_mut_ptr(),
             WAIT,
@@ -60,7 +60,7 @@ fn fill(to: &mut [*mut c_char], from: &[&CStr]) -> Result {
         return Err(E2BIG);
     }
     for (to, from) in to.iter_mut().zip(from) {
-        *to = from.as_ptr().cast_mut().cast();
+        *to = from.as_char_ptr().cast_mut();
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(super) unsafe fn next_page(page: *mut bindings::page) -> *mut bindings::page
 /// `page` must be a live page of a [`super::page::PagePool`] that only the caller uses.
 pub(super) unsafe fn set_next_page(page: *mut bindings::page, next: *mut bindings::page) {
     // SAFETY: As this function requires.
-    unsafe { (*page).__bindgen_anon_1.__bindgen_anon_1.private = next as usize as _ };
+    unsafe { (*page).__bindgen_anon_1.__bindgen_anon_1.private = next as usize };
 }
 
 /// A read cursor over the bytes of an I/O, front to back.

@@ -55,7 +55,7 @@ impl<S: Show> ProcFile<S> {
         // the file is gone.
         let entry = unsafe {
             shim::proc_create_single_data(
-                name.as_ptr().cast(),
+                name.as_char_ptr(),
                 READABLE,
                 null_mut(),
                 show_file::<S>,

@@ -58,7 +58,7 @@ const gfp_t tandem_gfp_noio = GFP_NOIO;
 /* alloc_page() is a macro. */
 struct page *tandem_alloc_page(void)
 {
-	return alloc_page(GFP_KERNEL);
+	return alloc_page(GFP_KERNEL | __GFP_ZERO);
 }
 
 /* page_address() is a macro on most architectures. */

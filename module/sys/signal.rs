@@ -57,7 +57,7 @@ impl WaitQueue {
             unsafe {
                 bindings::__init_waitqueue_head(
                     queue,
-                    c"tandem_wait".as_ptr().cast(),
+                    c"tandem_wait".as_char_ptr(),
                     class_key().as_ptr(),
                 )
             }

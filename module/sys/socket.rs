@@ -31,6 +31,10 @@ use core::{
         null_mut,
         NonNull, //
     },
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
 };
 
 /// `AF_INET`.
@@ -186,7 +190,11 @@ pub enum Transfer {
 }
 
 /// An owned socket; released when dropped.
-struct Socket(NonNull<bindings::socket>);
+struct Socket {
+    socket: NonNull<bindings::socket>,
+    /// Whether it may use the memory reserves, which must be undone.
+    reserves: AtomicBool,
+}
 
 // SAFETY: Sockets lock themselves, and may be used from any thread.
 unsafe impl Send for Socket {}
@@ -207,14 +215,29 @@ impl Socket {
                 &raw mut socket,
             )
         })?;
-        let socket = Self(NonNull::new(socket).ok_or(ENOMEM)?);
+        Self::adopt(socket)
+    }
+
+    /// Owns a fresh socket of the kernel.
+    fn adopt(socket: *mut bindings::socket) -> Result<Self> {
+        let socket = Self {
+            socket: NonNull::new(socket).ok_or(ENOMEM)?,
+            reserves: AtomicBool::new(false),
+        };
         // SAFETY: The socket is live.
         unsafe { shim::tandem_sk_set_io(socket.as_ptr(), 0) };
         Ok(socket)
     }
 
     fn as_ptr(&self) -> *mut bindings::socket {
-        self.0.as_ptr()
+        self.socket.as_ptr()
+    }
+
+    fn set_use_reserves(&self, on: bool) {
+        if self.reserves.swap(on, Ordering::AcqRel) != on {
+            // SAFETY: The socket is live.
+            unsafe { shim::tandem_sk_set_memalloc(self.as_ptr(), on) };
+        }
     }
 
     fn bind(&self, address: &Address) -> Result {
@@ -252,6 +275,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        self.set_use_reserves(false);
         // SAFETY: The socket is ours, and we may sleep.
         unsafe { bindings::sock_release(self.as_ptr()) };
     }
@@ -292,15 +316,12 @@ impl Listener {
             0
         };
         // SAFETY: The listener is live, `socket` is valid for writes, and we may sleep.
-        let result =
-            to_result(unsafe { bindings::kernel_accept(self.0.as_ptr(), &raw mut socket, flags) });
-        match result {
+        let result = unsafe { bindings::kernel_accept(self.0.as_ptr(), &raw mut socket, flags) };
+        match to_result(result) {
             Err(error) if error == EAGAIN => Ok(None),
             Err(error) => Err(error),
             Ok(()) => {
-                let socket = TcpSocket(Socket(NonNull::new(socket).ok_or(ENOMEM)?));
-                // SAFETY: The socket is live.
-                unsafe { shim::tandem_sk_set_io(socket.0.as_ptr(), 0) };
+                let socket = TcpSocket(Socket::adopt(socket)?);
                 socket.set_receive_timeout(None);
                 Ok(Some(socket))
             }
@@ -398,7 +419,7 @@ impl TcpSocket {
                     &raw mut message.msg_iter,
                     bindings::ITER_DEST,
                     batch.as_ptr(),
-                    count as _,
+                    count,
                     bytes,
                 )
             };
@@ -484,7 +505,7 @@ impl TcpSocket {
                 &raw mut message.msg_iter,
                 bindings::ITER_SOURCE,
                 batch.as_ptr(),
-                count as _,
+                count,
                 bytes,
             )
         };
@@ -559,11 +580,8 @@ impl TcpSocket {
     }
 
     /// Lets it use the memory reserves, as swap over it needs it. May sleep.
-    ///
-    /// Give that up before it is dropped.
     pub fn set_use_reserves(&self, on: bool) {
-        // SAFETY: The socket is live.
-        unsafe { shim::tandem_sk_set_memalloc(self.0.as_ptr(), on) };
+        self.0.set_use_reserves(on);
     }
 
     /// Bytes of memory that hold what isn't acknowledged yet. Any context.

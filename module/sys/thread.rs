@@ -68,8 +68,8 @@ impl Thread {
                 Some(main::<F>),
                 data.cast::<c_void>(),
                 bindings::NUMA_NO_NODE,
-                c"%s".as_ptr().cast(),
-                name.as_ptr(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
             )
         })
         .inspect_err(|_| {
