@@ -62,7 +62,7 @@ texts! {
     ERR_NET_CONFIGURED: "the connection is still configured",
         "disconnect first, or change its options with net-options";
     ERR_MANDATORY_TAG: "the request lacks a required attribute, or has one out of range",
-        "see the kernel's words below; if they do not help, tool and module do not fit";
+        "see the kernel's words above; if they do not help, tool and module do not fit";
     ERR_MINOR_INVALID: "there is no such minor", "create it with new-minor";
     ERR_INTR: "interrupted by a signal", "try again";
     ERR_RESIZE_RESYNC: "no resize during a resync", "wait for its end (wait-sync)";
@@ -118,7 +118,7 @@ texts! {
         "make it Secondary and detach its disk first, or use down";
     ERR_MINOR_OR_VOLUME_EXISTS: "the minor or the volume exists already",
         "delete it first, or choose another number";
-    ERR_INVALID_REQUEST: "the request makes no sense", "see the kernel's words below";
+    ERR_INVALID_REQUEST: "the request makes no sense", "see the kernel's words above, or its log";
     ERR_NEED_APV_100: "the peer is too old to change these options while connected",
         "disconnect, change them on both nodes, and connect";
     ERR_NEED_ALLOW_TWO_PRI: "both nodes are Primary, so this has to stay allowed",

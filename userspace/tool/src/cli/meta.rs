@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command lines of `drbdmeta` for metadata version v08.
+
+use crate::intent::parse_minor;
+use clap::{
+    Args,
+    Subcommand, //
+};
+use std::path::PathBuf;
+
+/// `drbdmeta`.
+#[derive(Debug, Args)]
+pub(crate) struct Meta {
+    /// Do it even where it is dangerous, and ask nothing
+    #[arg(short, long, global = true)]
+    pub(crate) force: bool,
+    /// Minor number that the disk belongs to, or "-" for none
+    #[arg(value_parser = minor_or_none)]
+    pub(crate) minor: MetaMinor,
+    /// Version of the metadata
+    #[arg(value_parser = ["v08"])]
+    pub(crate) version: String,
+    /// Device with the metadata
+    pub(crate) device: PathBuf,
+    /// "internal", "flex-external", or an index from 0
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) index: String,
+    #[command(subcommand)]
+    pub(crate) command: MetaCommand,
+}
+
+/// A minor, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MetaMinor(pub(crate) Option<u32>);
+
+fn minor_or_none(text: &str) -> Result<MetaMinor, String> {
+    match text {
+        "-" => Ok(MetaMinor(None)),
+        text => parse_minor(text).map(|minor| MetaMinor(Some(minor))),
+    }
+}
+
+/// What to do with the metadata.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetaCommand {
+    /// Write new metadata
+    CreateMd,
+    /// Print everything as text, which restore-md of drbdmeta reads
+    DumpMd,
+    /// Take the activity log into the bitmap; needed before attach after a crash
+    ApplyAl,
+    /// Show the data generations, with explanations
+    ShowGi,
+    /// Show the data generations on one line
+    GetGi,
+    /// Show the state of the disk
+    Dstate,
+    /// Destroy the metadata
+    WipeMd,
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Command line options that come from the engine's option tables.
+
+use clap::{
+    Arg,
+    ArgAction,
+    ArgMatches,
+    Args,
+    Command,
+    FromArgMatches, //
+};
+use std::marker::PhantomData;
+use tandem_engine::options::{
+    OptionKind,
+    OptionSpec,
+    OptionTable,
+    OptionValue,
+    Unit, //
+};
+use tandem_netlink::AttrBuffer;
+
+/// Options of table `T` that were given. With `ALL` also those that cannot change later.
+#[derive(Debug)]
+pub(crate) struct OptionArgs<T, const ALL: bool> {
+    given: Vec<(&'static OptionSpec, OptionValue)>,
+    table: PhantomData<T>,
+}
+
+impl<T, const ALL: bool> OptionArgs<T, ALL> {
+    /// The attributes for what was given, in the order of the table.
+    pub(crate) fn attrs(&self) -> AttrBuffer {
+        let mut attrs = AttrBuffer::default();
+        self.append_to(&mut attrs);
+        attrs
+    }
+
+    /// Appends the attributes for what was given.
+    pub(crate) fn append_to(&self, attrs: &mut AttrBuffer) {
+        for (spec, value) in &self.given {
+            match spec.put(value, attrs) {
+                Ok(()) => {}
+                Err(never) => match never {},
+            }
+        }
+    }
+}
+
+impl<T: OptionTable, const ALL: bool> OptionArgs<T, ALL> {
+    fn specs() -> impl Iterator<Item = &'static OptionSpec> {
+        T::TABLE.iter().filter(|spec| ALL || !spec.invariant)
+    }
+}
+
+impl<T: OptionTable, const ALL: bool> Args for OptionArgs<T, ALL> {
+    fn augment_args(command: Command) -> Command {
+        command.args(Self::specs().map(arg))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<T: OptionTable, const ALL: bool> FromArgMatches for OptionArgs<T, ALL> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = Self::specs()
+            .filter_map(|spec| {
+                let value = matches.get_one::<OptionValue>(spec.name)?;
+                Some((spec, *value))
+            })
+            .collect();
+        Ok(Self {
+            given,
+            table: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// One command line option.
+fn arg(spec: &'static OptionSpec) -> Arg {
+    let arg = Arg::new(spec.name)
+        .long(spec.name)
+        .action(ArgAction::Set)
+        .overrides_with(spec.name)
+        .allow_hyphen_values(true)
+        .value_parser(move |text: &str| parse(spec, text))
+        .help(help(spec));
+    let arg = match spec.name {
+        "tentative" => arg.alias("dry-run"),
+        _ => arg,
+    };
+    match spec.kind {
+        OptionKind::Boolean { .. } => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("yes")
+            .value_name("yes|no"),
+        OptionKind::Number { min, max, .. } => arg.value_name(format!("{min}..{max}")),
+        OptionKind::Choice { words, .. } => {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            arg.value_name(words.join("|"))
+        }
+        OptionKind::Text { .. } => arg.value_name("TEXT"),
+    }
+}
+
+fn parse(spec: &OptionSpec, text: &str) -> Result<OptionValue, String> {
+    spec.parse(text)
+        .map_err(|error| format!("{}; {}", error.as_str(), allowed(spec)))
+}
+
+fn allowed(spec: &OptionSpec) -> String {
+    match spec.kind {
+        OptionKind::Number { min, max, unit, .. } => {
+            format!("it can be {min} to {max}{}", in_units(unit))
+        }
+        OptionKind::Boolean { .. } => "it can be yes or no".into(),
+        OptionKind::Choice { words, .. } => {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            format!("it can be {}", words.join(", "))
+        }
+        OptionKind::Text { max } => format!("it can have {max} bytes"),
+    }
+}
+
+fn in_units(unit: Unit) -> String {
+    match unit {
+        Unit::Count => String::new(),
+        Unit::Sectors => " sectors of 512 bytes".into(),
+        Unit::KibPerSecond => " KiB/s".into(),
+        Unit::Kib => " KiB".into(),
+        other => format!(" {}", other.as_str()),
+    }
+}
+
+fn help(spec: &OptionSpec) -> String {
+    match spec.kind {
+        OptionKind::Number { default, unit, .. } => {
+            format!("[default: {default}{}]", in_units(unit))
+        }
+        OptionKind::Boolean { default } => {
+            format!("[default: {}]", if default { "yes" } else { "no" })
+        }
+        OptionKind::Choice { default, .. } => {
+            format!("[default: {}]", spec.word(default).unwrap_or("?"))
+        }
+        OptionKind::Text { .. } => "[default: empty]".into(),
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What commands do. Each file makes the requests of one group of commands.
+
+mod configure;
+mod events;
+mod generations;
+mod meta;
+mod sh_status;
+mod show;
+mod state;
+mod status;
+mod wait;
+
+use crate::{
+    cli::{
+        setup::Setup,
+        Tool, //
+    },
+    failure::Outcome, //
+};
+
+/// Does what was asked for.
+pub(crate) fn run(tool: Tool) -> Outcome {
+    match tool {
+        Tool::Setup(command) => setup(command),
+        Tool::Meta(meta) => meta::run(&meta),
+    }
+}
+
+fn setup(command: Setup) -> Outcome {
+    match command {
+        Setup::Role(minor) => state::show(minor.minor, state::Part::Role),
+        Setup::Cstate(minor) => state::show(minor.minor, state::Part::Connection),
+        Setup::Dstate(minor) => state::show(minor.minor, state::Part::Disk),
+        Setup::ShowGi(minor) => generations::show(minor.minor),
+        Setup::GetGi(minor) => generations::get(minor.minor),
+        Setup::Show {
+            which,
+            show_defaults,
+        } => show::run(which.given(), show_defaults),
+        Setup::Status {
+            which,
+            verbose,
+            statistics,
+            json,
+            color,
+        } => status::run(
+            which.given(),
+            json,
+            &crate::render::status::Style {
+                verbose,
+                statistics,
+                color: status::wants_color(color.as_deref()),
+            },
+        ),
+        Setup::ShStatus(which) => sh_status::run(which.given()),
+        Setup::Events2(events) => events::run(&events),
+        Setup::WaitConnect(wait) => wait::run(&wait, wait::Goal::Connected),
+        Setup::WaitSync(wait) => wait::run(&wait, wait::Goal::Synced),
+        change => configure::run(&change),
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `show`: the configuration as the kernel has it.
+
+use crate::{
+    exit::Exit,
+    failure::{
+        Failure,
+        Outcome, //
+    },
+    kernel,
+    model,
+    render::show, //
+};
+
+/// Prints all resources, the one with this name, or the one with this minor.
+pub(crate) fn run(which: Option<&str>, show_defaults: bool) -> Outcome {
+    let mut resources = model::read(&mut kernel::connect()?, None)?;
+    if let Some(which) = which {
+        let minor = crate::intent::parse_minor(which).ok();
+        resources.retain(|resource| {
+            resource.name == which
+                || resource
+                    .devices
+                    .iter()
+                    .any(|device| Some(device.minor) == minor)
+        });
+    }
+    for resource in &resources {
+        println!("{}", show::text(resource, show_defaults));
+    }
+    match which {
+        Some(name) if resources.is_empty() => Err(Failure::NoSuchResource(name.to_owned())),
+        None if resources.is_empty() => {
+            println!("# No currently configured DRBD found.");
+            Ok(Exit::Success)
+        }
+        _ => Ok(Exit::Success),
+    }
+}

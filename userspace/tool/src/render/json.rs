@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `status --json`, with the names that `drbdsetup` 9 uses.
+
+use super::{
+    status::percent_in_sync,
+    words, //
+};
+use crate::model::{
+    Connection,
+    Device,
+    PeerDevice,
+    Resource, //
+};
+use serde_json::{
+    json,
+    Value, //
+};
+
+/// All resources, as an array.
+pub(crate) fn resources(resources: &[Resource]) -> Value {
+    resources.iter().map(resource).collect()
+}
+
+fn resource(resource: &Resource) -> Value {
+    json!({
+        "name": resource.name,
+        "role": words::role(resource.info.res_role),
+        "suspended": words::suspended(&resource.info) != "no",
+        "suspended-by": words::suspended(&resource.info),
+        "write-ordering": words::write_ordering(resource.statistics.res_stat_write_ordering),
+        "devices": resource.devices.iter().map(device).collect::<Value>(),
+        "connections": resource
+            .connections
+            .iter()
+            .map(|peer| connection(peer, resource))
+            .collect::<Value>(),
+    })
+}
+
+fn device(device: &Device) -> Value {
+    let figures = &device.statistics;
+    json!({
+        "volume": device.volume,
+        "minor": device.minor,
+        "disk-state": words::disk(device.info.dev_disk_state),
+        "size": figures.dev_size / 2,
+        "read": figures.dev_read / 2,
+        "written": figures.dev_write / 2,
+        "al-writes": figures.dev_al_writes,
+        "bm-writes": figures.dev_bm_writes,
+        "upper-pending": figures.dev_upper_pending,
+        "lower-pending": figures.dev_lower_pending,
+        "al-suspended": figures.dev_al_suspended,
+        "blocked": words::blocked(figures.dev_upper_blocked, figures.dev_lower_blocked),
+    })
+}
+
+fn connection(connection: &Connection, resource: &Resource) -> Value {
+    let end = |address: Option<_>| address.map(crate::intent::show_endpoint);
+    json!({
+        "local": end(connection.local),
+        "peer": end(connection.peer),
+        "connection-state": words::connection(connection.info.conn_connection_state),
+        "congested": connection.statistics.conn_congested,
+        "peer-role": words::role(connection.info.conn_role),
+        "peer_devices": connection
+            .devices
+            .iter()
+            .map(|peer| peer_device(peer, resource))
+            .collect::<Value>(),
+    })
+}
+
+fn peer_device(peer: &PeerDevice, resource: &Resource) -> Value {
+    let figures = &peer.statistics;
+    json!({
+        "volume": peer.volume,
+        "replication-state": words::replication(peer.info.peer_repl_state),
+        "peer-disk-state": words::disk(peer.info.peer_disk_state),
+        "resync-suspended": words::resync_suspended(&peer.info),
+        "received": figures.peer_dev_received / 2,
+        "sent": figures.peer_dev_sent / 2,
+        "out-of-sync": figures.peer_dev_out_of_sync / 2,
+        "pending": figures.peer_dev_pending,
+        "unacked": figures.peer_dev_unacked,
+        "has-sync-details": words::is_sync(peer.info.peer_repl_state),
+        "percent-in-sync": percent_in_sync(peer, resource),
+    })
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of `status` as text and as JSON.
+
+use super::*;
+use crate::render::json;
+use tandem_engine::control::{
+    ConnectionInfo,
+    ConnectionStatistics,
+    DeviceInfo,
+    DeviceStatistics,
+    PeerDeviceInfo,
+    PeerDeviceStatistics,
+    ResourceInfo,
+    ResourceStatistics, //
+};
+
+/// A connected pair with one volume.
+fn pair() -> Resource {
+    Resource {
+        name: "r0".into(),
+        info: ResourceInfo {
+            res_role: 1,
+            ..ResourceInfo::default()
+        },
+        statistics: ResourceStatistics {
+            res_stat_write_ordering: 2,
+        },
+        settings: Vec::new(),
+        devices: vec![Device {
+            volume: 0,
+            minor: 3,
+            info: DeviceInfo { dev_disk_state: 8 },
+            statistics: DeviceStatistics {
+                dev_size: 2000,
+                ..DeviceStatistics::default()
+            },
+            settings: Vec::new(),
+        }],
+        connections: vec![Connection {
+            local: None,
+            peer: None,
+            info: ConnectionInfo {
+                conn_connection_state: 10,
+                conn_role: 2,
+            },
+            statistics: ConnectionStatistics::default(),
+            settings: Vec::new(),
+            devices: vec![PeerDevice {
+                volume: 0,
+                info: PeerDeviceInfo {
+                    peer_repl_state: 10,
+                    peer_disk_state: 8,
+                    ..PeerDeviceInfo::default()
+                },
+                statistics: PeerDeviceStatistics::default(),
+            }],
+        }],
+    }
+}
+
+fn shown(resource: Resource, style: Style) -> String {
+    text(&[resource], &style)
+}
+
+#[test]
+fn a_healthy_pair_is_short() {
+    assert_eq!(
+        shown(pair(), Style::default()),
+        "r0 role:Primary\n  disk:UpToDate\n  peer role:Secondary\n    \
+         replication:Established peer-disk:UpToDate\n\n"
+    );
+}
+
+#[test]
+fn a_lost_peer_shows_the_connection_only() {
+    let mut resource = pair();
+    resource.connections[0].info = ConnectionInfo {
+        conn_connection_state: 8,
+        conn_role: 0,
+    };
+    assert_eq!(
+        shown(resource, Style::default()),
+        "r0 role:Primary\n  disk:UpToDate\n  peer connection:Connecting\n\n"
+    );
+}
+
+#[test]
+fn a_resync_shows_how_much_is_in_sync() {
+    let mut resource = pair();
+    let peer = &mut resource.connections[0].devices[0];
+    peer.info.peer_repl_state = 16;
+    peer.info.peer_disk_state = 4;
+    peer.statistics.peer_dev_out_of_sync = 500;
+    let text = shown(resource, Style::default());
+    assert!(
+        text.contains("replication:SyncSource peer-disk:Inconsistent done:75.00\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_device_without_size_has_no_percentage() {
+    let mut resource = pair();
+    resource.devices[0].statistics.dev_size = 0;
+    assert_eq!(
+        percent_in_sync(&resource.connections[0].devices[0], &resource),
+        None
+    );
+}
+
+#[test]
+fn suspended_io_is_shown_without_being_asked_for() {
+    let mut resource = pair();
+    resource.info.res_susp = true;
+    assert!(shown(resource, Style::default()).starts_with("r0 role:Primary suspended:user\n"));
+}
+
+#[test]
+fn verbose_shows_volume_minor_and_what_is_as_it_should_be() {
+    let style = Style {
+        verbose: true,
+        ..Style::default()
+    };
+    assert_eq!(
+        shown(pair(), style),
+        "r0 role:Primary suspended:no\n  volume:0 minor:3 disk:UpToDate\n  \
+         peer connection:Connected role:Secondary congested:no\n    \
+         volume:0 replication:Established peer-disk:UpToDate resync-suspended:no\n\n"
+    );
+}
+
+#[test]
+fn colours_are_there_only_when_asked_for() {
+    let style = Style {
+        color: true,
+        ..Style::default()
+    };
+    assert!(shown(pair(), style).contains('\u{1b}'));
+    assert!(!shown(pair(), Style::default()).contains('\u{1b}'));
+}
+
+#[test]
+fn json_has_the_same_facts() {
+    let json = json::resources(&[pair()]);
+    assert_eq!(json[0]["name"], "r0");
+    assert_eq!(json[0]["devices"][0]["disk-state"], "UpToDate");
+    assert_eq!(json[0]["devices"][0]["size"], 1000);
+    let connection = &json[0]["connections"][0];
+    assert_eq!(connection["connection-state"], "Connected");
+    assert_eq!(connection["peer_devices"][0]["percent-in-sync"], 100.0);
+}
