@@ -25,5 +25,6 @@ pub mod options;
 pub mod state;
 pub mod storage;
 pub mod stream;
+pub mod uuid;
 pub mod volume;
 pub mod wire;

@@ -271,7 +271,7 @@ fn any_uuids() -> impl Strategy<Value = Uuids> {
             Just(0),
             Just(JUST_CREATED),
             (0..6u64, 0..2u64, 0..3u64)
-                .prop_map(|(n, bit, off)| (n + 1) << 4 | bit | off * NEW_BITMAP_OFFSET),
+                .prop_map(|(n, bit, off)| ((n + 1) << 4 | bit) + off * NEW_BITMAP_OFFSET),
         ]
     };
     (one(), one(), one(), one()).prop_map(|(c, b, h0, h1)| uuids(c, b, h0, h1))
