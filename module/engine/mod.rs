@@ -10,7 +10,7 @@
 //! - [`volume::Volume`]: the data path of one device. Hot; its lock is short and irq-safe.
 //! - [`stream::Stream`]: the order of writes on the connection. Taken inside a volume's lock or
 //!   alone.
-//! - `resource::Resource`: roles, states, handshakes. Rare; one thread feeds it.
+//! - [`resource::Resource`]: roles, states, handshakes. Rare; one thread feeds it.
 //!
 //! The contract of all three: feed one event, drop the lock, carry out the effects in order, only
 //! then feed the next. Payload never enters: requests are named by tickets.
@@ -23,6 +23,7 @@ pub mod ids;
 pub mod meta;
 pub mod options;
 pub mod state;
+pub mod resource;
 pub mod storage;
 pub mod stream;
 pub mod uuid;

@@ -50,8 +50,8 @@ pub enum Refusal {
 pub enum ReadRoute {
     /// From the local disk, without a slot.
     Local,
-    /// From the peer; the ticket names the request.
-    Remote(Ticket),
+    /// Through a slot: from the peer, or later.
+    Slot(Ticket),
 }
 
 /// Effects that one request can cause when it is started, finished or released.
@@ -99,11 +99,22 @@ impl<S: Storage> Volume<S> {
             self.counters.read = self.counters.read.wrapping_add(sectors);
             return Ok(ReadRoute::Local);
         }
-        self.read_remote(extent, fx).map(ReadRoute::Remote)
+        self.read_slot(extent, false, fx).map(ReadRoute::Slot)
     }
 
-    /// A read that must not be served from the local disk.
-    pub fn read_remote(&mut self, extent: Extent, fx: &mut Effects) -> Result<Ticket, Refusal> {
+    /// The local disk failed a read that was routed to it.
+    pub fn read_failed(&mut self, extent: Extent, fx: &mut Effects) -> Result<Ticket, Refusal> {
+        self.mark(extent);
+        fx.push(VolumeEffect::Report(Report::IoError { write: false }));
+        self.read_slot(extent, true, fx)
+    }
+
+    fn read_slot(
+        &mut self,
+        extent: Extent,
+        failed: bool,
+        fx: &mut Effects,
+    ) -> Result<Ticket, Refusal> {
         if !self.policy.peer_readable && !self.policy.hold {
             return Err(Refusal::Io);
         }
@@ -111,6 +122,9 @@ impl<S: Storage> Volume<S> {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.operation = Operation::Read;
             slot.extent = extent;
+            if failed {
+                slot.local = Local::Failed;
+            }
         }
         if !self.try_start(index, fx) {
             self.slots.move_to(index, WAITING);
@@ -183,7 +197,11 @@ impl<S: Storage> Volume<S> {
         let ticket = slot.ticket(index);
         let extent = slot.extent;
         let operation = slot.operation;
-        slot.local = if has_disk { Local::Submitted } else { Local::None };
+        slot.local = if has_disk {
+            Local::Submitted
+        } else {
+            Local::None
+        };
         if operation == Operation::Flush {
             fx.push(VolumeEffect::FlushStream);
         } else if policy.mirror == MirrorUse::Send {
@@ -322,12 +340,5 @@ impl<S: Storage> Volume<S> {
             self.try_start(index, fx);
         }
         self.retry_waiting_peers(fx);
-    }
-
-    /// Whether a slot is still waiting to be started.
-    pub(super) fn is_waiting(&self, index: u32) -> bool {
-        self.slots
-            .get(index)
-            .is_some_and(|slot| slot.links().list() == WAITING)
     }
 }

@@ -43,11 +43,15 @@ pub use effect::{
     VolumeEffect,
     MAX_EFFECTS, //
 };
-pub use local::Refusal;
+pub use local::{
+    ReadRoute,
+    Refusal, //
+};
 pub use log::LogWrite;
 pub use overlap::OverlapNode;
 pub use peer::{
     PeerSlot,
+    PeerView,
     WantedAck, //
 };
 pub use policy::{
@@ -232,6 +236,16 @@ impl<S: Storage> Volume<S> {
         if self.retry {
             self.retry_waiting(fx);
         }
+    }
+
+    /// Whether an application request would find a slot.
+    pub fn has_room(&self) -> bool {
+        self.slots.used() < self.slots.len()
+    }
+
+    /// Whether a request of the peer would find a slot.
+    pub fn has_peer_room(&self) -> bool {
+        self.peers.used() < self.peers.len()
     }
 
     /// When the oldest write was sent that the peer did not acknowledge yet.

@@ -99,10 +99,7 @@ where
 
     /// Whether something that arrived before `arrival` overlaps `extent`.
     pub(super) fn earlier(&self, extent: Extent, arrival: u64) -> bool {
-        self.entered != 0
-            && self
-                .find(extent, |node| node.arrival < arrival)
-                .is_some()
+        self.entered != 0 && self.find(extent, |node| node.arrival < arrival).is_some()
     }
 
     /// Some entry that overlaps `extent` and satisfies `wanted`.

@@ -60,6 +60,21 @@ impl PeerKind {
     }
 }
 
+/// What the driver needs to know of a peer request to submit or answer it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// The range.
+    pub extent: Extent,
+    /// What to do.
+    pub operation: Operation,
+    /// How.
+    pub flags: WriteFlags,
+    /// The peer's own name for it.
+    pub block_id: u64,
+    /// It is part of a resync.
+    pub resync: bool,
+}
+
 /// One request of the peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeerSlot {

@@ -22,6 +22,7 @@ use super::overlap::Owner;
 use super::peer::{
     PeerKind,
     PeerSlot,
+    PeerView,
     WantedAck,
     PEER_ACTIVE,
     PEER_WAITING, //
@@ -332,7 +333,11 @@ impl<S: Storage> Volume<S> {
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
         }
-        let kind = if resync { PeerKind::ResyncRead } else { PeerKind::Read };
+        let kind = if resync {
+            PeerKind::ResyncRead
+        } else {
+            PeerKind::Read
+        };
         self.add_peer(
             PeerSlot {
                 kind,
@@ -416,8 +421,21 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    /// What the driver has to submit for a peer request.
-    pub fn peer_view(&self, ticket: PeerTicket) -> Option<PeerSlot> {
+    /// What the driver has to submit, or to answer, for a peer request.
+    pub fn peer_view(&self, ticket: PeerTicket) -> Option<PeerView> {
+        self.peer(ticket).map(|peer| PeerView {
+            extent: peer.extent,
+            operation: peer.operation,
+            flags: peer.flags,
+            block_id: peer.block_id,
+            resync: matches!(
+                peer.kind,
+                PeerKind::ResyncRead | PeerKind::ResyncWrite | PeerKind::ResyncWanted { .. }
+            ),
+        })
+    }
+
+    fn peer(&self, ticket: PeerTicket) -> Option<PeerSlot> {
         self.peers
             .get(ticket.index)
             .filter(|peer| peer.links().list() != FREE)
@@ -426,7 +444,7 @@ impl<S: Storage> Volume<S> {
 
     /// The lower device finished a request of the peer.
     pub fn peer_io_done(&mut self, ticket: PeerTicket, ok: bool, fx: &mut Effects) {
-        let Some(peer) = self.peer_view(ticket) else {
+        let Some(peer) = self.peer(ticket) else {
             return;
         };
         self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
@@ -505,7 +523,7 @@ impl<S: Storage> Volume<S> {
     /// The data of a peer's read was handed to the network in its order (or never will be).
     pub fn peer_reply_sent(&mut self, ticket: PeerTicket, fx: &mut Effects) {
         let reads = |kind| matches!(kind, PeerKind::ResyncRead | PeerKind::Read);
-        match self.peer_view(ticket) {
+        match self.peer(ticket) {
             Some(peer) if reads(peer.kind) => {
                 if peer.kind == PeerKind::ResyncRead {
                     let sectors = u64::from(peer.extent.bytes / 512);

@@ -174,7 +174,9 @@ impl<S: Storage> Volume<S> {
         }
         self.resync.cursor = end;
         let sector = first * BLOCK_SECTORS;
-        let sectors = (end * BLOCK_SECTORS).min(self.capacity).checked_sub(sector)?;
+        let sectors = (end * BLOCK_SECTORS)
+            .min(self.capacity)
+            .checked_sub(sector)?;
         let bytes = u32::try_from(sectors).ok()?.checked_mul(SECTOR_SIZE)?;
         (bytes != 0).then_some(Extent::new(sector, bytes))
     }

@@ -84,7 +84,7 @@ macro_rules! fixed_packet {
         }
     ) => {
         $(#[$attr])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $name {
             $( $(#[$fattr])* pub $field: $fty, )*
         }

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The administrator's commands.
+
+use crate::engine::control::RetCode;
+use crate::engine::state::{
+    number_of,
+    verdict_of,
+    ConnState,
+    DeviceState,
+    DiskState,
+    Role,
+    StateBits,
+    StateChange,
+    StateError,
+    StateSuccess,
+    StateVerdict, //
+};
+use crate::engine::uuid::JUST_CREATED;
+use crate::engine::wire::state::{
+    StateRequest,
+    UuidFlags, //
+};
+
+use super::effect::{
+    Admin,
+    Effect,
+    Notice,
+    Outgoing,
+    Token, //
+};
+use super::rules;
+use super::Step;
+
+/// A command that waits for the peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    token: Token,
+    goal: Goal,
+}
+
+/// What a waiting command wants.
+#[derive(Clone, Copy, Debug)]
+enum Goal {
+    /// This state of one volume, once the peer agreed.
+    State {
+        volume: usize,
+        wanted: DeviceState,
+        forced: bool,
+    },
+    /// Leave the peer; `outdated`: we already offered to be outdated.
+    Disconnect { outdated: bool },
+    /// The peer agreed (or was not asked): the receiver is coming down.
+    Leaving,
+    /// The disk is being taken out of use.
+    Detach { volume: usize },
+}
+
+impl Step<'_> {
+    pub(super) fn admin(&mut self, token: Token, command: Admin) {
+        match command {
+            Admin::Attach {
+                volume,
+                disk,
+                options,
+            } => self.attach(token, volume, disk, options),
+            Admin::Detach { volume, force } => self.detach(token, volume, force),
+            Admin::DiskOptions { volume, options } => self.disk_options(token, volume, options),
+            Admin::Connect { options } => self.connect(token, options),
+            Admin::NetOptions { options } => {
+                self.resource.net = self.resource.net.as_ref().map(|_| options);
+                self.answer(token, RetCode::NO_ERROR);
+            }
+            Admin::ResourceOptions { options } => {
+                self.resource.options = options;
+                self.answer(token, RetCode::NO_ERROR);
+            }
+            Admin::Disconnect { force } => self.disconnect(token, force),
+            Admin::Promote { volume, force } => self.promote(token, volume, force),
+            Admin::Demote { volume } => self.change_role(token, volume, Role::Secondary),
+            Admin::Outdate { volume } => self.simple(token, volume, |s| DeviceState {
+                disk: DiskState::Outdated,
+                ..s
+            }),
+            Admin::Suspend { volume, on } => self.suspend_all(token, volume, on),
+            Admin::PauseSync { volume, on } => self.pause_sync(token, volume, on),
+            Admin::Invalidate { volume, remote } => self.invalidate(token, volume, remote),
+            Admin::NewCurrentUuid {
+                volume,
+                clear_bitmap,
+            } => self.new_current_uuid(token, volume, clear_bitmap),
+        }
+    }
+
+    pub(super) fn answer(&mut self, token: Token, code: RetCode) {
+        self.push(Effect::Answer(token, code));
+    }
+
+    pub(super) fn answer_state(&mut self, token: Token, verdict: StateVerdict) {
+        self.answer(token, RetCode(number_of(verdict)));
+    }
+
+    /// The command's deadline has passed.
+    pub(super) fn give_up(&mut self, token: Token) {
+        match self.resource.pending {
+            Some(pending) if pending.token == token => {
+                self.resource.pending = None;
+                self.answer_state(token, Err(StateError::CwFailedByPeer));
+            }
+            _ => {}
+        }
+    }
+
+    /// A change without anything around it.
+    fn simple(
+        &mut self,
+        token: Token,
+        volume: usize,
+        change: impl FnOnce(DeviceState) -> DeviceState,
+    ) {
+        let wanted = change(self.state(volume));
+        let verdict = self.request(volume, wanted);
+        self.answer_state(token, verdict);
+    }
+
+    fn connect(&mut self, token: Token, options: crate::engine::options::NetOptions) {
+        if self.resource.net.is_some() {
+            return self.answer(token, RetCode::ERR_NET_CONFIGURED);
+        }
+        if options.discard_my_data && self.any_primary() {
+            return self.answer(token, RetCode::ERR_DISCARD_IMPOSSIBLE);
+        }
+        self.resource.net = Some(options);
+        self.set_conn(ConnState::Unconnected);
+        self.push(Effect::StartNetwork);
+        self.answer(token, RetCode::NO_ERROR);
+    }
+
+    fn disconnect(&mut self, token: Token, force: bool) {
+        if self.resource.conn == ConnState::StandAlone {
+            self.resource.net = None;
+            return self.answer_state(token, Ok(StateSuccess::Success));
+        }
+        let connected = self.resource.conn == ConnState::WfReportParams;
+        if connected && !force && self.resource.agreed.version >= 100 {
+            self.ask_to_leave(token, false);
+        } else {
+            self.start_leaving(token);
+        }
+    }
+
+    fn ask_to_leave(&mut self, token: Token, outdated: bool) {
+        let change = StateChange {
+            conn: Some(ConnState::Disconnecting),
+            disk: outdated.then_some(DiskState::Outdated),
+            ..StateChange::default()
+        };
+        let (mask, value) = change.pack();
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::Disconnect { outdated },
+        });
+        self.push(Effect::Send {
+            volume: 0,
+            packet: Outgoing::ConnStateRequest(StateRequest { mask, value }),
+        });
+    }
+
+    fn start_leaving(&mut self, token: Token) {
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::Leaving,
+        });
+        self.leave();
+    }
+
+    /// The connection has become StandAlone.
+    pub(super) fn left(&mut self) {
+        self.finish_if(|goal| matches!(goal, Goal::Leaving));
+    }
+
+    /// A detach waits until nothing uses the disk any more.
+    pub(super) fn detaching(&mut self, token: Token, volume: usize) {
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::Detach { volume },
+        });
+    }
+
+    /// The disk of a volume is out of use.
+    pub(super) fn detached(&mut self, gone: usize) {
+        self.finish_if(|goal| matches!(goal, Goal::Detach { volume } if *volume == gone));
+    }
+
+    /// Answers the waiting command, if it has reached its goal.
+    fn finish_if(&mut self, reached: impl FnOnce(&Goal) -> bool) {
+        if let Some(pending) = self.resource.pending.take_if(|p| reached(&p.goal)) {
+            self.answer_state(pending.token, Ok(StateSuccess::Success));
+        }
+    }
+
+    /// The connection is gone; a command that waited for the peer goes on without it.
+    pub(super) fn peer_is_gone(&mut self) {
+        match self.resource.pending {
+            Some(Pending {
+                token,
+                goal: Goal::State { .. },
+            }) => {
+                self.resource.pending = None;
+                self.answer_state(token, Err(StateError::CwFailedByPeer));
+            }
+            Some(Pending {
+                token,
+                goal: Goal::Disconnect { .. },
+            }) => self.start_leaving(token),
+            _ => {}
+        }
+    }
+
+    /// The peer answered our request for a state change.
+    pub(super) fn state_reply(&mut self, code: i32) {
+        let Some(Pending { token, goal }) = self.resource.pending else {
+            return;
+        };
+        let agreed = verdict_of(code).is_ok();
+        match goal {
+            Goal::State {
+                volume,
+                wanted,
+                forced,
+            } => {
+                self.resource.pending = None;
+                if !agreed {
+                    return self.answer_state(token, Err(StateError::CwFailedByPeer));
+                }
+                let verdict = self.carry_out(volume, wanted, forced);
+                self.answer_state(token, verdict.map(|_| StateSuccess::ClusterWide));
+            }
+            Goal::Disconnect { outdated: false } if !agreed => self.ask_to_leave(token, true),
+            Goal::Disconnect { .. } if !agreed => {
+                self.resource.pending = None;
+                self.answer_state(token, Err(StateError::CwFailedByPeer));
+            }
+            Goal::Disconnect { outdated } => {
+                if outdated {
+                    self.outdate_all();
+                }
+                self.start_leaving(token);
+            }
+            Goal::Leaving | Goal::Detach { .. } => {}
+        }
+    }
+
+    fn outdate_all(&mut self) {
+        for volume in 0..self.volumes.len() {
+            let mut wanted = self.state(volume);
+            if wanted.disk > DiskState::Outdated {
+                wanted.conn = ConnState::Disconnecting;
+                wanted.disk = DiskState::Outdated;
+                self.force(volume, wanted);
+            }
+        }
+    }
+
+    fn promote(&mut self, token: Token, volume: usize, force: bool) {
+        let old = self.state(volume);
+        let mut wanted = DeviceState {
+            role: Role::Primary,
+            ..old
+        };
+        let context = self.context(volume);
+        let mut verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
+        let usable = old.disk >= DiskState::Inconsistent && old.disk < DiskState::UpToDate;
+        let forced = force && usable && verdict == Err(StateError::NoUpToDateDisk);
+        if forced {
+            wanted.disk = DiskState::UpToDate;
+            verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
+        }
+        if force && verdict == Err(StateError::PrimaryNop) {
+            wanted.peer_disk = DiskState::Outdated;
+        }
+        self.ask(token, volume, wanted, forced);
+    }
+
+    fn change_role(&mut self, token: Token, volume: usize, role: Role) {
+        let wanted = DeviceState {
+            role,
+            ..self.state(volume)
+        };
+        self.ask(token, volume, wanted, false);
+    }
+
+    /// Makes a change, after asking the peer where that is needed.
+    fn ask(&mut self, token: Token, volume: usize, wanted: DeviceState, forced: bool) {
+        let old = self.state(volume);
+        let new = self.sanitize(volume, wanted);
+        if new == old {
+            return self.answer_state(token, Ok(StateSuccess::NothingToDo));
+        }
+        if let Err(error) = rules::judge(old, new, &self.context(volume)) {
+            return self.answer_state(token, Err(error));
+        }
+        if !rules::needs_peer(old, new) {
+            let verdict = self.carry_out(volume, wanted, forced);
+            return self.answer_state(token, verdict);
+        }
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::State {
+                volume,
+                wanted,
+                forced,
+            },
+        });
+        let request = difference(old, wanted);
+        self.send(volume, Outgoing::StateRequest(request));
+    }
+
+    /// Makes a change that was found possible, with what belongs to a change of role.
+    fn carry_out(&mut self, volume: usize, wanted: DeviceState, forced: bool) -> StateVerdict {
+        let old = self.state(volume);
+        let promoted = old.role != Role::Primary && wanted.role == Role::Primary;
+        let demoted = old.role == Role::Primary && wanted.role == Role::Secondary;
+        rules::judge(old, self.sanitize(volume, wanted), &self.context(volume))?;
+        if promoted {
+            self.prepare_promotion(volume, forced);
+        }
+        let verdict = self.request(volume, wanted)?;
+        if demoted || promoted {
+            self.mark_role(volume, promoted);
+            if forced {
+                self.notice(volume, Notice::Forced);
+                self.send_uuids(volume, UuidFlags::default());
+            }
+            if self.state(volume).conn >= ConnState::WfReportParams {
+                self.send_state(volume);
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// A Primary without peer, or one made by force, starts a generation of its own; that is on
+    /// disk before the first write is let in.
+    fn prepare_promotion(&mut self, volume: usize, forced: bool) {
+        if let Some(net) = &mut self.resource.net {
+            net.discard_my_data = false;
+        }
+        let Some(record) = self.volumes.get(volume) else {
+            return;
+        };
+        let state = record.state;
+        let alone = state.conn < ConnState::Connected || state.peer_disk <= DiskState::Failed;
+        let unmarked = record
+            .disk
+            .as_ref()
+            .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
+        if (alone && unmarked) || forced {
+            let random = self.random();
+            self.new_generation(volume, random);
+            self.save(volume);
+        }
+    }
+
+    /// Bit 0 of the current UUID tells whether the node was Primary.
+    fn mark_role(&mut self, volume: usize, primary: bool) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            if let Some(disk) = &mut record.disk {
+                disk.superblock.uuids.mark_role(primary);
+                record.exposed_uuid = disk.superblock.uuids.current;
+            }
+        }
+        self.save(volume);
+    }
+
+    fn suspend_all(&mut self, token: Token, volume: usize, on: bool) {
+        let _ = volume;
+        for volume in 0..self.volumes.len() {
+            let mut wanted = self.state(volume);
+            wanted.susp = on;
+            if !on {
+                wanted.susp_nod = false;
+                wanted.susp_fen = false;
+            }
+            self.force(volume, wanted);
+        }
+        self.answer_state(token, Ok(StateSuccess::Success));
+    }
+
+    /// Frozen I/O has a peer again, or will never have one: nothing to do yet but for states that
+    /// the connection's end itself dissolves.
+    pub(super) fn thaw(&mut self, volume: usize) {
+        self.set_policy(volume, false);
+    }
+
+    fn pause_sync(&mut self, token: Token, volume: usize, on: bool) {
+        let state = self.state(volume);
+        if state.user_isp == on {
+            let code = if on {
+                RetCode::ERR_PAUSE_IS_SET
+            } else {
+                RetCode::ERR_PAUSE_IS_CLEAR
+            };
+            return self.answer(token, code);
+        }
+        self.simple(token, volume, |s| DeviceState { user_isp: on, ..s });
+    }
+
+    fn invalidate(&mut self, token: Token, volume: usize, remote: bool) {
+        let old = self.state(volume);
+        let alone = old.conn == ConnState::StandAlone && old.role == Role::Secondary;
+        if alone && !remote {
+            self.push(Effect::FillBitmap { volume, set: true });
+            return self.simple(token, volume, |s| DeviceState {
+                disk: DiskState::Inconsistent,
+                ..s
+            });
+        }
+        let conn = if remote {
+            ConnState::StartingSyncS
+        } else {
+            ConnState::StartingSyncT
+        };
+        self.ask(token, volume, DeviceState { conn, ..old }, false);
+    }
+
+    fn new_current_uuid(&mut self, token: Token, volume: usize, clear: bool) {
+        let state = self.state(volume);
+        let created = self
+            .volumes
+            .get(volume)
+            .and_then(|v| v.disk.as_ref())
+            .is_some_and(|d| d.superblock.uuids.current == JUST_CREATED);
+        let skip = clear
+            && created
+            && state.conn == ConnState::Connected
+            && self.resource.agreed.version >= 90;
+        if state.conn != ConnState::StandAlone && !skip {
+            return self.answer(token, RetCode::ERR_CONNECTED);
+        }
+        let random = self.random();
+        if let Some(record) = self.volumes.get_mut(volume) {
+            if let Some(disk) = &mut record.disk {
+                disk.superblock.uuids.clear_bitmap();
+            }
+        }
+        self.new_generation(volume, random);
+        if clear {
+            self.push(Effect::FillBitmap { volume, set: false });
+        }
+        if skip {
+            if let Some(disk) = self.volumes.get_mut(volume).and_then(|v| v.disk.as_mut()) {
+                disk.superblock.uuids.bitmap = 0;
+            }
+            self.send_uuids(volume, UuidFlags::SKIP_INITIAL_SYNC);
+            let mut wanted = self.state(volume);
+            wanted.disk = DiskState::UpToDate;
+            wanted.peer_disk = DiskState::UpToDate;
+            self.force(volume, wanted);
+        }
+        self.save(volume);
+        self.answer(token, RetCode::NO_ERROR);
+    }
+}
+
+/// The fields in which two states differ, as a request that the peer understands.
+fn difference(old: DeviceState, new: DeviceState) -> StateRequest {
+    let change = StateChange {
+        role: (old.role != new.role).then_some(new.role),
+        conn: (old.conn != new.conn).then_some(new.conn),
+        disk: (old.disk != new.disk).then_some(new.disk),
+        peer_disk: (old.peer_disk != new.peer_disk).then_some(new.peer_disk),
+        ..StateChange::default()
+    };
+    let (mask, value) = change.pack();
+    StateRequest { mask, value }
+}
+
+/// The same fields, seen from the other node.
+pub(super) fn mirrored(mask: StateBits, value: StateBits) -> Option<StateChange> {
+    let theirs = StateChange::unpack(mask, value)?;
+    Some(StateChange {
+        role: theirs.peer,
+        peer: theirs.role,
+        conn: theirs.conn.map(mirrored_conn),
+        disk: theirs.peer_disk,
+        peer_disk: theirs.disk,
+        ..StateChange::default()
+    })
+}
+
+fn mirrored_conn(conn: ConnState) -> ConnState {
+    use ConnState as C;
+    match conn {
+        C::WfReportParams => C::WfReportParams,
+        C::StartingSyncS => C::StartingSyncT,
+        C::StartingSyncT => C::StartingSyncS,
+        C::Disconnecting => C::TearDown,
+        C::VerifyS => C::VerifyT,
+        other => other,
+    }
+}

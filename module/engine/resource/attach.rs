@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A disk comes and goes.
+
+use crate::engine::control::RetCode;
+use crate::engine::meta::superblock::Flags;
+use crate::engine::options::{
+    DiskOptions,
+    Fencing,
+    OnIoError, //
+};
+use crate::engine::state::{
+    ConnState,
+    DeviceState,
+    DiskState,
+    Role,
+    StateError,
+    StateSuccess, //
+};
+
+use super::effect::{
+    Effect,
+    IoKind,
+    Notice,
+    Token, //
+};
+use super::record::{
+    Disk,
+    VolumeRecord, //
+};
+use super::size::agreed_size;
+use super::Step;
+
+impl Step<'_> {
+    /// A disk whose superblock and bitmap were read shall be used.
+    pub(super) fn attach(&mut self, token: Token, volume: usize, disk: Disk, options: DiskOptions) {
+        let Some(record) = self.volumes.get(volume) else {
+            return self.answer(token, RetCode::ERR_MINOR_INVALID);
+        };
+        if record.state.disk != DiskState::Diskless {
+            return self.answer(token, RetCode::ERR_DISK_CONFIGURED);
+        }
+        if let Err(code) = check_attach(record, &disk, &options) {
+            return self.answer(token, code);
+        }
+        let size = agreed_size(&disk, record.peer_size, options.size);
+        let attaching = DeviceState {
+            disk: DiskState::Attaching,
+            ..record.state
+        };
+        if let Err(error) = self.request(volume, attaching) {
+            return self.answer_state(token, Err(error));
+        }
+        let flags = disk.superblock.flags;
+        self.take_disk(volume, disk, options);
+        self.push(Effect::InstallDisk { volume });
+        self.resize(volume, size);
+        let crashed = self.volumes.get(volume).is_some_and(|v| v.crashed_primary);
+        if flags.has(Flags::FULL_SYNC) || (crashed && flags.has(Flags::AL_DISABLED)) {
+            self.notice(volume, Notice::FullSync);
+            self.push(Effect::FillBitmap { volume, set: true });
+        }
+        self.come_up(volume, flags);
+        self.answer(token, RetCode::NO_ERROR);
+    }
+
+    fn take_disk(&mut self, volume: usize, mut disk: Disk, options: DiskOptions) {
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let flags = disk.superblock.flags;
+        let primary = record.state.role == Role::Primary;
+        disk.superblock
+            .flags
+            .put(Flags::AL_DISABLED, !options.al_updates);
+        record.crashed_primary =
+            flags.has(Flags::CRASHED_PRIMARY) || (flags.has(Flags::PRIMARY) && !primary);
+        record.options = options;
+        record.disk = Some(disk);
+    }
+
+    /// The disk's first state: from its flags, or from a negotiation with the peer.
+    fn come_up(&mut self, volume: usize, flags: Flags) {
+        let old = self.state(volume);
+        let mut new = old;
+        new.disk = match (
+            flags.has(Flags::CONSISTENT),
+            flags.has(Flags::WAS_UP_TO_DATE),
+        ) {
+            (true, true) => DiskState::Consistent,
+            (true, false) => DiskState::Outdated,
+            _ => DiskState::Inconsistent,
+        };
+        if flags.has(Flags::PEER_OUTDATED) {
+            new.peer_disk = DiskState::Outdated;
+        }
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let trusted =
+            new.peer_disk == DiskState::Outdated || record.options.fencing == Fencing::DontCare;
+        if new.disk == DiskState::Consistent && trusted {
+            new.disk = DiskState::UpToDate;
+        }
+        if old.conn == ConnState::Connected {
+            record.negotiating = Some((new.disk, new.peer_disk));
+            record.peer_uuids = None;
+            new = old;
+            new.disk = DiskState::Negotiating;
+        }
+        self.force(volume, new);
+        let primary = self.state(volume).role == Role::Primary;
+        if let Some(disk) = self.volumes.get_mut(volume).and_then(|v| v.disk.as_mut()) {
+            disk.superblock.uuids.mark_role(primary);
+        }
+        self.save(volume);
+    }
+
+    pub(super) fn disk_options(&mut self, token: Token, volume: usize, options: DiskOptions) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            if let Some(disk) = &mut record.disk {
+                disk.superblock
+                    .flags
+                    .put(Flags::AL_DISABLED, !options.al_updates);
+            }
+            record.options = options;
+        }
+        self.save(volume);
+        self.set_policy(volume, false);
+        self.answer(token, RetCode::NO_ERROR);
+    }
+
+    /// The administrator takes the disk away. The answer comes when it is out of use.
+    pub(super) fn detach(&mut self, token: Token, volume: usize, force: bool) {
+        let old = self.state(volume);
+        if old.disk == DiskState::Diskless {
+            return self.answer_state(token, Ok(StateSuccess::NothingToDo));
+        }
+        let wanted = DeviceState {
+            disk: DiskState::Failed,
+            ..old
+        };
+        let verdict = if force {
+            self.force(volume, wanted);
+            Ok(StateSuccess::Success)
+        } else {
+            self.request_detach(volume, wanted)
+        };
+        match verdict {
+            Ok(_) => self.detaching(token, volume),
+            Err(error) => self.answer_state(token, Err(error)),
+        }
+    }
+
+    fn request_detach(
+        &mut self,
+        volume: usize,
+        wanted: DeviceState,
+    ) -> Result<StateSuccess, StateError> {
+        match self.request(volume, wanted) {
+            Ok(success) => Ok(success),
+            // A Secondary's disk may go even if that leaves nobody with good data.
+            Err(error) if self.state(volume).role == Role::Primary => Err(error),
+            Err(_) => {
+                self.force(volume, wanted);
+                Ok(StateSuccess::Success)
+            }
+        }
+    }
+
+    /// The lower device reported an error.
+    pub(super) fn io_error(&mut self, volume: usize, kind: IoKind) {
+        let old = self.state(volume);
+        if old.disk <= DiskState::Failed {
+            return;
+        }
+        let policy = self
+            .volumes
+            .get(volume)
+            .map_or(OnIoError::Detach, |v| v.options.on_io_error);
+        let mut wanted = old;
+        wanted.disk = match (policy, kind) {
+            (OnIoError::PassOn, IoKind::Read | IoKind::Write) => {
+                old.disk.min(DiskState::Inconsistent)
+            }
+            _ => DiskState::Failed,
+        };
+        if wanted.disk == DiskState::Failed {
+            self.notice(volume, Notice::DiskFailed);
+        }
+        self.force(volume, wanted);
+    }
+
+    /// Nothing uses the disk any more.
+    pub(super) fn disk_released(&mut self, volume: usize) {
+        let mut wanted = self.state(volume);
+        if wanted.disk != DiskState::Failed {
+            return;
+        }
+        wanted.disk = DiskState::Diskless;
+        self.force(volume, wanted);
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.disk = None;
+            record.negotiating = None;
+        }
+        self.detached(volume);
+    }
+}
+
+/// What forbids a disk.
+fn check_attach(record: &VolumeRecord, disk: &Disk, options: &DiskOptions) -> Result<(), RetCode> {
+    let superblock = &disk.superblock;
+    let state = record.state;
+    if disk.max_capacity < options.size || disk.max_capacity < record.capacity {
+        return Err(RetCode::ERR_DISK_TOO_SMALL);
+    }
+    let writing = state.role == Role::Primary || state.peer == Role::Primary;
+    let other_data = record.exposed_uuid & !1 != superblock.uuids.current & !1;
+    if state.peer_disk != DiskState::UpToDate && record.exposed_uuid != 0 && writing && other_data {
+        return Err(RetCode::ERR_DATA_NOT_CURRENT);
+    }
+    let size = agreed_size(disk, record.peer_size, options.size);
+    let consistent = superblock.flags.has(Flags::CONSISTENT);
+    if consistent && size < superblock.last_size && size != options.size {
+        return Err(RetCode::ERR_IMPLICIT_SHRINK);
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A volume's state changes, and what follows from it.
+
+use crate::engine::meta::superblock::Flags;
+use crate::engine::state::{
+    ConnState,
+    DeviceState,
+    DiskState,
+    Role,
+    StateSuccess,
+    StateVerdict, //
+};
+use crate::engine::wire::state::{
+    StateReport,
+    SyncUuid,
+    UuidFlags,
+    UuidReport, //
+};
+
+use super::effect::{
+    Effect,
+    Outgoing, //
+};
+use super::policy::policy_of;
+use super::record::VolumeRecord;
+use super::rules;
+use super::Step;
+
+/// Metadata flags that mirror the state.
+fn state_flags(record: &VolumeRecord, old: Flags) -> Flags {
+    let s = record.state;
+    let peer_known = s.peer_disk >= DiskState::Inconsistent;
+    let mut flags = old;
+    flags.put(Flags::AL_CLEAN, false);
+    flags.put(Flags::CRASHED_PRIMARY, record.crashed_primary);
+    flags.put(
+        Flags::PRIMARY,
+        s.role == Role::Primary || (!peer_known && s.peer == Role::Primary),
+    );
+    flags.put(Flags::CONNECTED, s.conn > ConnState::WfReportParams);
+    flags.put(Flags::CONSISTENT, s.disk > DiskState::Inconsistent);
+    flags.put(Flags::WAS_UP_TO_DATE, s.disk > DiskState::Outdated);
+    flags.put(
+        Flags::PEER_OUTDATED,
+        peer_known && s.peer_disk <= DiskState::Outdated,
+    );
+    flags
+}
+
+impl Step<'_> {
+    /// Draws the consequences of a wanted state.
+    pub(super) fn sanitize(&self, volume: usize, wanted: DeviceState) -> DeviceState {
+        let negotiated = self.volumes.get(volume).and_then(|v| {
+            let disk = v.disk.as_ref()?;
+            let exposed = v.exposed_uuid == disk.superblock.uuids.current;
+            v.negotiating.filter(|_| exposed)
+        });
+        rules::sanitize(
+            self.state(volume),
+            wanted,
+            negotiated,
+            &self.context(volume),
+        )
+    }
+
+    /// A change that simply happens.
+    pub(super) fn force(&mut self, volume: usize, wanted: DeviceState) {
+        let new = self.sanitize(volume, wanted);
+        self.apply(volume, new);
+    }
+
+    /// A change that somebody asks for; only if the rules allow it.
+    pub(super) fn request(&mut self, volume: usize, wanted: DeviceState) -> StateVerdict {
+        let old = self.state(volume);
+        let new = self.sanitize(volume, wanted);
+        if new == old {
+            return Ok(StateSuccess::NothingToDo);
+        }
+        rules::judge(old, new, &self.context(volume))?;
+        self.apply(volume, new);
+        Ok(StateSuccess::Success)
+    }
+
+    fn apply(&mut self, volume: usize, new: DeviceState) {
+        let old = self.state(volume);
+        if old == new {
+            return;
+        }
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        record.state = new;
+        record.note_change(old);
+        self.push(Effect::Changed { volume, old, new });
+        let fresh = self.wants_new_generation(volume, old, new);
+        if fresh {
+            // Nothing may be reported as done in the new generation before it is on disk.
+            self.set_policy(volume, true);
+            let random = self.random();
+            self.new_generation(volume, random);
+        }
+        self.update_flags(volume);
+        if fresh || self.volumes.get(volume).is_some_and(|v| v.dirty) {
+            self.save(volume);
+        }
+        self.set_policy(volume, false);
+        if fresh && new.conn >= ConnState::Connected {
+            self.send_uuids(volume, UuidFlags::default());
+        }
+        self.after_conn_change(volume, old, new);
+        self.after_disk_change(volume, old, new);
+        self.after_request(volume, old, new);
+    }
+
+    /// Whether the data goes its own way from here on: the peer's copy is out of reach, and
+    /// somebody is writing.
+    fn wants_new_generation(&self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
+        let lost = rules::lost_peer_data(old.peer_disk, new.peer_disk);
+        let peer_diskless_promoted = new.peer_disk < DiskState::Inconsistent
+            && old.peer != Role::Primary
+            && new.peer == Role::Primary;
+        let writing = new.role == Role::Primary || new.peer == Role::Primary;
+        let unmarked = self
+            .volumes
+            .get(volume)
+            .and_then(|v| v.disk.as_ref())
+            .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
+        ((lost && writing) || peer_diskless_promoted)
+            && unmarked
+            && new.disk >= DiskState::UpToDate
+            && !new.is_suspended()
+    }
+
+    /// Starts a new data generation; the bitmap counts from the old one.
+    pub(super) fn new_generation(&mut self, volume: usize, random: u64) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            let primary = record.state.role == Role::Primary;
+            if let Some(disk) = &mut record.disk {
+                disk.superblock.uuids.new_current(random, primary);
+                record.exposed_uuid = disk.superblock.uuids.current;
+                record.dirty = true;
+            }
+        }
+    }
+
+    fn update_flags(&mut self, volume: usize) {
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let Some(old) = record.disk.as_ref().map(|disk| disk.superblock.flags) else {
+            return;
+        };
+        let new = state_flags(record, old);
+        if let Some(disk) = &mut record.disk {
+            disk.superblock.flags = new;
+            record.dirty |= new != old;
+        }
+    }
+
+    /// Writes the superblock, if there is a disk whose metadata may be written.
+    pub(super) fn save(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.dirty = false;
+            if record.disk_at_least(DiskState::Negotiating).is_some() {
+                self.push(Effect::SaveSuperblock { volume });
+            }
+        }
+    }
+
+    /// Puts the policy of the present state in force; `hold` until something is on disk.
+    pub(super) fn set_policy(&mut self, volume: usize, hold: bool) {
+        let version = self.resource.agreed.version;
+        if let Some(record) = self.volumes.get(volume) {
+            let mut policy = policy_of(record.state, record.options.al_updates, version);
+            policy.hold |= hold;
+            self.push(Effect::SetPolicy { volume, policy });
+        }
+    }
+
+    fn after_conn_change(&mut self, volume: usize, old: DeviceState, new: DeviceState) {
+        use ConnState as C;
+        let source = |c| matches!(c, C::SyncSource | C::PausedSyncS);
+        if !source(old.conn) && source(new.conn) {
+            self.send_sync_uuid(volume);
+        }
+        if old.peer_disk == DiskState::Diskless
+            && new.peer_disk > DiskState::Diskless
+            && new.peer_disk != DiskState::DUnknown
+        {
+            self.send_uuids(volume, UuidFlags::default());
+            self.send_state(volume);
+        }
+        if old.conn != C::WfBitMapS && new.conn == C::WfBitMapS {
+            self.push(Effect::SendBitmap { volume });
+        }
+        let established = old.conn == C::WfReportParams && new.conn >= C::Connected;
+        let paused = old.aftr_isp != new.aftr_isp || old.user_isp != new.user_isp;
+        if established {
+            self.resource.state_sent = self
+                .volumes
+                .iter()
+                .any(|v| v.state.conn == C::WfReportParams);
+        }
+        if established || (new.conn >= C::Connected && paused) {
+            self.send_state(volume);
+        }
+        let resynced = old.conn > C::Connected && old.conn < C::Ahead;
+        if resynced && new.conn == C::Connected {
+            self.push(Effect::StopResync { volume });
+            self.push(Effect::SaveBitmap { volume });
+        }
+        if old.disk < DiskState::UpToDate && old.conn >= C::SyncSource && new.conn == C::Connected {
+            self.send_state(volume);
+        }
+    }
+
+    fn after_disk_change(&mut self, volume: usize, old: DeviceState, new: DeviceState) {
+        let connected = new.conn >= ConnState::Connected;
+        let negotiate =
+            old.disk == DiskState::Attaching && new.disk == DiskState::Negotiating && connected;
+        if negotiate {
+            self.send_sizes(volume, false);
+            self.send_uuids(volume, UuidFlags::default());
+        }
+        let entered = |d| old.disk != d && new.disk == d;
+        let degraded = old.disk == DiskState::UpToDate && new.disk == DiskState::Inconsistent;
+        let told = negotiate
+            || entered(DiskState::Failed)
+            || entered(DiskState::Diskless)
+            || (degraded && new.conn == ConnState::Connected);
+        if connected && told {
+            self.send_state(volume);
+        }
+        if entered(DiskState::Failed) {
+            self.push(Effect::ReleaseDisk { volume });
+        }
+    }
+
+    fn after_request(&mut self, volume: usize, old: DeviceState, new: DeviceState) {
+        let demoted = old.role == Role::Primary && new.role == Role::Secondary;
+        if demoted && new.conn <= ConnState::Connected {
+            self.push(Effect::SaveBitmap { volume });
+        }
+        let starting = |c| matches!(c, ConnState::StartingSyncS | ConnState::StartingSyncT);
+        if !starting(old.conn) && starting(new.conn) {
+            self.start_full_sync(volume, new.conn);
+        }
+    }
+
+    /// Tells the peer the present state.
+    pub(super) fn send_state(&mut self, volume: usize) {
+        let state = self.state(volume).pack();
+        self.send(volume, Outgoing::State(StateReport { state }));
+    }
+
+    /// Tells the peer the generations of our data.
+    pub(super) fn send_uuids(&mut self, volume: usize, extra: UuidFlags) {
+        let discard = self
+            .resource
+            .net
+            .as_ref()
+            .is_some_and(|n| n.discard_my_data);
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        record.told_bits = record.bits;
+        let inconsistent = record
+            .negotiating
+            .is_some_and(|(disk, _)| disk == DiskState::Inconsistent);
+        let mut flags = extra;
+        for (set, flag) in [
+            (discard, UuidFlags::DISCARD_MY_DATA),
+            (record.crashed_primary, UuidFlags::CRASHED_PRIMARY),
+            (inconsistent, UuidFlags::INCONSISTENT),
+        ] {
+            if set {
+                flags = flags.with(flag);
+            }
+        }
+        let bits_set = record.bits;
+        let Some(disk) = record.disk_at_least(DiskState::Negotiating) else {
+            return;
+        };
+        let uuids = disk.superblock.uuids;
+        let mut report = UuidReport {
+            bits_set,
+            flags,
+            ..UuidReport::default()
+        };
+        report.set_uuids(uuids);
+        self.send(volume, Outgoing::Uuids(report));
+    }
+
+    /// We became the source of a resync: the target will carry this generation while it is
+    /// inconsistent.
+    fn send_sync_uuid(&mut self, volume: usize) {
+        let random = self.random();
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let Some(disk) = &mut record.disk else {
+            return;
+        };
+        let uuid = disk.superblock.uuids.start_as_source(random);
+        self.save(volume);
+        self.send(volume, Outgoing::SyncUuid(SyncUuid { uuid }));
+    }
+}
+
+impl VolumeRecord {
+    /// Bookkeeping that belongs to the change from `old` to the present state.
+    fn note_change(&mut self, old: DeviceState) {
+        let new = self.state;
+        let both =
+            |s: DeviceState| s.disk == DiskState::UpToDate && s.peer_disk == DiskState::UpToDate;
+        if !both(old) && both(new) {
+            self.crashed_primary = false;
+            if let Some(peer) = &mut self.peer_uuids {
+                peer.flags.0 &= !UuidFlags::CRASHED_PRIMARY.0;
+            }
+        }
+        if old.disk < DiskState::Consistent && new.disk >= DiskState::Consistent {
+            if let Some(disk) = &self.disk {
+                self.exposed_uuid = disk.superblock.uuids.current;
+            }
+        }
+        if old.disk == DiskState::Inconsistent
+            && old.peer_disk == DiskState::Inconsistent
+            && old.peer == Role::Secondary
+            && new.peer == Role::Primary
+        {
+            self.consider_resync = true;
+        }
+    }
+}

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What happens to a resource, and what it asks its driver to do.
+
+use crate::engine::control::RetCode;
+use crate::engine::ids::Instant;
+use crate::engine::options::{
+    DiskOptions,
+    NetOptions,
+    ResourceOptions, //
+};
+use crate::engine::state::{
+    ConnState,
+    DeviceState, //
+};
+use crate::engine::volume::Policy;
+use crate::engine::wire::handshake::ConnectionFeatures;
+use crate::engine::wire::state::{
+    SizeReport,
+    StateReport,
+    StateRequest,
+    SyncUuid,
+    UuidReport, //
+};
+
+use super::record::Disk;
+
+/// What the engine may not find out by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Env {
+    /// The time.
+    pub now: Instant,
+    /// A fresh random number.
+    pub random: u64,
+}
+
+/// Names the administrator's command that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u32);
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The peer did not answer in time.
+    Timeout,
+    /// Sending failed.
+    BrokenPipe,
+    /// Receiving failed, or the peer closed the connection.
+    NetworkFailure,
+    /// The peer sent something that the protocol does not allow.
+    ProtocolError,
+    /// The peer said that it disconnects.
+    TearDown,
+}
+
+impl Loss {
+    /// The state that a connection passes through on its way down.
+    pub fn state(self) -> ConnState {
+        match self {
+            Loss::Timeout => ConnState::Timeout,
+            Loss::BrokenPipe => ConnState::BrokenPipe,
+            Loss::NetworkFailure => ConnState::NetworkFailure,
+            Loss::ProtocolError => ConnState::ProtocolError,
+            Loss::TearDown => ConnState::TearDown,
+        }
+    }
+}
+
+/// A command of the administrator.
+#[derive(Clone, Debug)]
+pub enum Admin {
+    /// Attach a disk whose superblock and bitmap were read.
+    Attach {
+        /// The volume, by position.
+        volume: usize,
+        /// The disk.
+        disk: Disk,
+        /// Its options.
+        options: DiskOptions,
+    },
+    /// Give the disk up.
+    Detach {
+        /// The volume, by position.
+        volume: usize,
+        /// Do not wait and do not ask.
+        force: bool,
+    },
+    /// Change the disk options.
+    DiskOptions {
+        /// The volume, by position.
+        volume: usize,
+        /// The new ones.
+        options: DiskOptions,
+    },
+    /// Begin to look for the peer.
+    Connect {
+        /// The network options.
+        options: NetOptions,
+    },
+    /// Change the network options.
+    NetOptions {
+        /// The new ones.
+        options: NetOptions,
+    },
+    /// Stop looking for the peer, or leave it.
+    Disconnect {
+        /// Do not ask the peer.
+        force: bool,
+    },
+    /// Change the resource options.
+    ResourceOptions {
+        /// The new ones.
+        options: ResourceOptions,
+    },
+    /// Become Primary.
+    Promote {
+        /// The volume, by position.
+        volume: usize,
+        /// Even if the data is not known to be good.
+        force: bool,
+    },
+    /// Become Secondary.
+    Demote {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Declare the own data out of date.
+    Outdate {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Suspend or resume I/O.
+    Suspend {
+        /// The volume, by position.
+        volume: usize,
+        /// Suspend; else resume.
+        on: bool,
+    },
+    /// Pause or resume resync.
+    PauseSync {
+        /// The volume, by position.
+        volume: usize,
+        /// Pause; else resume.
+        on: bool,
+    },
+    /// Throw the own data (`remote`: the peer's) away and resync it completely.
+    Invalidate {
+        /// The volume, by position.
+        volume: usize,
+        /// The peer's data instead of the own.
+        remote: bool,
+    },
+    /// Start a new data generation.
+    NewCurrentUuid {
+        /// The volume, by position.
+        volume: usize,
+        /// Also declare everything in sync.
+        clear_bitmap: bool,
+    },
+}
+
+/// A rare packet, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RarePacket {
+    /// `P_SIZES`
+    Sizes(SizeReport),
+    /// `P_UUIDS`
+    Uuids(UuidReport),
+    /// `P_STATE`
+    State(StateReport),
+    /// `P_SYNC_UUID`
+    SyncUuid(SyncUuid),
+    /// `P_STATE_CHG_REQ`
+    StateRequest(StateRequest),
+    /// `P_CONN_ST_CHG_REQ`
+    ConnStateRequest(StateRequest),
+    /// `P_STATE_CHG_REPLY` or `P_CONN_ST_CHG_REPLY`, with the number in it.
+    StateReply(i32),
+}
+
+/// Something happened that the resource has to decide about.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The administrator asks for something and waits for [`Effect::Answer`].
+    Admin(Token, Admin),
+    /// The administrator's patience with a command is over.
+    GiveUp(Token),
+    /// The receiver begins to look for the peer.
+    Connecting,
+    /// The peer told its protocol versions and features.
+    Features(ConnectionFeatures),
+    /// The login is done: tell the peer everything. `resolver`: of two conflicting requests, this
+    /// node's gives way to nobody (it accepted the meta socket).
+    Handshaken {
+        /// See above.
+        resolver: bool,
+    },
+    /// A rare packet came. `volume` is its number in the header.
+    Packet {
+        /// The volume's number.
+        volume: u16,
+        /// What it says.
+        packet: RarePacket,
+    },
+    /// The peer's bitmap was received completely.
+    BitmapReceived {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Our bitmap was put into the send queue completely.
+    BitmapSent {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// The connection is in trouble: give it up.
+    Trouble(Loss),
+    /// The connection is down: sockets closed, nothing is sent or received any more.
+    Disconnected(Loss),
+    /// A volume finished its part of a resync. `failed`: blocks that could not be synced.
+    ResyncFinished {
+        /// The volume, by position.
+        volume: usize,
+        /// Blocks that could not be synced.
+        failed: u64,
+    },
+    /// The lower device of a volume failed.
+    IoError {
+        /// The volume, by position.
+        volume: usize,
+        /// What failed.
+        kind: IoKind,
+    },
+    /// The disk is no longer in use.
+    DiskReleased {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Some time has passed; comes about once a second.
+    Tick,
+}
+
+/// What kind of I/O failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoKind {
+    /// A read of data.
+    Read,
+    /// A write of data.
+    Write,
+    /// Metadata: superblock, activity log, bitmap.
+    Metadata,
+}
+
+/// A packet to send on the data socket, not yet encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// `P_PROTOCOL`, from the network options in force.
+    Protocol,
+    /// `P_SYNC_PARAM` or `P_SYNC_PARAM89`, from the options in force.
+    SyncParams,
+    /// `P_SIZES`
+    Sizes(SizeReport),
+    /// `P_UUIDS`
+    Uuids(UuidReport),
+    /// `P_STATE`
+    State(StateReport),
+    /// `P_SYNC_UUID`
+    SyncUuid(SyncUuid),
+    /// `P_STATE_CHG_REQ`
+    StateRequest(StateRequest),
+    /// `P_CONN_ST_CHG_REQ`
+    ConnStateRequest(StateRequest),
+}
+
+/// What an administrator should read in the kernel log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The peer's protocol versions do not fit ours.
+    VersionMismatch {
+        /// The peer's lowest.
+        min: u32,
+        /// The peer's highest.
+        max: u32,
+    },
+    /// Both agreed on this version and these features.
+    Agreed {
+        /// Protocol version.
+        version: u32,
+        /// Feature flags.
+        features: u32,
+    },
+    /// The UUIDs of both nodes were compared; the number of the rule that decided.
+    Compared {
+        /// DRBD's number for the result (`uuid_compare()=`).
+        result: i32,
+        /// DRBD's number for the rule.
+        rule: u32,
+    },
+    /// Only a newer protocol could tell whose data is right.
+    NeedsProtocol {
+        /// The version that both nodes would need.
+        version: u32,
+    },
+    /// The data sets have nothing in common.
+    UnrelatedData,
+    /// Both nodes changed their data independently.
+    SplitBrain,
+    /// This node would have to throw data away that it is serving.
+    PrimaryWouldBeTarget,
+    /// This node's data is needed but inconsistent.
+    InconsistentSource,
+    /// The peer's disk is smaller than the device in use, in sectors.
+    PeerTooSmall {
+        /// What the device would become.
+        possible: u64,
+        /// What it is.
+        current: u64,
+    },
+    /// A full resync is necessary.
+    FullSync,
+    /// A resync began; blocks of 4 KiB to sync.
+    ResyncStarted {
+        /// Blocks out of sync.
+        blocks: u64,
+    },
+    /// A resync ended.
+    ResyncDone {
+        /// Blocks that failed.
+        failed: u64,
+    },
+    /// The peer is Primary on other data than this node exposes.
+    WrongData {
+        /// The generation that would be right.
+        expected: u64,
+    },
+    /// The local data was declared good by force.
+    Forced,
+    /// The disk failed and is given up.
+    DiskFailed,
+}
+
+/// What the driver has to do. It carries effects out in order and finishes each before the next.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Answer a command.
+    Answer(Token, RetCode),
+    /// A volume's state changed: tell user space and the log, and set the device's flags.
+    Changed {
+        /// The volume, by position.
+        volume: usize,
+        /// What it was.
+        old: DeviceState,
+        /// What it is.
+        new: DeviceState,
+    },
+    /// The connection's own state changed (there may be no volume to tell it).
+    ConnectionChanged {
+        /// What it was.
+        old: ConnState,
+        /// What it is.
+        new: ConnState,
+    },
+    /// Put a policy in force.
+    SetPolicy {
+        /// The volume, by position.
+        volume: usize,
+        /// The policy.
+        policy: Policy,
+    },
+    /// Call the volume's `connection_lost`.
+    LoseConnection {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Let the volume use the tables of the disk that was attached.
+    InstallDisk {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Take the disk out of use; [`Event::DiskReleased`] when nothing uses it any more.
+    ReleaseDisk {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Set the size of the device, in sectors, and tell the kernel.
+    SetCapacity {
+        /// The volume, by position.
+        volume: usize,
+        /// Sectors.
+        sectors: u64,
+    },
+    /// Write the superblock as the record has it.
+    SaveSuperblock {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Write all changed pages of the bitmap.
+    SaveBitmap {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Set (`true`) or clear all bits, and write the bitmap.
+    FillBitmap {
+        /// The volume, by position.
+        volume: usize,
+        /// Set; else clear.
+        set: bool,
+    },
+    /// Queue a packet.
+    Send {
+        /// The volume's number.
+        volume: u16,
+        /// The packet.
+        packet: Outgoing,
+    },
+    /// Answer a `P_STATE_CHG_REQ` on the meta socket.
+    SendStateReply {
+        /// The volume's number.
+        volume: u16,
+        /// Whether the request was `P_CONN_ST_CHG_REQ`.
+        connection: bool,
+        /// The number to send.
+        code: i32,
+    },
+    /// Send the bitmap; [`Event::BitmapSent`] when it is queued.
+    SendBitmap {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Call the volume's `start_resync`.
+    StartResync {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Call the volume's `stop_resync`.
+    StopResync {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Start the receiver, which looks for the peer.
+    StartNetwork,
+    /// Close the sockets; the receiver comes down and reports [`Event::Disconnected`].
+    CloseNetwork,
+    /// The receiver shall end: the connection is StandAlone.
+    StopNetwork,
+    /// Write a line to the kernel log.
+    Notice {
+        /// The volume, by position; `None` for the resource.
+        volume: Option<usize>,
+        /// What it says.
+        notice: Notice,
+    },
+}
+
+/// Takes effects, in order. The driver's queue for rare effects may allocate.
+pub trait Output {
+    /// Adds one.
+    fn push(&mut self, effect: Effect);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whose data is right: the decision about a resync when two nodes meet.
+
+use crate::engine::options::RoleResyncConflict;
+use crate::engine::state::{
+    ConnState,
+    DiskState,
+    Role, //
+};
+use crate::engine::uuid::{
+    compare,
+    Party,
+    SyncDecision,
+    Terms, //
+};
+use crate::engine::wire::state::UuidFlags;
+
+use super::effect::{
+    Effect,
+    Notice, //
+};
+use super::Step;
+
+/// Who gets whose data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    None,
+    Source { full: bool },
+    Target { full: bool },
+}
+
+impl Step<'_> {
+    /// Compares generations and disks. The new connection state of the volume, or `None` when
+    /// the two must not be connected.
+    pub(super) fn decide_resync(
+        &mut self,
+        volume: usize,
+        peer_role: Role,
+        peer_disk: DiskState,
+    ) -> Option<ConnState> {
+        let record = self.volumes.get(volume)?;
+        let own_disk = match (record.state.disk, record.negotiating) {
+            (DiskState::Negotiating, Some((disk, _))) => disk,
+            (disk, _) => disk,
+        };
+        let decision = self.compare(volume, peer_role)?;
+        let direction = self.direction(volume, decision, own_disk, peer_disk)?;
+        self.check_direction(volume, direction, own_disk)?;
+        let full = matches!(
+            direction,
+            Direction::Source { full: true } | Direction::Target { full: true }
+        );
+        if full {
+            self.notice(volume, Notice::FullSync);
+            self.push(Effect::FillBitmap { volume, set: true });
+        }
+        Some(match direction {
+            Direction::Source { .. } => ConnState::WfBitMapS,
+            Direction::Target { .. } => ConnState::WfBitMapT,
+            Direction::None => ConnState::Connected,
+        })
+    }
+
+    /// Compares the generations, and repairs our own where the rules say so.
+    fn compare(&mut self, volume: usize, peer_role: Role) -> Option<SyncDecision> {
+        let terms = Terms {
+            version: self.resource.agreed.version,
+            features: self.resource.agreed.features,
+            resolve_conflicts: self.resource.resolver,
+        };
+        let record = self.volumes.get_mut(volume)?;
+        let report = record.peer_uuids.as_mut()?;
+        let disk = record.disk.as_mut()?;
+        let own = Party {
+            uuids: disk.superblock.uuids,
+            crashed_primary: record.crashed_primary,
+            role: record.state.role,
+        };
+        let peer = Party {
+            uuids: report.uuids(),
+            crashed_primary: report.flags.has(UuidFlags::CRASHED_PRIMARY),
+            role: peer_role,
+        };
+        let comparison = compare(&own, &peer, &terms);
+        if let Some(repaired) = comparison.own_fix {
+            disk.superblock.uuids = repaired;
+            record.dirty = true;
+        }
+        if let Some(repaired) = comparison.peer_fix {
+            report.set_uuids(repaired);
+        }
+        let (decision, rule) = (comparison.decision, u32::from(comparison.rule));
+        self.notice(
+            volume,
+            Notice::Compared {
+                result: decision.number(),
+                rule,
+            },
+        );
+        if self.volumes.get(volume).is_some_and(|v| v.dirty) {
+            self.save(volume);
+        }
+        Some(decision)
+    }
+
+    fn direction(
+        &mut self,
+        volume: usize,
+        decision: SyncDecision,
+        own_disk: DiskState,
+        peer_disk: DiskState,
+    ) -> Option<Direction> {
+        let inconsistent = DiskState::Inconsistent;
+        let one_sided = (own_disk == inconsistent && peer_disk > inconsistent)
+            || (peer_disk == inconsistent && own_disk > inconsistent);
+        let full = matches!(
+            decision,
+            SyncDecision::Source { full: true }
+                | SyncDecision::Target { full: true }
+                | SyncDecision::AmbiguousSplitBrain
+        );
+        Some(match decision {
+            SyncDecision::Unrelated => {
+                self.notice(volume, Notice::UnrelatedData);
+                return None;
+            }
+            SyncDecision::NeedsProtocol { version, .. } => {
+                self.notice(volume, Notice::NeedsProtocol { version });
+                return None;
+            }
+            _ if one_sided && own_disk > inconsistent => Direction::Source { full },
+            _ if one_sided => Direction::Target { full },
+            SyncDecision::NoSync => Direction::None,
+            SyncDecision::Source { full } => Direction::Source { full },
+            SyncDecision::Target { full } => Direction::Target { full },
+            SyncDecision::SplitBrain | SyncDecision::AmbiguousSplitBrain => {
+                return self.split_brain(volume);
+            }
+        })
+    }
+
+    /// Both nodes changed their data. Resolved only if exactly one of them was told to give its
+    /// changes up.
+    fn split_brain(&mut self, volume: usize) -> Option<Direction> {
+        let ours = self
+            .resource
+            .net
+            .as_ref()
+            .is_some_and(|net| net.discard_my_data);
+        let theirs = self
+            .volumes
+            .get(volume)?
+            .peer_uuids
+            .is_some_and(|u| u.flags.has(UuidFlags::DISCARD_MY_DATA));
+        match (ours, theirs) {
+            (true, false) => Some(Direction::Target { full: false }),
+            (false, true) => Some(Direction::Source { full: false }),
+            _ => {
+                self.notice(volume, Notice::SplitBrain);
+                None
+            }
+        }
+    }
+
+    /// What must not happen whatever the generations say.
+    fn check_direction(
+        &mut self,
+        volume: usize,
+        direction: Direction,
+        own_disk: DiskState,
+    ) -> Option<()> {
+        let state = self.state(volume);
+        let violently = self
+            .resource
+            .net
+            .as_ref()
+            .is_some_and(|net| net.rr_conflict == RoleResyncConflict::Violently);
+        match direction {
+            Direction::Source { .. } if own_disk <= DiskState::Inconsistent => {
+                self.notice(volume, Notice::InconsistentSource);
+                None
+            }
+            Direction::Target { .. }
+                if state.role == Role::Primary
+                    && state.disk >= DiskState::Consistent
+                    && !violently =>
+            {
+                self.notice(volume, Notice::PrimaryWouldBeTarget);
+                None
+            }
+            _ => Some(()),
+        }
+    }
+}

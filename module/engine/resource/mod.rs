@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rare decisions: roles, connection and disk states, handshakes, generations.
+//!
+//! A [`Resource`] knows the states of all its volumes ([`VolumeRecord`]) and turns each [`Event`]
+//! into [`Effect`]s. It runs in one thread of the driver, one event at a time; the driver carries
+//! the effects of an event out before it feeds the next. It never touches a request: what requests
+//! have to obey it puts into each volume's `Policy`.
+
+mod admin;
+mod attach;
+mod change;
+mod effect;
+mod handshake;
+mod network;
+mod peer_state;
+mod policy;
+mod record;
+mod resync;
+mod rules;
+mod size;
+
+#[cfg(test)]
+mod tests;
+
+use super::options::{
+    NetOptions,
+    ResourceOptions, //
+};
+use super::state::{
+    ConnState,
+    DeviceState,
+    Role, //
+};
+use super::wire::handshake::{
+    Agreement,
+    Features, //
+};
+
+pub use effect::{
+    Admin,
+    Effect,
+    Env,
+    Event,
+    IoKind,
+    Loss,
+    Notice,
+    Outgoing,
+    Output,
+    RarePacket,
+    Token, //
+};
+pub use record::{
+    Disk,
+    VolumeRecord, //
+};
+
+use admin::Pending;
+use rules::Context;
+
+/// One resource: everything that is common to its volumes, and its one connection.
+#[derive(Debug)]
+pub struct Resource {
+    /// The connection's own state, never above `WFReportParams`; volumes go further.
+    conn: ConnState,
+    /// The network options; `None` while nothing is configured.
+    net: Option<NetOptions>,
+    options: ResourceOptions,
+    agreed: Agreement,
+    /// Our states were told, the peer's first ones are awaited.
+    state_sent: bool,
+    /// This node's requests win over concurrent ones of the peer.
+    resolver: bool,
+    /// The command that waits for the peer.
+    pending: Option<Pending>,
+}
+
+impl Default for Resource {
+    fn default() -> Self {
+        Self::new(ResourceOptions::default())
+    }
+}
+
+impl Resource {
+    /// A resource without volumes and without peer.
+    pub fn new(options: ResourceOptions) -> Self {
+        Self {
+            conn: ConnState::StandAlone,
+            net: None,
+            options,
+            agreed: Agreement {
+                version: super::wire::PROTOCOL_BEFORE_HANDSHAKE,
+                features: Features::NONE,
+            },
+            state_sent: false,
+            resolver: false,
+            pending: None,
+        }
+    }
+
+    /// The connection's own state.
+    pub fn conn(&self) -> ConnState {
+        self.conn
+    }
+
+    /// The network options, while the connection is configured.
+    pub fn net(&self) -> Option<&NetOptions> {
+        self.net.as_ref()
+    }
+
+    /// The resource options.
+    pub fn options(&self) -> &ResourceOptions {
+        &self.options
+    }
+
+    /// What was agreed with the peer.
+    pub fn agreed(&self) -> Agreement {
+        self.agreed
+    }
+
+    /// Takes one event. `volumes` are the same records at the same positions each time.
+    pub fn handle(
+        &mut self,
+        volumes: &mut [VolumeRecord],
+        env: Env,
+        event: Event,
+        out: &mut dyn Output,
+    ) {
+        Step {
+            resource: self,
+            volumes,
+            env,
+            out,
+        }
+        .run(event);
+    }
+}
+
+/// The handling of one event.
+struct Step<'a> {
+    resource: &'a mut Resource,
+    volumes: &'a mut [VolumeRecord],
+    env: Env,
+    out: &'a mut dyn Output,
+}
+
+impl Step<'_> {
+    fn run(&mut self, event: Event) {
+        match event {
+            Event::Admin(token, command) => self.admin(token, command),
+            Event::GiveUp(token) => self.give_up(token),
+            Event::Connecting => self.connecting(),
+            Event::Features(features) => self.features(features),
+            Event::Handshaken { resolver } => self.handshaken(resolver),
+            Event::Packet { volume, packet } => self.packet(volume, packet),
+            Event::BitmapReceived { volume } => self.bitmap_received(volume),
+            Event::BitmapSent { volume } => self.bitmap_sent(volume),
+            Event::Trouble(loss) => self.trouble(loss),
+            Event::Disconnected(loss) => self.disconnected(loss),
+            Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
+            Event::IoError { volume, kind } => self.io_error(volume, kind),
+            Event::DiskReleased { volume } => self.disk_released(volume),
+            Event::Tick => {}
+        }
+    }
+
+    fn push(&mut self, effect: Effect) {
+        self.out.push(effect);
+    }
+
+    fn notice(&mut self, volume: usize, notice: Notice) {
+        self.push(Effect::Notice {
+            volume: Some(volume),
+            notice,
+        });
+    }
+
+    fn send(&mut self, volume: usize, packet: Outgoing) {
+        let volume = self.volumes.get(volume).map_or(0, |v| v.number);
+        self.push(Effect::Send { volume, packet });
+    }
+
+    fn state(&self, volume: usize) -> DeviceState {
+        self.volumes
+            .get(volume)
+            .map_or(DeviceState::INITIAL, |v| v.state)
+    }
+
+    /// A random number of our own for each purpose within one event.
+    fn random(&mut self) -> u64 {
+        // splitmix64: one step from the event's number gives independent ones.
+        self.env.random = self.env.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.env.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// What the rules need to know for a change of one volume.
+    fn context(&self, volume: usize) -> Context {
+        let net = self.resource.net.as_ref();
+        let record = self.volumes.get(volume);
+        let other_peer_primary = self
+            .volumes
+            .iter()
+            .enumerate()
+            .any(|(i, v)| i != volume && v.state.peer == Role::Primary);
+        Context {
+            two_primaries: net.is_some_and(|n| n.allow_two_primaries),
+            has_net: net.is_some(),
+            other_peer_primary,
+            fencing: record.map_or(Default::default(), |v| {
+                if v.disk.is_some() {
+                    v.options.fencing
+                } else {
+                    Default::default()
+                }
+            }),
+            on_no_data: self.resource.options.on_no_data_accessible,
+            open: record.is_some_and(|v| v.open_count != 0),
+            has_verify_alg: net.is_some_and(|n| !n.verify_alg.as_bytes().is_empty()),
+            version: self.resource.agreed.version,
+            state_sent: self.resource.state_sent,
+        }
+    }
+}

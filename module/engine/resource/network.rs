@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The connection comes up and goes down.
+
+use crate::engine::state::{
+    ConnState,
+    Role, //
+};
+use crate::engine::wire::handshake::{
+    ConnectionFeatures,
+    Features, //
+};
+use crate::engine::wire::PROTOCOL_BEFORE_HANDSHAKE;
+
+use super::effect::{
+    Effect,
+    Loss,
+    Notice,
+    Outgoing, //
+};
+use super::Step;
+
+impl Step<'_> {
+    /// The connection's own state changes; volumes that have no state of their own above it
+    /// follow.
+    pub(super) fn set_conn(&mut self, new: ConnState) {
+        let old = self.resource.conn;
+        if old == new {
+            return;
+        }
+        self.resource.conn = new;
+        self.push(Effect::ConnectionChanged { old, new });
+        for volume in 0..self.volumes.len() {
+            let mut wanted = self.state(volume);
+            wanted.conn = new;
+            self.force(volume, wanted);
+        }
+    }
+
+    /// The receiver looks for the peer.
+    pub(super) fn connecting(&mut self) {
+        if self.resource.conn == ConnState::Unconnected {
+            self.resource.agreed.version = PROTOCOL_BEFORE_HANDSHAKE;
+            self.resource.agreed.features = Features::NONE;
+            self.set_conn(ConnState::WfConnection);
+        }
+    }
+
+    /// Both sides' versions are known.
+    pub(super) fn features(&mut self, peer: ConnectionFeatures) {
+        match ConnectionFeatures::OWN.agree(&peer) {
+            Some(agreed) => {
+                self.resource.agreed = agreed;
+                self.push(Effect::Notice {
+                    volume: None,
+                    notice: Notice::Agreed {
+                        version: agreed.version,
+                        features: agreed.features.0,
+                    },
+                });
+            }
+            None => {
+                self.push(Effect::Notice {
+                    volume: None,
+                    notice: Notice::VersionMismatch {
+                        min: peer.protocol_min,
+                        max: peer.highest(),
+                    },
+                });
+                // Another version will not come by itself.
+                self.leave();
+            }
+        }
+    }
+
+    /// Tells the peer everything that it has to know. Its own reports are awaited.
+    pub(super) fn handshaken(&mut self, resolver: bool) {
+        self.resource.resolver = resolver;
+        if self.resource.conn != ConnState::WfConnection {
+            self.push(Effect::CloseNetwork);
+            return;
+        }
+        self.push(Effect::Send {
+            volume: 0,
+            packet: Outgoing::Protocol,
+        });
+        self.resource.state_sent = true;
+        for volume in 0..self.volumes.len() {
+            self.introduce(volume);
+        }
+        self.set_conn(ConnState::WfReportParams);
+    }
+
+    /// Tells the peer of one volume, at the start of a connection.
+    fn introduce(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.peer_uuids = None;
+            record.peer_size = 0;
+            record.consider_resync = false;
+            record.bitmap_received = false;
+        }
+        self.send(volume, Outgoing::SyncParams);
+        self.send_sizes(volume, false);
+        self.send_uuids(volume, Default::default());
+        self.send_state(volume);
+    }
+
+    /// Gives the connection up; the receiver comes down and reports back.
+    pub(super) fn trouble(&mut self, loss: Loss) {
+        let conn = self.resource.conn;
+        if conn >= ConnState::WfConnection {
+            self.set_conn(loss.state());
+            self.push(Effect::CloseNetwork);
+        }
+    }
+
+    /// Leaves the peer for good: the connection becomes StandAlone.
+    pub(super) fn leave(&mut self) {
+        if self.resource.conn >= ConnState::Unconnected {
+            self.set_conn(ConnState::Disconnecting);
+            self.push(Effect::CloseNetwork);
+        }
+    }
+
+    /// Nothing is sent or received any more.
+    pub(super) fn disconnected(&mut self, loss: Loss) {
+        let leaving = self.resource.conn == ConnState::Disconnecting;
+        self.resource.state_sent = false;
+        if self.resource.conn >= ConnState::WfReportParams {
+            self.set_conn(loss.state());
+        }
+        for volume in 0..self.volumes.len() {
+            self.push(Effect::LoseConnection { volume });
+            self.push(Effect::StopResync { volume });
+            self.push(Effect::SaveBitmap { volume });
+            if let Some(record) = self.volumes.get_mut(volume) {
+                record.peer_uuids = None;
+                record.peer_size = 0;
+            }
+        }
+        for volume in 0..self.volumes.len() {
+            self.thaw(volume);
+        }
+        self.peer_is_gone();
+        if leaving {
+            self.set_conn(ConnState::StandAlone);
+            self.resource.net = None;
+            self.push(Effect::StopNetwork);
+            self.left();
+        } else if self.resource.conn != ConnState::StandAlone {
+            self.set_conn(ConnState::Unconnected);
+        }
+    }
+
+    /// The highest role of any volume of the peer.
+    pub(super) fn any_primary(&self) -> bool {
+        self.volumes.iter().any(|v| v.state.role == Role::Primary)
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rare packets of the peer: what it says of itself, and what it asks for.
+
+use crate::engine::state::{
+    number_of,
+    ConnState,
+    DeviceState,
+    DiskState,
+    Role,
+    StateChange,
+    StateError,
+    StateSuccess,
+    StateVerdict, //
+};
+use crate::engine::uuid::JUST_CREATED;
+use crate::engine::wire::state::{
+    StateRequest,
+    SyncUuid,
+    UuidFlags,
+    UuidReport, //
+};
+
+use super::admin::mirrored;
+use super::effect::{
+    Effect,
+    Loss,
+    Notice,
+    RarePacket, //
+};
+use super::Step;
+
+/// Puts the fields that a change names into a state.
+fn with(mut state: DeviceState, change: StateChange) -> DeviceState {
+    state.role = change.role.unwrap_or(state.role);
+    state.peer = change.peer.unwrap_or(state.peer);
+    state.conn = change.conn.unwrap_or(state.conn);
+    state.disk = change.disk.unwrap_or(state.disk);
+    state.peer_disk = change.peer_disk.unwrap_or(state.peer_disk);
+    state
+}
+
+impl Step<'_> {
+    /// A rare packet came for the volume of that number.
+    pub(super) fn packet(&mut self, number: u16, packet: RarePacket) {
+        if self.resource.conn != ConnState::WfReportParams {
+            // On the way down, packets that were already received mean nothing any more.
+            return;
+        }
+        match packet {
+            RarePacket::ConnStateRequest(request) => return self.conn_state_request(request),
+            RarePacket::StateReply(code) => return self.state_reply(code),
+            _ => {}
+        }
+        // The peer may have volumes that we do not know.
+        let Some(volume) = self.volumes.iter().position(|v| v.number == number) else {
+            return;
+        };
+        match packet {
+            RarePacket::Sizes(report) => self.peer_sizes(volume, report),
+            RarePacket::Uuids(report) => self.peer_uuids(volume, report),
+            RarePacket::State(report) => match DeviceState::unpack(report.state) {
+                Some(state) => self.peer_state(volume, state),
+                None => self.trouble(Loss::ProtocolError),
+            },
+            RarePacket::SyncUuid(uuid) => self.sync_uuid(volume, uuid),
+            RarePacket::StateRequest(request) => self.state_request(volume, request),
+            RarePacket::ConnStateRequest(_) | RarePacket::StateReply(_) => {}
+        }
+    }
+
+    fn peer_uuids(&mut self, volume: usize, report: UuidReport) {
+        let version = self.resource.agreed.version;
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        record.peer_uuids = Some(report);
+        let state = record.state;
+        let diskless_primary = state.disk < DiskState::Inconsistent && state.role == Role::Primary;
+        let newly = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
+        let exposed = record.exposed_uuid;
+        if newly && diskless_primary && exposed & !1 != report.current & !1 {
+            self.notice(volume, Notice::WrongData { expected: exposed });
+            return self.leave();
+        }
+        let created = record
+            .disk
+            .as_ref()
+            .is_some_and(|d| d.superblock.uuids.current == JUST_CREATED);
+        let skip = state.conn == ConnState::Connected
+            && version >= 90
+            && created
+            && report.flags.has(UuidFlags::SKIP_INITIAL_SYNC);
+        if skip {
+            if let Some(disk) = &mut record.disk {
+                disk.superblock.uuids.start_as_target(report.current, false);
+            }
+            record.dirty = true;
+            self.push(Effect::FillBitmap { volume, set: false });
+            let mut wanted = state;
+            wanted.disk = DiskState::UpToDate;
+            wanted.peer_disk = DiskState::UpToDate;
+            self.force(volume, wanted);
+        } else if state.conn >= ConnState::Connected && state.disk < DiskState::Inconsistent {
+            record.exposed_uuid = report.current;
+        }
+    }
+
+    /// The peer reports its state: during a handshake, or because it changed.
+    fn peer_state(&mut self, volume: usize, peer: DeviceState) {
+        let old = self.state(volume);
+        let real_disk = self.real_peer_disk(volume, peer);
+        let Some(peer_disk) = self.believed_disk(volume, old, peer, real_disk) else {
+            return;
+        };
+        let mut new = old;
+        if old.conn == ConnState::WfReportParams {
+            new.conn = ConnState::Connected;
+        }
+        if peer.conn == ConnState::Ahead {
+            new.conn = ConnState::Behind;
+        }
+        if self.considers_resync(volume, old, peer) {
+            match self.decide_resync(volume, peer.role, peer_disk) {
+                Some(conn) => new.conn = conn,
+                None if old.disk == DiskState::Negotiating => {
+                    new.disk = DiskState::Failed;
+                    new.conn = ConnState::Connected;
+                }
+                None => return self.leave(),
+            }
+        }
+        new.peer = peer.role;
+        new.peer_disk = peer_disk;
+        new.peer_isp = peer.aftr_isp || peer.user_isp;
+        let settled = matches!(new.conn, ConnState::Connected | ConnState::WfBitMapS);
+        if settled && new.disk == DiskState::Negotiating {
+            let negotiated = self.volumes.get(volume).and_then(|v| v.negotiating);
+            new.disk = negotiated.map_or(new.disk, |(disk, _)| disk);
+        }
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.consider_resync = false;
+        }
+        self.take_over(volume, old, new, peer);
+    }
+
+    /// Puts the outcome of a state report in force.
+    fn take_over(&mut self, volume: usize, old: DeviceState, new: DeviceState, peer: DeviceState) {
+        let established = old.conn < ConnState::Connected && new.conn >= ConnState::Connected;
+        let verdict = if established {
+            self.request(volume, new)
+        } else {
+            self.force(volume, new);
+            Ok(StateSuccess::Success)
+        };
+        if verdict.is_err() {
+            return self.leave();
+        }
+        let ours = self.state(volume);
+        if old.conn > ConnState::WfReportParams
+            && ours.conn > ConnState::Connected
+            && peer.conn <= ConnState::Connected
+            && peer.disk != DiskState::Negotiating
+        {
+            // We want a resync that the peer has not decided upon yet.
+            self.send_uuids(volume, UuidFlags::default());
+            self.send_state(volume);
+        }
+        if established {
+            if let Some(net) = &mut self.resource.net {
+                net.discard_my_data = false;
+            }
+        }
+        self.save(volume);
+    }
+
+    fn real_peer_disk(&self, volume: usize, peer: DeviceState) -> DiskState {
+        if peer.disk != DiskState::Negotiating {
+            return peer.disk;
+        }
+        let inconsistent = self
+            .volumes
+            .get(volume)
+            .and_then(|v| v.peer_uuids)
+            .is_some_and(|u| u.flags.has(UuidFlags::INCONSISTENT));
+        if inconsistent {
+            DiskState::Inconsistent
+        } else {
+            DiskState::Consistent
+        }
+    }
+
+    /// What to believe of the peer's disk while a resync begins or ends. `None`: the report
+    /// ended the resync and is dealt with.
+    fn believed_disk(
+        &mut self,
+        volume: usize,
+        old: DeviceState,
+        peer: DeviceState,
+        real: DiskState,
+    ) -> Option<DiskState> {
+        use ConnState as C;
+        let syncing = matches!(
+            old.peer_disk,
+            DiskState::Inconsistent | DiskState::Consistent
+        ) && real == DiskState::UpToDate
+            && old.conn > C::Connected
+            && old.disk == DiskState::UpToDate;
+        if syncing && peer.conn > C::Connected && peer.conn < C::SyncSource {
+            // The target is still preparing; it will be inconsistent soon.
+            return Some(DiskState::Inconsistent);
+        }
+        if syncing && old.conn >= C::SyncSource && peer.conn == C::Connected {
+            let left = self.volumes.get(volume).map_or(0, |v| v.bits);
+            if left == 0 {
+                self.resync_finished(volume, 0);
+            }
+            return None;
+        }
+        let late = old.peer_disk == DiskState::UpToDate
+            && real == DiskState::Inconsistent
+            && old.conn == C::Connected
+            && peer.conn > C::SyncSource;
+        Some(if late { DiskState::UpToDate } else { real })
+    }
+
+    fn considers_resync(&self, volume: usize, old: DeviceState, peer: DeviceState) -> bool {
+        use ConnState as C;
+        let Some(record) = self.volumes.get(volume) else {
+            return false;
+        };
+        let possible = record.peer_uuids.is_some()
+            && peer.disk >= DiskState::Negotiating
+            && record.disk_at_least(DiskState::Negotiating).is_some();
+        let attaching = peer.disk == DiskState::Negotiating || old.disk == DiskState::Negotiating;
+        let asked = peer.conn >= C::StartingSyncS && peer.conn <= C::WfBitMapT;
+        possible
+            && (old.conn < C::Connected
+                || record.consider_resync
+                || (old.conn == C::Connected && (attaching || asked)))
+    }
+
+    /// The source tells the generation that we carry while we are inconsistent.
+    fn sync_uuid(&mut self, volume: usize, packet: SyncUuid) {
+        let conn = self.state(volume).conn;
+        if !matches!(conn, ConnState::WfSyncUuid | ConnState::Behind) {
+            return;
+        }
+        if let Some(record) = self.volumes.get_mut(volume) {
+            let primary = record.state.role == Role::Primary;
+            if let Some(disk) = &mut record.disk {
+                disk.superblock.uuids.start_as_target(packet.uuid, primary);
+                record.dirty = true;
+            }
+        }
+        self.start_resync(volume, ConnState::SyncTarget);
+    }
+
+    /// The peer asks for a change of one volume's state.
+    fn state_request(&mut self, volume: usize, request: StateRequest) {
+        let verdict = self.judge_request(volume, request);
+        let number = self.volumes.get(volume).map_or(0, |v| v.number);
+        self.push(Effect::SendStateReply {
+            volume: number,
+            connection: false,
+            code: number_of(verdict),
+        });
+    }
+
+    fn judge_request(&mut self, volume: usize, request: StateRequest) -> StateVerdict {
+        if self.resource.pending.is_some() && self.resource.resolver {
+            return Err(StateError::ConcurrentStChg);
+        }
+        let change = mirrored(request.mask, request.value).ok_or(StateError::NotSupported)?;
+        let wanted = with(self.state(volume), change);
+        self.request(volume, wanted)
+    }
+
+    /// The peer asks for a change of the whole connection: it leaves.
+    fn conn_state_request(&mut self, request: StateRequest) {
+        let concurrent = self.resource.pending.is_some() && self.resource.resolver;
+        let change = mirrored(request.mask, request.value);
+        let verdict = match change {
+            _ if concurrent => Err(StateError::ConcurrentStChg),
+            Some(change) if change.conn == Some(ConnState::TearDown) => self.judge_leaving(change),
+            _ => Err(StateError::NotSupported),
+        };
+        self.push(Effect::SendStateReply {
+            volume: 0,
+            connection: true,
+            code: number_of(verdict),
+        });
+        if verdict.is_ok() {
+            self.trouble(Loss::TearDown);
+        }
+    }
+
+    fn judge_leaving(&mut self, change: StateChange) -> StateVerdict {
+        for volume in 0..self.volumes.len() {
+            let old = self.state(volume);
+            let new = self.sanitize(volume, with(old, change));
+            super::rules::judge(old, new, &self.context(volume))?;
+        }
+        for volume in 0..self.volumes.len() {
+            // The connection's own state follows with the teardown.
+            let conn = self.state(volume).conn;
+            let disks = StateChange {
+                conn: None,
+                ..change
+            };
+            let mut wanted = with(self.state(volume), disks);
+            wanted.conn = conn;
+            if change.peer_disk == Some(DiskState::Outdated) {
+                wanted.conn = ConnState::TearDown;
+            }
+            self.force(volume, wanted);
+        }
+        Ok(StateSuccess::Success)
+    }
+}

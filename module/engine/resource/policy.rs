@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From a volume's state to the policy of its data path. A pure function.
+
+use crate::engine::state::{
+    ConnState,
+    DeviceState,
+    DiskState,
+    Role, //
+};
+use crate::engine::volume::{
+    LocalUse,
+    MirrorUse,
+    Policy,
+    ResyncUse, //
+};
+
+/// The policy that a state asks for. `al_updates` is the disk option, `version` the agreed
+/// protocol version.
+pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> Policy {
+    Policy {
+        local: local_use(state.disk),
+        mirror: mirror_use(state, version),
+        resync: match state.conn {
+            ConnState::SyncSource => ResyncUse::Source,
+            ConnState::SyncTarget => ResyncUse::Target,
+            _ => ResyncUse::None,
+        },
+        peer_readable: state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate,
+        hold: state.is_suspended() || in_transition(state, version),
+        log: state.role == Role::Primary && al_updates,
+    }
+}
+
+fn local_use(disk: DiskState) -> LocalUse {
+    match disk {
+        DiskState::UpToDate => LocalUse::Full,
+        DiskState::Inconsistent | DiskState::Outdated | DiskState::Consistent => {
+            LocalUse::WriteMostly
+        }
+        _ => LocalUse::None,
+    }
+}
+
+fn mirror_use(state: DeviceState, version: u32) -> MirrorUse {
+    let resyncing = state.conn >= ConnState::WfBitMapT && state.conn < ConnState::Ahead;
+    let good = state.peer_disk == DiskState::UpToDate;
+    let present =
+        state.peer_disk >= DiskState::Inconsistent && state.peer_disk != DiskState::DUnknown;
+    if state.conn < ConnState::Connected {
+        MirrorUse::Mark
+    } else if state.conn == ConnState::Ahead
+        || (state.conn == ConnState::WfBitMapS && version >= 96)
+    {
+        MirrorUse::MarkAndTell
+    } else if good || (present && resyncing) {
+        MirrorUse::Send
+    } else {
+        MirrorUse::Mark
+    }
+}
+
+/// States between two stable ones: new requests wait until it is clear what they need.
+fn in_transition(state: DeviceState, version: u32) -> bool {
+    use ConnState as C;
+    let conn = match state.conn {
+        C::WfBitMapS => version < 96,
+        C::WfReportParams | C::StartingSyncS | C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid => {
+            true
+        }
+        _ => false,
+    };
+    conn || state.disk == DiskState::Negotiating
+}

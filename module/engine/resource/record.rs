@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the resource knows of one of its volumes.
+
+use crate::engine::meta::superblock::Superblock;
+use crate::engine::options::DiskOptions;
+use crate::engine::state::{
+    DeviceState,
+    DiskState, //
+};
+use crate::engine::uuid::Uuids;
+use crate::engine::wire::state::{
+    QueueLimits,
+    UuidReport, //
+};
+
+/// An attached disk, as far as decisions need it.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The superblock, as it is or is going to be on disk.
+    pub superblock: Superblock,
+    /// Largest size of the volume that the disk and its metadata allow, in sectors.
+    pub max_capacity: u64,
+    /// Largest request that the lower device takes in one piece, in bytes.
+    pub max_bio_bytes: u32,
+    /// Limits of the lower device that the peer is told.
+    pub limits: QueueLimits,
+}
+
+/// One volume of a resource.
+#[derive(Clone, Debug)]
+pub struct VolumeRecord {
+    /// Its number in the resource (`vnr`).
+    pub number: u16,
+    /// Its device's minor number.
+    pub minor: u32,
+    /// Its state, both nodes' and the connection's part.
+    pub state: DeviceState,
+    /// Its disk; `None` while Diskless.
+    pub disk: Option<Disk>,
+    /// The disk options in force.
+    pub options: DiskOptions,
+    /// Size of the device, in sectors.
+    pub capacity: u64,
+    /// What the peer told of its generations, for this connection.
+    pub peer_uuids: Option<UuidReport>,
+    /// Size of the peer's disk in sectors; 0 when it has none or is unknown.
+    pub peer_size: u64,
+    /// Generation of the data that applications have seen (`ed_uuid`); 0 for none.
+    pub exposed_uuid: u64,
+    /// We were Primary and crashed, and the peer did not get in sync with us since.
+    pub crashed_primary: bool,
+    /// The next state report of the peer may start a resync.
+    pub consider_resync: bool,
+    /// What own and peer's disk will be when the negotiation of an attach ends well.
+    pub negotiating: Option<(DiskState, DiskState)>,
+    /// The own and the peer's bitmap were exchanged as far as we are concerned.
+    pub bitmap_received: bool,
+    /// Our bits when we last told the peer.
+    pub told_bits: u64,
+    /// Bits that are set now; the driver keeps it up to date with each event.
+    pub bits: u64,
+    /// The superblock differs from what is on disk.
+    pub dirty: bool,
+    /// How often the block device is open; the driver keeps it up to date with each event.
+    pub open_count: u32,
+}
+
+impl VolumeRecord {
+    /// A volume that was just configured.
+    pub fn new(number: u16, minor: u32) -> Self {
+        Self {
+            number,
+            minor,
+            state: DeviceState::INITIAL,
+            disk: None,
+            options: DiskOptions::default(),
+            capacity: 0,
+            peer_uuids: None,
+            peer_size: 0,
+            exposed_uuid: 0,
+            crashed_primary: false,
+            consider_resync: false,
+            negotiating: None,
+            bitmap_received: false,
+            told_bits: 0,
+            bits: 0,
+            dirty: false,
+            open_count: 0,
+        }
+    }
+
+    /// The disk, if its state is at least `least` (so that it may be used for that).
+    pub fn disk_at_least(&self, least: DiskState) -> Option<&Disk> {
+        self.disk.as_ref().filter(|_| self.state.disk >= least)
+    }
+}
+
+impl UuidReport {
+    /// The generations that are reported.
+    pub fn uuids(&self) -> Uuids {
+        Uuids {
+            current: self.current,
+            bitmap: self.bitmap,
+            history: [self.history0, self.history1],
+        }
+    }
+
+    /// Reports other generations.
+    pub fn set_uuids(&mut self, uuids: Uuids) {
+        let [history0, history1] = uuids.history;
+        self.current = uuids.current;
+        self.bitmap = uuids.bitmap;
+        self.history0 = history0;
+        self.history1 = history1;
+    }
+}

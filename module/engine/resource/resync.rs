@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A resync from the exchange of bitmaps to its end.
+
+use crate::engine::state::{
+    ConnState,
+    DiskState,
+    Role, //
+};
+
+use super::effect::{
+    Effect,
+    Notice, //
+};
+use super::Step;
+
+impl Step<'_> {
+    /// The peer's bits are merged into ours.
+    pub(super) fn bitmap_received(&mut self, volume: usize) {
+        match self.state(volume).conn {
+            ConnState::WfBitMapT => {
+                // The source waits for ours; ours is sent in the same order as all we say.
+                self.push(Effect::SendBitmap { volume });
+                let mut wanted = self.state(volume);
+                wanted.conn = ConnState::WfSyncUuid;
+                self.force(volume, wanted);
+            }
+            ConnState::WfBitMapS => {
+                if let Some(record) = self.volumes.get_mut(volume) {
+                    record.bitmap_received = true;
+                }
+                self.start_resync(volume, ConnState::SyncSource);
+            }
+            _ => {}
+        }
+    }
+
+    /// Our bitmap is in the send queue.
+    pub(super) fn bitmap_sent(&mut self, _volume: usize) {}
+
+    /// Begins a resync on one side or the other.
+    pub(super) fn start_resync(&mut self, volume: usize, side: ConnState) {
+        let old = self.state(volume);
+        let syncing = old.conn >= ConnState::SyncSource && old.conn < ConnState::Ahead;
+        if syncing || old.conn < ConnState::Connected || old.disk < DiskState::Negotiating {
+            return;
+        }
+        let mut wanted = old;
+        wanted.conn = side;
+        if side == ConnState::SyncTarget {
+            wanted.disk = DiskState::Inconsistent;
+        } else {
+            wanted.peer_disk = DiskState::Inconsistent;
+        }
+        self.force(volume, wanted);
+        if self.state(volume).conn < ConnState::Connected {
+            return;
+        }
+        let blocks = self.volumes.get(volume).map_or(0, |v| v.bits);
+        self.notice(volume, Notice::ResyncStarted { blocks });
+        self.push(Effect::StartResync { volume });
+    }
+
+    /// Nothing is left to sync.
+    pub(super) fn resync_finished(&mut self, volume: usize, failed: u64) {
+        let old = self.state(volume);
+        if old.conn <= ConnState::Connected {
+            return;
+        }
+        let target = matches!(old.conn, ConnState::SyncTarget | ConnState::PausedSyncT);
+        let mut wanted = old;
+        wanted.conn = ConnState::Connected;
+        wanted.disk = DiskState::UpToDate;
+        wanted.peer_disk = DiskState::UpToDate;
+        if failed != 0 {
+            if target {
+                wanted.disk = DiskState::Inconsistent;
+            } else {
+                wanted.peer_disk = DiskState::Inconsistent;
+            }
+        } else {
+            self.join_generations(volume, target);
+        }
+        self.notice(volume, Notice::ResyncDone { failed });
+        self.force(volume, wanted);
+        self.save(volume);
+    }
+
+    /// Both nodes now have the same data: the same generations too.
+    fn join_generations(&mut self, volume: usize, target: bool) {
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let primary = record.state.role == Role::Primary;
+        let Some(disk) = &mut record.disk else {
+            return;
+        };
+        let own = &mut disk.superblock.uuids;
+        match &record.peer_uuids {
+            Some(peer) if target => own.finish_as_target(&peer.uuids(), primary),
+            _ => own.finish_as_source(),
+        }
+        record.exposed_uuid = own.current;
+        if let Some(peer) = &mut record.peer_uuids {
+            peer.set_uuids(*own);
+        }
+        record.dirty = true;
+    }
+
+    /// A full resync that the administrator asked for begins.
+    pub(super) fn start_full_sync(&mut self, volume: usize, side: ConnState) {
+        self.push(Effect::FillBitmap { volume, set: true });
+        if side == ConnState::StartingSyncT {
+            let mut wanted = self.state(volume);
+            wanted.conn = ConnState::WfSyncUuid;
+            self.force(volume, wanted);
+        } else {
+            self.start_resync(volume, ConnState::SyncSource);
+        }
+    }
+}
