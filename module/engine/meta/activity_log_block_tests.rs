@@ -71,6 +71,21 @@ fn a_block_is_laid_out_as_in_c() {
 }
 
 #[test]
+fn drbdmeta_writes_the_same_initialized_block() {
+    // drbdmeta 9.22: `create-md`.
+    let head = [
+        0x69, 0xcb, 0x65, 0xa2, 0, 0, 0, 0, 0x70, 0x9c, 0xc6, 0x51, 0xff, 0xff,
+    ];
+    let block = initialized();
+    assert_eq!(block[..14], head);
+    assert!(block[14..].iter().all(|&b| b == 0));
+    assert!(matches!(
+        Block::parse(&block, raw_crc32c),
+        Ok(Block::Initialized)
+    ));
+}
+
+#[test]
 fn damage_is_found() {
     let good = update(1, &[(0, 1)], &[FREE; 8], 0);
     let error = |block: &Image| Block::parse(block, raw_crc32c).err();

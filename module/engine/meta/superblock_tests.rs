@@ -51,6 +51,31 @@ fn fresh_metadata_is_laid_out_as_by_create_md() {
 }
 
 #[test]
+fn drbdmeta_writes_the_same_superblock() {
+    // drbdmeta 9.22: `create-md` of v08 internal on a device of 64 MiB.
+    let mut theirs = [0u8; SUPERBLOCK_BYTES];
+    theirs[15] = 0x04;
+    let words: [u32; 10] = [
+        0x80,
+        0x8374_026b,
+        0x50,
+        0xffff_ffc0,
+        0x101,
+        0xffff_ffb8,
+        0x1000,
+        0,
+        1,
+        8,
+    ];
+    for (i, word) in words.into_iter().enumerate() {
+        put(&mut theirs, 56 + 4 * i, word);
+    }
+    let geometry = geometry(Layout::Internal, 131_072);
+    assert_eq!(image(&Superblock::created(&geometry, 0)), theirs);
+    assert_eq!(error(&theirs, Layout::Internal, 131_072), None);
+}
+
+#[test]
 fn internal_metadata_is_at_the_aligned_end() {
     for spare in 0..8 {
         let g = geometry(Layout::Internal, GIB + spare);
