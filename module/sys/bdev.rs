@@ -16,7 +16,7 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::Arc,         //
+    sync::Arc, //
 };
 
 use core::{
@@ -104,8 +104,7 @@ unsafe impl Sync for Open {}
 impl Drop for Open {
     fn drop(&mut self) {
         // The last handle may be that of an I/O that ends in an interrupt.
-        // SAFETY: Has no preconditions.
-        if unsafe { shim::tandem_may_sleep() } {
+        if shim::tandem_may_sleep() {
             // SAFETY: `file` is ours, and we may sleep.
             unsafe { bindings::bdev_fput(self.file.as_ptr()) };
         } else {

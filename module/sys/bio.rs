@@ -284,6 +284,41 @@ impl MasterBio {
     }
 }
 
+impl MasterBio {
+    /// Keeps the bio and its pages from being given back, even when it is answered meanwhile: the
+    /// answer takes effect when the last hold is gone. Any context.
+    pub fn hold(&self) -> BioHold {
+        // SAFETY: We own the bio. Its answer now waits for `BioHold::drop`, too.
+        unsafe { shim::tandem_bio_inc_remaining(self.bio.as_ptr()) };
+        BioHold(ManuallyDrop::new(MasterBio {
+            bio: self.bio,
+            start: self.start,
+        }))
+    }
+}
+
+/// A look at a [`MasterBio`] that stays good for as long as this lives.
+///
+/// # Invariants
+///
+/// Owns one count of the bio's pending ends.
+pub struct BioHold(ManuallyDrop<MasterBio>);
+
+impl core::ops::Deref for BioHold {
+    type Target = MasterBio;
+
+    fn deref(&self) -> &MasterBio {
+        &self.0
+    }
+}
+
+impl Drop for BioHold {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this count is ours to give up; the bio lives until then.
+        unsafe { bindings::bio_endio(self.0.bio.as_ptr()) };
+    }
+}
+
 impl Drop for MasterBio {
     fn drop(&mut self) {
         // SAFETY: This is the last use.
@@ -546,8 +581,7 @@ impl<T: EndIo> BioSet<T> {
 
 impl<T: EndIo> Drop for BioSet<T> {
     fn drop(&mut self) {
-        // SAFETY: Has no preconditions.
-        if !unsafe { shim::tandem_may_sleep() } {
+        if !shim::tandem_may_sleep() {
             // Nothing good is left to do; memory that leaks hurts least.
             pr_err!("a bio set was dropped in an interrupt\n");
             self.inner.users.fetch_add(1, Ordering::Relaxed);

@@ -69,7 +69,8 @@ pub struct FamilySpec {
     pub version: u32,
     /// The name of its one multicast group, at most 15 bytes.
     pub group: &'static str,
-    /// Commands from here on have their netlink flags checked by the kernel.
+    /// Commands from here on have their netlink flags checked by the kernel. The family's own must
+    /// be below.
     pub strict_from: u8,
     /// Whether handlers may run at the same time, and so have to lock by themselves.
     pub parallel: bool,
@@ -516,20 +517,27 @@ impl DumpOut<'_> {
     }
 }
 
-fn flags_of(command: &Command) -> u8 {
-    if command.admin {
-        bindings::GENL_ADMIN_PERM as u8
+/// What both kinds of operation have in common: attributes are left to the handler.
+fn operation(command: &Command, kind: u32) -> bindings::genl_split_ops {
+    let admin = if command.admin {
+        bindings::GENL_ADMIN_PERM
     } else {
         0
+    };
+    let lenient = bindings::genl_validate_flags_GENL_DONT_VALIDATE_STRICT
+        | bindings::genl_validate_flags_GENL_DONT_VALIDATE_DUMP;
+    bindings::genl_split_ops {
+        policy: (&raw const shim::tandem_genl_no_policy).cast(),
+        cmd: command.number,
+        // All these are small bit numbers.
+        flags: (admin | kind) as u8,
+        validate: lenient as u8,
+        ..bindings::genl_split_ops::default()
     }
 }
 
 fn do_operation<H: Handler>(command: &Command) -> bindings::genl_split_ops {
-    let mut operation = bindings::genl_split_ops {
-        cmd: command.number,
-        flags: flags_of(command) | bindings::GENL_CMD_CAP_DO as u8,
-        ..bindings::genl_split_ops::default()
-    };
+    let mut operation = operation(command, bindings::GENL_CMD_CAP_DO);
     operation.__bindgen_anon_1.__bindgen_anon_1 =
         bindings::genl_split_ops__bindgen_ty_1__bindgen_ty_1 {
             doit: Some(do_it::<H>),
@@ -539,11 +547,7 @@ fn do_operation<H: Handler>(command: &Command) -> bindings::genl_split_ops {
 }
 
 fn dump_operation<H: Handler>(command: &Command) -> bindings::genl_split_ops {
-    let mut operation = bindings::genl_split_ops {
-        cmd: command.number,
-        flags: flags_of(command) | bindings::GENL_CMD_CAP_DUMP as u8,
-        ..bindings::genl_split_ops::default()
-    };
+    let mut operation = operation(command, bindings::GENL_CMD_CAP_DUMP);
     operation.__bindgen_anon_1.__bindgen_anon_2 =
         bindings::genl_split_ops__bindgen_ty_1__bindgen_ty_2 {
             dumpit: Some(dump_it::<H>),

@@ -7,13 +7,31 @@
 
 use kernel::{
     alloc::flags::GFP_KERNEL,
-    new_mutex,
-    new_spinlock_irq,
     prelude::*,
-    sync, //
+    static_lock_class,
+    sync::{
+        self,
+        LockClassKey, //
+    },
 };
 
 use core::pin::Pin;
+
+/// Makes a [`SpinLock`] of this place's own class: `spinlock!(value, c"volume")?`.
+#[macro_export]
+macro_rules! spinlock {
+    ($value:expr, $name:expr) => {
+        $crate::sys::lock::SpinLock::with_class($value, $name, ::kernel::static_lock_class!())
+    };
+}
+
+/// Makes a [`Mutex`] of this place's own class: `mutex!(value, c"resource")?`.
+#[macro_export]
+macro_rules! mutex {
+    ($value:expr, $name:expr) => {
+        $crate::sys::lock::Mutex::with_class($value, $name, ::kernel::static_lock_class!())
+    };
+}
 
 /// Guard of a [`SpinLock`]; interrupts are off on this CPU while it lives, so it must not sleep.
 pub type SpinGuard<'a, T> = sync::lock::Guard<'a, T, sync::lock::spinlock::SpinLockIrqBackend>;
@@ -29,12 +47,20 @@ pub struct SpinLock<T>(Pin<KBox<sync::SpinLockIrq<T>>>);
 impl<T> SpinLock<T> {
     /// Allocates the lock around `value`. May sleep.
     ///
-    /// All locks of one type `T` share a class of the lock checker.
+    /// All locks made so are one to the lock checker, so that nesting them looks like a deadlock:
+    /// use [`spinlock!`](crate::spinlock) for those that nest.
     pub fn new(value: T) -> Result<Self> {
-        Ok(Self(KBox::pin_init(
-            new_spinlock_irq!(value, "tandem_spinlock"),
-            GFP_KERNEL,
-        )?))
+        Self::with_class(value, c"tandem_spinlock", static_lock_class!())
+    }
+
+    /// Allocates the lock around `value`, with a name and a class of its own. May sleep.
+    pub fn with_class(
+        value: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> Result<Self> {
+        let lock = sync::SpinLockIrq::new(value, name, class);
+        Ok(Self(KBox::pin_init(lock, GFP_KERNEL)?))
     }
 
     /// Takes the lock. Any context; not while this CPU holds it already.
@@ -49,11 +75,20 @@ pub struct Mutex<T>(Pin<KBox<sync::Mutex<T>>>);
 
 impl<T> Mutex<T> {
     /// Allocates the lock around `value`. May sleep.
+    ///
+    /// As with [`SpinLock::new`], use [`mutex!`](crate::mutex) for those that nest.
     pub fn new(value: T) -> Result<Self> {
-        Ok(Self(KBox::pin_init(
-            new_mutex!(value, "tandem_mutex"),
-            GFP_KERNEL,
-        )?))
+        Self::with_class(value, c"tandem_mutex", static_lock_class!())
+    }
+
+    /// Allocates the lock around `value`, with a name and a class of its own. May sleep.
+    pub fn with_class(
+        value: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> Result<Self> {
+        let lock = sync::Mutex::new(value, name, class);
+        Ok(Self(KBox::pin_init(lock, GFP_KERNEL)?))
     }
 
     /// Takes the lock. May sleep.

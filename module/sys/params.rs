@@ -12,8 +12,8 @@ pub const PATH_MAX: usize = 80;
 
 /// `minor_count`: about how many devices there will be.
 pub fn minor_count() -> u32 {
-    // SAFETY: Set at most once, before any code of ours ran.
-    unsafe { shim::tandem_minor_count }
+    // Set at most once, before any code of ours ran.
+    shim::tandem_minor_count
 }
 
 /// `disable_sendpage`: whether to send payload by copying only.
@@ -24,8 +24,8 @@ pub fn disable_sendpage() -> bool {
 
 /// `allow_oos`: whether secondaries may be opened for reading.
 pub fn allow_open_on_secondary() -> bool {
-    // SAFETY: Set at most once, before any code of ours ran.
-    unsafe { shim::tandem_allow_oos }
+    // Set at most once, before any code of ours ran.
+    shim::tandem_allow_oos
 }
 
 /// `proc_details`: how much `/proc/drbd` tells.

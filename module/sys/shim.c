@@ -211,6 +211,9 @@ bool tandem_sk_established(struct socket *sock)
 	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED;
 }
 
+/* The kernel refuses all attributes of commands that have no policy at all. */
+const struct nla_policy tandem_genl_no_policy[1];
+
 /* Inline. */
 void *tandem_skb_end(struct sk_buff *skb)
 {

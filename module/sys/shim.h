@@ -58,6 +58,7 @@ int tandem_sk_sndbuf(struct socket *sock);
 bool tandem_sk_established(struct socket *sock);
 
 /* Netlink */
+extern const struct nla_policy tandem_genl_no_policy[1];
 void *tandem_skb_end(struct sk_buff *skb);
 void tandem_skb_cut(struct sk_buff *skb, void *mark);
 void tandem_genl_end(struct sk_buff *skb, void *header);

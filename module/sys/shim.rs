@@ -28,17 +28,19 @@ pub(super) struct ProcDirEntry([u8; 0]);
 #[repr(C)]
 pub(super) struct CryptoShash([u8; 0]);
 
-extern "C" {
+// The signatures are those of `shim.h` and of the kernel's headers. Those marked safe have
+// no preconditions, or are constants.
+unsafe extern "C" {
     /// This module, as `THIS_MODULE` of C.
     pub(super) static __this_module: Opaque<bindings::module>;
 
-    pub(super) static tandem_minor_count: c_uint;
+    pub(super) safe static tandem_minor_count: c_uint;
     pub(super) static tandem_disable_sendpage: bool;
-    pub(super) static tandem_allow_oos: bool;
+    pub(super) safe static tandem_allow_oos: bool;
     pub(super) static tandem_proc_details: c_int;
     pub(super) fn tandem_usermode_helper(to: *mut c_char, size: usize);
 
-    static tandem_gfp_noio: bindings::gfp_t;
+    safe static tandem_gfp_noio: bindings::gfp_t;
 
     pub(super) fn tandem_alloc_page() -> *mut bindings::page;
     pub(super) fn tandem_page_address(page: *mut bindings::page) -> *mut c_void;
@@ -75,6 +77,7 @@ extern "C" {
     pub(super) fn tandem_sk_sndbuf(sock: *mut bindings::socket) -> c_int;
     pub(super) fn tandem_sk_established(sock: *mut bindings::socket) -> bool;
 
+    pub(super) static tandem_genl_no_policy: Opaque<[bindings::nla_policy; 1]>;
     pub(super) fn tandem_skb_end(skb: *mut bindings::sk_buff) -> *mut c_void;
     pub(super) fn tandem_skb_cut(skb: *mut bindings::sk_buff, mark: *mut c_void);
     pub(super) fn tandem_genl_end(skb: *mut bindings::sk_buff, header: *mut c_void);
@@ -98,11 +101,11 @@ extern "C" {
         parallel: bool,
     );
 
-    pub(super) fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
-    pub(super) fn tandem_thread_priority(fifo_low: bool);
-    pub(super) fn tandem_is_current(task: *mut bindings::task_struct) -> bool;
-    pub(super) fn tandem_fatal_signal() -> bool;
-    pub(super) fn tandem_may_sleep() -> bool;
+    safe fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
+    pub(super) safe fn tandem_thread_priority(fifo_low: bool);
+    pub(super) safe fn tandem_is_current(task: *mut bindings::task_struct) -> bool;
+    pub(super) safe fn tandem_fatal_signal() -> bool;
+    pub(super) safe fn tandem_may_sleep() -> bool;
 
     pub(super) fn tandem_shash_free(tfm: *mut CryptoShash);
     pub(super) fn tandem_shash_desc_size(tfm: *mut CryptoShash) -> c_uint;
@@ -130,14 +133,12 @@ extern "C" {
 pub(super) fn timeout_jiffies(ms: Option<u32>) -> c_long {
     match ms {
         None => c_long::MAX,
-        // SAFETY: Pure arithmetic on its argument.
-        Some(ms) => c_long::try_from(unsafe { tandem_ms_to_jiffies(ms) }).unwrap_or(c_long::MAX),
+        Some(ms) => c_long::try_from(tandem_ms_to_jiffies(ms)).unwrap_or(c_long::MAX),
     }
 }
 
 /// Flags of an allocation that may sleep, but must not start I/O to get memory.
 #[inline]
 pub(super) fn gfp_noio() -> bindings::gfp_t {
-    // SAFETY: A constant of `shim.c`.
-    unsafe { tandem_gfp_noio }
+    tandem_gfp_noio
 }

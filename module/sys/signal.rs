@@ -120,8 +120,7 @@ impl WaitQueue {
             if left == 0 {
                 break Woken::TimedOut;
             }
-            // SAFETY: Has no preconditions.
-            if sleep == Sleep::Killable && unsafe { shim::tandem_fatal_signal() } {
+            if sleep == Sleep::Killable && shim::tandem_fatal_signal() {
                 break Woken::Killed;
             }
             // SAFETY: May sleep, as the caller was told.

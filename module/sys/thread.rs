@@ -91,8 +91,7 @@ impl Thread {
 
     /// Whether the calling task is this thread. Process context.
     pub fn is_current(&self) -> bool {
-        // SAFETY: Compares addresses only.
-        unsafe { shim::tandem_is_current(self.task.as_ptr()) }
+        shim::tandem_is_current(self.task.as_ptr())
     }
 }
 
@@ -128,12 +127,10 @@ unsafe extern "C" fn main<F: FnOnce()>(data: *mut c_void) -> c_int {
 
 /// Gives the calling thread real-time priority of the lowest kind (FIFO). Process context.
 pub fn set_fifo_low() {
-    // SAFETY: Acts on the calling task.
-    unsafe { shim::tandem_thread_priority(true) }
+    shim::tandem_thread_priority(true);
 }
 
 /// Gives the calling thread normal priority again. Process context.
 pub fn set_normal() {
-    // SAFETY: Acts on the calling task.
-    unsafe { shim::tandem_thread_priority(false) }
+    shim::tandem_thread_priority(false);
 }
