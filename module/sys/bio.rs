@@ -186,6 +186,13 @@ pub struct MasterBio {
     bio: NonNull<bindings::bio>,
     /// When accounting began.
     start: c_ulong,
+    /// Operation and flags, as they came. This and the next two are copies, as the block layer may
+    /// write to the bio when it ends while somebody has a [`BioHold`].
+    bits: u32,
+    /// Place and length, as they came.
+    place: bindings::bvec_iter,
+    /// The segments that `place` points into.
+    segments: *const Segment,
 }
 
 // SAFETY: We own the bio; any thread may work on it.
@@ -202,36 +209,39 @@ impl MasterBio {
     pub(super) unsafe fn from_raw(bio: NonNull<bindings::bio>) -> Self {
         // SAFETY: The bio is live, and belongs to a disk of ours.
         let start = unsafe { bindings::bio_start_io_acct(bio.as_ptr()) };
-        Self { bio, start }
-    }
-
-    fn as_ref(&self) -> &bindings::bio {
-        // SAFETY: We own the bio. Clones don't change it but for its atomic count.
-        unsafe { self.bio.as_ref() }
+        // SAFETY: The bio is live, and nobody else uses it yet.
+        let fields = unsafe { bio.as_ref() };
+        Self {
+            bio,
+            start,
+            bits: fields.bi_opf,
+            place: fields.bi_iter,
+            segments: fields.bi_io_vec,
+        }
     }
 
     /// What to do.
     #[inline]
     pub fn op(&self) -> BioOp {
-        BioOp::from_bits(self.as_ref().bi_opf)
+        BioOp::from_bits(self.bits)
     }
 
     /// How to do it.
     #[inline]
     pub fn flags(&self) -> BioFlags {
-        BioFlags::from_bits(self.as_ref().bi_opf)
+        BioFlags::from_bits(self.bits)
     }
 
     /// First sector.
     #[inline]
     pub fn sector(&self) -> u64 {
-        self.as_ref().bi_iter.bi_sector
+        self.place.bi_sector
     }
 
     /// Length in bytes; also for those without data. Zero for a flush.
     #[inline]
     pub fn bytes(&self) -> u32 {
-        self.as_ref().bi_iter.bi_size
+        self.place.bi_size
     }
 
     /// Whether it carries data.
@@ -242,16 +252,15 @@ impl MasterBio {
 
     /// The data, or nothing if it carries none.
     pub fn payload(&self) -> Payload<'_> {
-        let bio = self.as_ref();
         let len = if self.has_data() {
-            bio.bi_iter.bi_size as usize
+            self.place.bi_size as usize
         } else {
             0
         };
         // A bio without data may have no array, and it isn't looked at then.
-        let array = bio.bi_io_vec.wrapping_add(bio.bi_iter.bi_idx as usize);
+        let array = self.segments.wrapping_add(self.place.bi_idx as usize);
         // SAFETY: A bio's iterator lies within its array, whose pages live as long as the bio.
-        unsafe { Payload::from_array(array, bio.bi_iter.bi_offset as usize, len) }
+        unsafe { Payload::from_array(array, self.place.bi_offset as usize, len) }
     }
 
     /// The place where the data of a read is to go; nothing for other operations.
@@ -293,6 +302,9 @@ impl MasterBio {
         BioHold(ManuallyDrop::new(MasterBio {
             bio: self.bio,
             start: self.start,
+            bits: self.bits,
+            place: self.place,
+            segments: self.segments,
         }))
     }
 }
