@@ -29,5 +29,6 @@ pub use family::Family;
 pub use reply::Reply;
 pub use request::{
     AttrBuffer,
+    PlainAttrs,
     Request, //
 };

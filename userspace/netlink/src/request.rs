@@ -16,7 +16,11 @@ use tandem_engine::control::{
     NO_MINOR, //
 };
 
-/// A run of attributes in memory.
+/// Bit 14 of an attribute's type, "mandatory": `drbdsetup` 8.4 sets it on nearly all it sends, so
+/// that old modules refuse what they do not know. Modules of today ignore it.
+const MANDATORY: u16 = 1 << 14;
+
+/// A run of attributes in memory, as `drbdsetup` 8.4 would send them.
 ///
 /// A payload must fit into a netlink attribute (65,531 bytes); a longer one is cut, but all that
 /// the family has is far below.
@@ -36,6 +40,12 @@ impl AttrBuffer {
         self.bytes.is_empty()
     }
 
+    /// Takes attributes without the bit for mandatory ones: the three of an attach that are no
+    /// options.
+    pub fn plain(&mut self) -> PlainAttrs<'_> {
+        PlainAttrs(self)
+    }
+
     fn put_raw(&mut self, nr_and_flags: u16, payload: &[u8]) {
         let len = u16::try_from(NLA_HDRLEN + payload.len()).unwrap_or(u16::MAX);
         let payload_len = usize::from(len).saturating_sub(NLA_HDRLEN);
@@ -50,7 +60,20 @@ impl AttrSink for AttrBuffer {
     type Error = Infallible;
 
     fn put(&mut self, nr: u16, bytes: &[u8]) -> Result<(), Infallible> {
-        self.put_raw(nr, bytes);
+        self.put_raw(nr | MANDATORY, bytes);
+        Ok(())
+    }
+}
+
+/// Takes attributes without the bit for mandatory ones.
+#[derive(Debug)]
+pub struct PlainAttrs<'a>(&'a mut AttrBuffer);
+
+impl AttrSink for PlainAttrs<'_> {
+    type Error = Infallible;
+
+    fn put(&mut self, nr: u16, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0.put_raw(nr, bytes);
         Ok(())
     }
 }
@@ -98,17 +121,39 @@ impl Request {
     }
 
     /// The same request with a block of single attributes; for options, where only those are sent
-    /// that were given. A block without attributes is sent too.
+    /// that were given. A block without attributes is not sent.
     #[must_use]
     pub fn with_attrs(mut self, block: u16, attrs: &AttrBuffer) -> Self {
-        self.attrs.put_raw(block | NLA_F_NESTED, attrs.as_bytes());
+        if !attrs.is_empty() {
+            self.attrs.put_raw(block | NLA_F_NESTED, attrs.as_bytes());
+        }
         self
     }
 
-    /// The same request, addressed.
+    /// The same request, addressed. The name comes first, as `drbdsetup` has it.
     #[must_use]
     pub fn context(self, context: &CfgContext) -> Self {
-        self.with(context)
+        let mut attrs = AttrBuffer::default();
+        let volume = CfgContext {
+            ctx_volume: context.ctx_volume,
+            ..CfgContext::default()
+        };
+        let name = CfgContext {
+            ctx_resource_name: context.ctx_resource_name,
+            ..CfgContext::default()
+        };
+        let ends = CfgContext {
+            ctx_volume: None,
+            ctx_resource_name: None,
+            ..context.clone()
+        };
+        for part in [name, volume, ends] {
+            match part.emit(&mut attrs, true) {
+                Ok(()) => {}
+                Err(never) => match never {},
+            }
+        }
+        self.with_attrs(CfgContext::NR, &attrs)
     }
 
     /// The command.

@@ -28,21 +28,16 @@ pub(crate) struct OptionArgs<T, const ALL: bool> {
 }
 
 impl<T, const ALL: bool> OptionArgs<T, ALL> {
-    /// The attributes for what was given, in the order of the table.
+    /// The attributes for what was given, in the order of the command line.
     pub(crate) fn attrs(&self) -> AttrBuffer {
         let mut attrs = AttrBuffer::default();
-        self.append_to(&mut attrs);
-        attrs
-    }
-
-    /// Appends the attributes for what was given.
-    pub(crate) fn append_to(&self, attrs: &mut AttrBuffer) {
         for (spec, value) in &self.given {
-            match spec.put(value, attrs) {
+            match spec.put(value, &mut attrs) {
                 Ok(()) => {}
                 Err(never) => match never {},
             }
         }
+        attrs
     }
 }
 
@@ -64,14 +59,18 @@ impl<T: OptionTable, const ALL: bool> Args for OptionArgs<T, ALL> {
 
 impl<T: OptionTable, const ALL: bool> FromArgMatches for OptionArgs<T, ALL> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = Self::specs()
+        let mut given: Vec<_> = Self::specs()
             .filter_map(|spec| {
                 let value = matches.get_one::<OptionValue>(spec.name)?;
-                Some((spec, *value))
+                Some((matches.index_of(spec.name), spec, *value))
             })
             .collect();
+        given.sort_by_key(|(place, _, _)| *place);
         Ok(Self {
-            given,
+            given: given
+                .into_iter()
+                .map(|(_, spec, value)| (spec, value))
+                .collect(),
             table: PhantomData,
         })
     }

@@ -183,8 +183,8 @@ fn change_with_options(command: &Setup) -> Result<Change, Failure> {
             options,
         } => {
             let disk = NewDisk::new(lower_dev, meta_data_dev, meta_data_index)?;
-            let mut attrs = disk_attrs(&disk);
-            options.append_to(&mut attrs);
+            let mut attrs = options.attrs();
+            append_disk(&disk, &mut attrs);
             Ok(Change {
                 object: minor.minor.to_string(),
                 request: Request::for_minor(Command::Attach, minor.minor)
@@ -288,16 +288,16 @@ fn ends_text(ends: &Ends) -> String {
     )
 }
 
-/// The three attributes of an attach that are no options.
-fn disk_attrs(disk: &NewDisk) -> AttrBuffer {
-    let mut attrs = AttrBuffer::default();
-    let own = disk
+/// Appends the three attributes of an attach that are no options.
+fn append_disk(disk: &NewDisk, attrs: &mut AttrBuffer) {
+    let mut attrs = attrs.plain();
+    let appended = disk
         .lower
         .put(1, &mut attrs)
         .and_then(|()| disk.meta.put(2, &mut attrs))
         .and_then(|()| disk.place.number().put(3, &mut attrs));
-    match own {
-        Ok(()) => attrs,
+    match appended {
+        Ok(()) => {}
         Err(never) => match never {},
     }
 }

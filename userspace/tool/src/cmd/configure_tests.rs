@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of the bytes that commands send: DRBD's header (minor, flags) and the attributes, on a
-//! little-endian machine.
+//! Tests of the bytes that commands send, against a recording.
 
 use super::*;
 use crate::cli::{
@@ -10,162 +9,149 @@ use crate::cli::{
 };
 use std::ffi::OsString;
 
-/// The bytes that a command line sends after the generic netlink header.
-fn body(line: &str) -> Vec<u8> {
+/// What drbdsetup-84 of drbd-utils 9.22 sends on x86-64, after the generic netlink header:
+/// recorded with strace beside the kernel's own module.
+const RECORDED: &[(&str, &str)] = &[
+    (
+        "new-resource r1",
+        "ff ff ff ff 00 00 00 00 0c 00 02 80 07 00 02 40 72 31 00 00",
+    ),
+    (
+        "new-resource r2 --on-no-data-accessible=suspend-io --cpu-mask=3",
+        "ff ff ff ff 00 00 00 00 0c 00 02 80 07 00 02 40 72 32 00 00 14 00 04 80 \
+         08 00 02 40 01 00 00 00 06 00 01 40 33 00 00 00",
+    ),
+    (
+        "resource-options r2 --set-defaults",
+        "ff ff ff ff 01 00 00 00 0c 00 02 80 07 00 02 40 72 32 00 00",
+    ),
+    (
+        "new-minor r1 11 1",
+        "0b 00 00 00 00 00 00 00 14 00 02 80 07 00 02 40 72 31 00 00 08 00 01 40 \
+         01 00 00 00",
+    ),
+    (
+        "disk-options 0 --c-max-rate=4M",
+        "00 00 00 00 00 00 00 00 0c 00 03 80 08 00 0e 40 00 10 00 00",
+    ),
+    ("disk-options 0 --set-defaults", "00 00 00 00 01 00 00 00"),
+    (
+        "net-options ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789 --max-buffers=4000",
+        "ff ff ff ff 00 00 00 00 2c 00 02 80 14 00 03 40 02 00 1e 6d 0a 63 00 01 \
+         00 00 00 00 00 00 00 00 14 00 04 40 02 00 1e 6d 0a 63 00 02 00 00 00 00 \
+         00 00 00 00 0c 00 05 80 08 00 0e 40 a0 0f 00 00",
+    ),
+    (
+        "connect r1 ipv4:10.99.0.1:7790 ipv4:10.99.0.2:7790 --protocol=B --tentative",
+        "ff ff ff ff 00 00 00 00 34 00 02 80 07 00 02 40 72 31 00 00 14 00 03 40 \
+         02 00 1e 6e 0a 63 00 01 00 00 00 00 00 00 00 00 14 00 04 40 02 00 1e 6e \
+         0a 63 00 02 00 00 00 00 00 00 00 00 14 00 05 80 08 00 06 40 02 00 00 00 \
+         05 00 1c 40 01 00 00 00",
+    ),
+    (
+        "disconnect ipv4:10.99.0.1:7790 ipv4:10.99.0.2:7790",
+        "ff ff ff ff 00 00 00 00 2c 00 02 80 14 00 03 40 02 00 1e 6e 0a 63 00 01 \
+         00 00 00 00 00 00 00 00 14 00 04 40 02 00 1e 6e 0a 63 00 02 00 00 00 00 \
+         00 00 00 00",
+    ),
+    (
+        "disconnect ipv4:10.99.0.1:7790 ipv4:10.99.0.2:7790 --force",
+        "ff ff ff ff 00 00 00 00 2c 00 02 80 14 00 03 40 02 00 1e 6e 0a 63 00 01 \
+         00 00 00 00 00 00 00 00 14 00 04 40 02 00 1e 6e 0a 63 00 02 00 00 00 00 \
+         00 00 00 00 0c 00 0c 80 05 00 01 40 01 00 00 00",
+    ),
+    ("primary 11", "0b 00 00 00 00 00 00 00"),
+    (
+        "primary 11 --force",
+        "0b 00 00 00 00 00 00 00 0c 00 06 80 05 00 01 40 01 00 00 00",
+    ),
+    ("secondary 11", "0b 00 00 00 00 00 00 00"),
+    ("detach 11", "0b 00 00 00 00 00 00 00"),
+    (
+        "detach 11 --force",
+        "0b 00 00 00 00 00 00 00 0c 00 0d 80 05 00 01 40 01 00 00 00",
+    ),
+    (
+        "new-current-uuid 11 --clear-bitmap",
+        "0b 00 00 00 00 00 00 00 0c 00 0a 80 05 00 01 40 01 00 00 00",
+    ),
+    (
+        "verify 11 --start=8s --stop=16",
+        "0b 00 00 00 00 00 00 00 1c 00 09 80 0c 00 01 40 08 00 00 00 00 00 00 00 \
+         0c 00 02 40 10 00 00 00 00 00 00 00",
+    ),
+    (
+        "resize 11 --size=1G --assume-clean",
+        "0b 00 00 00 00 00 00 00 18 00 07 80 0c 00 01 40 00 00 20 00 00 00 00 00 \
+         05 00 03 40 01 00 00 00",
+    ),
+    ("resize 11", "0b 00 00 00 00 00 00 00"),
+    ("del-minor 11", "0b 00 00 00 00 00 00 00"),
+    (
+        "del-resource r1",
+        "ff ff ff ff 00 00 00 00 0c 00 02 80 07 00 02 40 72 31 00 00",
+    ),
+];
+
+/// What it sends for `attach 11 /dev/data2 /dev/data2 internal --size=10M`, inside the block.
+const RECORDED_DISK: &str = "0c 00 04 40 00 50 00 00 00 00 00 00 \
+    0f 00 01 00 2f 64 65 76 2f 64 61 74 61 32 00 00 \
+    0f 00 02 00 2f 64 65 76 2f 64 61 74 61 32 00 00 08 00 03 00 fd ff ff ff";
+
+fn parsed(line: &str) -> Setup {
     let args = format!("drbdsetup {line}");
     match cli::parse(args.split_whitespace().map(OsString::from)) {
-        Ok(Tool::Setup(setup)) => change(&setup).unwrap().request.body(),
+        Ok(Tool::Setup(setup)) => setup,
         other => panic!("{line}: {other:?}"),
     }
 }
 
-/// One attribute with its padding.
-fn attr(nr: u16, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = u16::try_from(payload.len() + 4)
-        .unwrap()
-        .to_le_bytes()
-        .to_vec();
-    bytes.extend(nr.to_le_bytes());
-    bytes.extend(payload);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-/// A nested attribute.
-fn nest(nr: u16, attrs: &[Vec<u8>]) -> Vec<u8> {
-    attr(nr | 0x8000, &attrs.concat())
-}
-
-/// A whole message.
-fn message(minor: u32, flags: u32, blocks: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = minor.to_le_bytes().to_vec();
-    bytes.extend(flags.to_le_bytes());
-    bytes.extend(blocks.concat());
-    bytes
-}
-
-const NONE: u32 = u32::MAX;
-
-#[test]
-fn new_resource() {
-    assert_eq!(
-        body("new-resource r0 --on-no-data-accessible=suspend-io"),
-        message(
-            NONE,
-            0,
-            &[
-                nest(2, &[attr(2, b"r0\0")]),
-                nest(4, &[attr(2, &[1, 0, 0, 0])])
-            ]
-        )
-    );
+fn hex(bytes: &[u8]) -> String {
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 #[test]
-fn new_minor() {
-    assert_eq!(
-        body("new-minor r0 5 1"),
-        message(
-            5,
-            0,
-            &[nest(2, &[attr(1, &[1, 0, 0, 0]), attr(2, b"r0\0")])]
-        )
-    );
+fn requests_have_the_bytes_that_drbdsetup_sends() {
+    for (line, recorded) in RECORDED {
+        let change = change(&parsed(line)).unwrap();
+        assert_eq!(hex(&change.request.body()), *recorded, "{line}");
+    }
 }
 
 #[test]
-fn connect() {
-    let end = |last| {
-        let mut bytes = vec![2, 0, 0x1e, 0x6d, 10, 99, 0, last];
-        bytes.resize(16, 0);
-        bytes
+fn a_disk_has_the_bytes_that_drbdsetup_sends() {
+    let path = tandem_engine::options::FixedStr::new(b"/dev/data2").unwrap();
+    let disk = NewDisk {
+        lower: path,
+        meta: path,
+        place: crate::intent::MetaPlace::Internal,
     };
-    assert_eq!(
-        body("connect r0 ipv4:10.99.0.1:7789 10.99.0.2:7789 --protocol=B --tentative"),
-        message(
-            NONE,
-            0,
-            &[
-                nest(2, &[attr(2, b"r0\0"), attr(3, &end(1)), attr(4, &end(2))]),
-                nest(5, &[attr(28, &[1]), attr(6, &[2, 0, 0, 0])])
-            ]
-        )
-    );
-}
-
-#[test]
-fn primary_with_and_without_force() {
-    assert_eq!(body("primary 0"), message(0, 0, &[nest(6, &[])]));
-    assert_eq!(
-        body("primary 0 --force"),
-        message(0, 0, &[nest(6, &[attr(1, &[1])])])
-    );
+    let attach = parsed("attach 11 /dev/data2 /dev/data2 internal --size=10M");
+    let Setup::Attach { options, .. } = attach else {
+        panic!("{attach:?}");
+    };
+    let mut attrs = options.attrs();
+    append_disk(&disk, &mut attrs);
+    assert_eq!(hex(attrs.as_bytes()), RECORDED_DISK);
 }
 
 #[test]
 fn commands_without_parameters_are_only_a_header() {
     for command in [
         "secondary",
-        "del-minor",
         "invalidate",
-        "outdate",
+        "invalidate-remote",
+        "pause-sync",
+        "resume-sync",
+        "suspend-io",
         "resume-io",
+        "outdate",
+        "del-minor",
     ] {
-        assert_eq!(
-            body(&format!("{command} 9")),
-            message(9, 0, &[]),
-            "{command}"
-        );
+        let change = change(&parsed(&format!("{command} 9"))).unwrap();
+        assert_eq!(change.request.body(), [9, 0, 0, 0, 0, 0, 0, 0], "{command}");
     }
-}
-
-#[test]
-fn changes_of_options_carry_the_flag_for_defaults() {
-    assert_eq!(
-        body("disk-options 0 --set-defaults --c-max-rate=4M"),
-        message(0, 1, &[nest(3, &[attr(14, &4096_u32.to_le_bytes())])])
-    );
-    assert_eq!(
-        body("resource-options r0"),
-        message(NONE, 0, &[nest(2, &[attr(2, b"r0\0")]), nest(4, &[])])
-    );
-}
-
-#[test]
-fn disconnect_names_both_ends() {
-    let bytes = body("disconnect 10.99.0.1:7789 10.99.0.2:7789 --force");
-    assert!(bytes.ends_with(&nest(12, &[attr(1, &[1])])));
-}
-
-#[test]
-fn resize_and_verify_send_what_was_given() {
-    assert_eq!(
-        body("resize 0 --size=1M --assume-clean"),
-        message(
-            0,
-            0,
-            &[nest(7, &[attr(1, &2048_u64.to_le_bytes()), attr(3, &[1])])]
-        )
-    );
-    assert_eq!(
-        body("verify 0 --start=8s"),
-        message(0, 0, &[nest(9, &[attr(1, &8_u64.to_le_bytes())])])
-    );
-}
-
-#[test]
-fn a_disk_is_sent_as_paths_and_place() {
-    let disk = NewDisk {
-        lower: tandem_engine::options::FixedStr::new(b"/dev/data1").unwrap(),
-        meta: tandem_engine::options::FixedStr::new(b"/dev/data1").unwrap(),
-        place: crate::intent::MetaPlace::Internal,
-    };
-    let expected = [
-        attr(1, b"/dev/data1\0"),
-        attr(2, b"/dev/data1\0"),
-        attr(3, &(-3_i32).to_le_bytes()),
-    ];
-    assert_eq!(disk_attrs(&disk).as_bytes(), expected.concat());
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Events2) -> Outcome {
     if let Some(name) = only.filter(|_| !seen && args.now) {
         return Err(Failure::NoSuchResource(name.to_owned()));
     }
-    if args.now || !print(printer.initial_state_done())? {
+    if !print(printer.initial_state_done())? || args.now {
         return Ok(Exit::Success);
     }
     loop {

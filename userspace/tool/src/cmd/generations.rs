@@ -12,10 +12,7 @@ use crate::{
     model::block,
     render::generations::Generations, //
 };
-use tandem_engine::control::{
-    RetCode,
-    StateInfo, //
-};
+use tandem_engine::control::StateInfo;
 
 /// Prints the generations with explanations.
 pub(crate) fn show(minor: u32) -> Outcome {
@@ -28,14 +25,7 @@ pub(crate) fn get(minor: u32) -> Outcome {
 }
 
 fn with(minor: u32, print: impl FnOnce(&Generations)) -> Outcome {
-    let reply = match ask(minor) {
-        Err(failure) if failure.code() == Some(RetCode::ERR_MINOR_INVALID) => {
-            println!("Device is unconfigured");
-            return Ok(Exit::Success);
-        }
-        other => other?,
-    };
-    let info: StateInfo = block(&reply)?;
+    let info: StateInfo = block(&ask(minor)?)?;
     let (Some(current), Some(flags)) = (info.uuid(0), info.disk_flags) else {
         return Err(Failure::invalid(
             format!("minor {minor} has no disk attached"),

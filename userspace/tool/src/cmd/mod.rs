@@ -52,6 +52,7 @@ fn setup(command: Setup) -> Outcome {
                 verbose,
                 statistics,
                 color: status::wants_color(color.as_deref()),
+                width: status::width(),
             },
         ),
         Setup::ShStatus(which) => sh_status::run(which.given()),

@@ -21,10 +21,13 @@ use std::fmt::Write as _;
 use tandem_engine::{
     control::{
         Command,
-        RetCode,
         StateInfo, //
     },
-    state::DeviceState, //
+    state::{
+        ConnState,
+        DeviceState,
+        DiskState, //
+    }, //
 };
 use tandem_netlink::{
     Reply,
@@ -66,36 +69,38 @@ fn variables(reply: &Reply) -> Result<String, Failure> {
     set("minor", &reply.minor().to_string());
     set("res_name", &resource_name(&context));
     set("volume", &context.ctx_volume.unwrap_or(0).to_string());
-    match info.current_state {
-        Some(bits) if reply.code() == RetCode::NO_ERROR => {
-            let state = unpack(Some(bits))?;
-            set_state(&mut set, &state, per_mille_done(&info));
-        }
-        _ => {
-            set("known", "Unconfigured");
-            for name in ["cstate", "role", "peer", "disk", "pdsk"] {
-                set(name, if name == "cstate" { "Unconfigured" } else { "" });
-            }
-        }
+    let state = unpack(info.current_state)?;
+    if state.conn == ConnState::StandAlone && state.disk == DiskState::Diskless {
+        out.push_str(UNCONFIGURED);
+    } else {
+        out.push_str(&configured(&state, per_mille_done(&info)));
     }
     out.push_str("\n_sh_status_process\n\n\n");
     Ok(out)
 }
 
-fn set_state(set: &mut impl FnMut(&str, &str), state: &DeviceState, per_mille: Option<u64>) {
+/// Variables of a minor that has neither disk nor connection.
+const UNCONFIGURED: &str = "_known=Unconfigured\n\n_cstate=Unconfigured\n_role=\n_peer=\n\
+    _disk=\n_pdsk=\n_flags_susp=\n_flags_aftr_isp=\n_flags_peer_isp=\n_flags_user_isp=\n\
+    _resynced_percent=\n";
+
+fn configured(state: &DeviceState, per_mille: Option<u64>) -> String {
     let flag = |on: bool| if on { "1" } else { "" };
-    set("known", "Configured");
-    set("cstate", state.conn.as_str());
-    set("role", state.role.as_str());
-    set("peer", state.peer.as_str());
-    set("disk", state.disk.as_str());
-    set("pdsk", state.peer_disk.as_str());
-    set("flags_susp", flag(state.is_suspended()));
-    set("flags_aftr_isp", flag(state.aftr_isp));
-    set("flags_peer_isp", flag(state.peer_isp));
-    set("flags_user_isp", flag(state.user_isp));
     let percent = per_mille.map_or(String::new(), |done| format!("{}.{}", done / 10, done % 10));
-    set("resynced_percent", &percent);
+    format!(
+        "_known=Configured\n\n_cstate={}\n_role={}\n_peer={}\n_disk={}\n_pdsk={}\n\n\
+         _flags_susp={}\n_flags_aftr_isp={}\n_flags_peer_isp={}\n_flags_user_isp={}\n\n\
+         _resynced_percent={percent}\n",
+        state.conn.as_str(),
+        state.role.as_str(),
+        state.peer.as_str(),
+        state.disk.as_str(),
+        state.peer_disk.as_str(),
+        flag(state.is_suspended()),
+        flag(state.aftr_isp),
+        flag(state.peer_isp),
+        flag(state.user_isp),
+    )
 }
 
 #[cfg(test)]

@@ -27,14 +27,13 @@ pub(crate) fn run(which: Option<&str>, show_defaults: bool) -> Outcome {
         });
     }
     for resource in &resources {
-        println!("{}", show::text(resource, show_defaults));
+        print!("{}", show::text(resource, show_defaults));
     }
     match which {
-        Some(name) if resources.is_empty() => Err(Failure::NoSuchResource(name.to_owned())),
-        None if resources.is_empty() => {
-            println!("# No currently configured DRBD found.");
-            Ok(Exit::Success)
-        }
+        Some(name) if resources.is_empty() => Err(Failure::invalid(
+            format!("{name}: No such resource"),
+            "'tandem setup status' lists what is there",
+        )),
         _ => Ok(Exit::Success),
     }
 }

@@ -14,7 +14,6 @@ use crate::{
 use tandem_engine::{
     control::{
         Command,
-        RetCode,
         StateInfo, //
     },
     state::{
@@ -38,15 +37,9 @@ pub(crate) enum Part {
     Disk,
 }
 
-/// Prints the part; `Unconfigured` when there is no such minor.
+/// Prints the part.
 pub(crate) fn show(minor: u32, part: Part) -> Outcome {
-    match ask(minor) {
-        Ok(reply) => println!("{}", text(&state_of(&reply)?, part)),
-        Err(failure) if failure.code() == Some(RetCode::ERR_MINOR_INVALID) => {
-            println!("Unconfigured");
-        }
-        Err(failure) => return Err(failure),
-    }
+    println!("{}", text(&state_of(&ask(minor)?)?, part));
     Ok(Exit::Success)
 }
 

@@ -30,10 +30,6 @@ pub(crate) fn run(which: Option<&str>, as_json: bool, style: &Style) -> Outcome 
     }
     match which {
         Some(name) if resources.is_empty() => Err(Failure::NoSuchResource(name.to_owned())),
-        None if resources.is_empty() && !as_json => {
-            println!("# No currently configured DRBD found.");
-            Ok(Exit::Success)
-        }
         _ => Ok(Exit::Success),
     }
 }
@@ -44,5 +40,13 @@ pub(crate) fn wants_color(asked: Option<&str>) -> bool {
         Some("always") => true,
         Some("auto") => std::io::stdout().is_terminal(),
         _ => false,
+    }
+}
+
+/// Columns of the terminal; 80 without one.
+pub(crate) fn width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col != 0 => usize::from(size.ws_col),
+        _ => 80,
     }
 }

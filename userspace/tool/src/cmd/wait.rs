@@ -30,6 +30,7 @@ use tandem_engine::{
     control::{
         CfgContext,
         Command,
+        RetCode,
         SibReason,
         StateInfo,
         TimeoutParms,
@@ -77,7 +78,7 @@ pub(crate) fn run(wait: &Wait, goal: Goal) -> Outcome {
     // Listening comes first: what happens after the state was asked for is not missed.
     kernel::connect()?;
     let mut events = Events::listen().map_err(|error| Failure::netlink("kernel", error))?;
-    let first = ask(minor)?;
+    let first = ask(minor).map_err(no_such_minor)?;
     let kind = timeout_type(minor, &first)?;
     let deadline = timeouts
         .pick(kind)
@@ -92,6 +93,19 @@ pub(crate) fn run(wait: &Wait, goal: Goal) -> Outcome {
     let outcome = waiter.run(&mut events, &first, deadline);
     waiter.progress.end();
     outcome
+}
+
+/// A missing minor is a wrong call of these two commands, and not a refusal.
+fn no_such_minor(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { object, refusal } if refusal.code == RetCode::ERR_MINOR_INVALID => {
+            Failure::invalid(
+                format!("{object}: ({}) {}", refusal.code.0, refusal.code.text()),
+                refusal.code.hint(),
+            )
+        }
+        other => other,
+    }
 }
 
 /// Which timeout the kernel wants; that one request must name its resource.

@@ -3,13 +3,9 @@
 //! Lines of `events2`: `ACTION OBJECT key:value...`, in a change only what changed.
 
 use super::words;
-use crate::{
-    intent::show_endpoint,
-    model::{
-        address,
-        context,
-        resource_name, //
-    }, //
+use crate::model::{
+    context,
+    resource_name, //
 };
 use std::collections::BTreeMap;
 use tandem_engine::control::{
@@ -250,14 +246,9 @@ fn key_text(object: &str, context: &CfgContext, minor: u32) -> String {
     if context.ctx_resource_name.is_some() {
         key += &format!(" name:{}", resource_name(context));
     }
-    if object != "resource" && object != "device" {
-        let end = |raw: Option<&[u8]>| address(raw).map(show_endpoint);
-        if let Some(local) = end(context.ctx_my_addr.as_ref().map(|raw| raw.as_bytes())) {
-            key += &format!(" local:{local}");
-        }
-        if let Some(peer) = end(context.ctx_peer_addr.as_ref().map(|raw| raw.as_bytes())) {
-            key += &format!(" peer:{peer}");
-        }
+    // There is one peer, and it has this name; other fields of it are of no use to listeners.
+    if object == "connection" || object == "peer-device" {
+        key += " peer-node-id:0 conn-name:peer";
     }
     if let Some(volume) = context.ctx_volume {
         key += &format!(" volume:{volume}");

@@ -84,6 +84,25 @@ fn a_change_shows_only_what_changed() {
 }
 
 #[test]
+fn the_peer_has_the_name_that_drbdsetup_gives_it() {
+    let info = ConnectionInfo {
+        conn_connection_state: 9,
+        conn_role: 2,
+    };
+    let reply = event(
+        Command::ConnectionState,
+        NotificationType::Exists,
+        &info,
+        &ConnectionStatistics::default(),
+    );
+    assert_eq!(
+        Printer::new(false, false).line(&reply).unwrap(),
+        "exists connection name:r0 peer-node-id:0 conn-name:peer connection:Connected \
+         role:Secondary"
+    );
+}
+
+#[test]
 fn a_destroyed_object_is_forgotten() {
     let mut printer = Printer::new(false, false);
     printer.line(&device(NotificationType::Create, 0));

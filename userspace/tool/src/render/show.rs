@@ -116,17 +116,32 @@ fn section<T: OptionTable>(page: &mut Page, name: &str, attrs: &[u8], show_defau
         if is_default && !show_defaults {
             continue;
         }
-        let note = if is_default { " # default" } else { "" };
-        lines.push(format!("{:<16}\t{};{note}", spec.name, shown(spec, &value)));
-    }
-    if lines.is_empty() {
-        return;
+        lines.push(format!(
+            "{:<16}\t{};{}",
+            spec.name,
+            shown(spec, &value),
+            note(spec, is_default)
+        ));
     }
     page.open(name);
     for line in &lines {
         page.line(line);
     }
     page.close();
+}
+
+/// What stands behind an option.
+fn note(spec: &OptionSpec, is_default: bool) -> String {
+    let unit = match spec.kind {
+        OptionKind::Number { unit, .. } => unit.as_str(),
+        _ => "",
+    };
+    match (is_default, unit) {
+        (false, "") => String::new(),
+        (false, unit) => format!(" # {unit}"),
+        (true, "") => " # default".to_owned(),
+        (true, unit) => format!(" # {unit}, default"),
+    }
 }
 
 fn shown(spec: &OptionSpec, value: &OptionValue) -> String {

@@ -9,11 +9,9 @@ use crate::model::{
     PeerDevice,
     Resource, //
 };
-use std::fmt::Write as _;
-use tandem_engine::state::ConnState;
 
 /// How much to show, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Style {
     /// Also what is as it should be.
     pub(crate) verbose: bool,
@@ -21,147 +19,206 @@ pub(crate) struct Style {
     pub(crate) statistics: bool,
     /// With colours.
     pub(crate) color: bool,
+    /// Columns after which a line is wrapped.
+    pub(crate) width: usize,
+}
+
+/// Text in the making: words, wrapped where a line gets too long.
+struct Page {
+    text: String,
+    /// Columns of the line so far.
+    column: usize,
+    style: Style,
+}
+
+impl Page {
+    /// Begins a line.
+    fn begin(&mut self, indent: usize) {
+        self.text.push_str(&" ".repeat(indent));
+        self.column = indent;
+    }
+
+    /// Adds a word; on a new line with `indent` when this one is full.
+    fn word(&mut self, indent: usize, word: &str) {
+        self.put(indent, word.len(), word);
+    }
+
+    /// Adds `name:state`, the state in its colour.
+    fn state(&mut self, indent: usize, name: &str, state: &str) {
+        let columns = name.len() + 1 + state.len();
+        let word = format!("{name}:{}", self.style.paint(state));
+        self.put(indent, columns, &word);
+    }
+
+    fn put(&mut self, indent: usize, columns: usize, word: &str) {
+        let starts = self.text.ends_with([' ', '\n']) || self.text.is_empty();
+        if !starts && self.column + 1 + columns > self.style.width {
+            self.end();
+            self.begin(indent);
+        } else if !starts {
+            self.text.push(' ');
+            self.column += 1;
+        }
+        self.text.push_str(word);
+        self.column += columns;
+    }
+
+    /// Ends the line.
+    fn end(&mut self) {
+        self.text.push('\n');
+        self.column = 0;
+    }
+
+    /// A whole line of words.
+    fn line(&mut self, indent: usize, words: &[String]) {
+        self.begin(indent);
+        for word in words {
+            self.word(indent, word);
+        }
+        self.end();
+    }
 }
 
 /// All resources.
 pub(crate) fn text(resources: &[Resource], style: &Style) -> String {
-    let mut out = String::new();
+    let mut page = Page {
+        text: String::new(),
+        column: 0,
+        style: *style,
+    };
     for resource in resources {
-        resource_text(&mut out, resource, style);
-        out.push('\n');
+        resource_text(&mut page, resource);
+        page.end();
     }
-    out
+    page.text
 }
 
-// Writing to a string cannot fail: results of `write!` are dropped in this file.
-
-fn resource_text(out: &mut String, resource: &Resource, style: &Style) {
-    let role = words::role(resource.info.res_role);
-    let _ = write!(out, "{} role:{}", resource.name, style.paint(role));
+fn resource_text(page: &mut Page, resource: &Resource) {
+    let style = page.style;
+    page.word(0, &resource.name);
+    page.state(4, "role", words::role(resource.info.res_role));
     let suspended = words::suspended(&resource.info);
     if style.verbose || suspended != "no" {
-        let _ = write!(out, " suspended:{suspended}");
+        page.word(4, &format!("suspended:{suspended}"));
     }
-    if style.statistics {
+    page.end();
+    if style.statistics && style.verbose {
         let ordering = words::write_ordering(resource.statistics.res_stat_write_ordering);
-        let _ = write!(out, "\n    write-ordering:{ordering}");
+        page.line(4, &[format!("write-ordering:{ordering}")]);
     }
-    out.push('\n');
     let single = matches!(resource.devices.as_slice(), [device] if device.volume == 0);
     for device in &resource.devices {
-        device_text(out, device, single, style);
+        device_text(page, device, single);
     }
     for connection in &resource.connections {
-        connection_text(out, connection, resource, single, style);
+        connection_text(page, connection, resource, single);
     }
 }
 
-fn device_text(out: &mut String, device: &Device, single: bool, style: &Style) {
-    out.push_str("  ");
+fn device_text(page: &mut Page, device: &Device, single: bool) {
+    let style = page.style;
+    page.begin(2);
     if style.verbose || !single {
-        let _ = write!(out, "volume:{} ", device.volume);
-        if style.verbose {
-            let _ = write!(out, "minor:{} ", device.minor);
-        }
+        page.word(6, &format!("volume:{}", device.volume));
     }
-    let disk = words::disk(device.info.dev_disk_state);
-    let _ = writeln!(out, "disk:{}", style.paint(disk));
-    if style.statistics {
-        let _ = writeln!(out, "      {}", device_figures(device));
+    if style.verbose {
+        page.word(6, &format!("minor:{}", device.minor));
     }
-}
-
-/// Figures of a device, as pairs.
-pub(crate) fn device_figures(device: &Device) -> String {
+    page.state(6, "disk", words::disk(device.info.dev_disk_state));
     let figures = &device.statistics;
-    format!(
-        "size:{} read:{} written:{} al-writes:{} bm-writes:{} upper-pending:{} lower-pending:{} \
-         al-suspended:{} blocked:{}",
-        figures.dev_size / 2,
-        figures.dev_read / 2,
-        figures.dev_write / 2,
-        figures.dev_al_writes,
-        figures.dev_bm_writes,
-        figures.dev_upper_pending,
-        figures.dev_lower_pending,
-        words::yes_no(figures.dev_al_suspended),
-        words::blocked(figures.dev_upper_blocked, figures.dev_lower_blocked),
-    )
+    let blocked = words::blocked(figures.dev_upper_blocked, figures.dev_lower_blocked);
+    let in_figures = style.statistics && style.verbose;
+    if (style.verbose || blocked != "no") && !in_figures {
+        page.word(6, &format!("blocked:{blocked}"));
+    }
+    page.end();
+    if style.statistics {
+        page.line(6, &device_figures(device, style.verbose));
+    }
 }
 
-fn connection_text(
-    out: &mut String,
-    connection: &Connection,
-    resource: &Resource,
-    single: bool,
-    style: &Style,
-) {
+fn device_figures(device: &Device, all: bool) -> Vec<String> {
+    let figures = &device.statistics;
+    let (read, written) = (figures.dev_read / 2, figures.dev_write / 2);
+    if !all {
+        return vec![format!("read:{read}"), format!("written:{written}")];
+    }
+    vec![
+        format!("size:{}", figures.dev_size / 2),
+        format!("read:{read}"),
+        format!("written:{written}"),
+        format!("al-writes:{}", figures.dev_al_writes),
+        format!("bm-writes:{}", figures.dev_bm_writes),
+        format!("upper-pending:{}", figures.dev_upper_pending),
+        format!("lower-pending:{}", figures.dev_lower_pending),
+        format!("al-suspended:{}", words::yes_no(figures.dev_al_suspended)),
+        format!(
+            "blocked:{}",
+            words::blocked(figures.dev_upper_blocked, figures.dev_lower_blocked)
+        ),
+    ]
+}
+
+fn connection_text(page: &mut Page, connection: &Connection, resource: &Resource, single: bool) {
+    let style = page.style;
     let state = connection.info.conn_connection_state;
-    let connected = state >= u32::from(ConnState::Connected.number());
-    out.push_str("  peer");
+    let connected = words::is_connected(state);
+    page.begin(2);
+    page.word(6, "peer");
     if style.verbose || !connected {
-        let _ = write!(out, " connection:{}", style.paint(words::connection(state)));
+        page.state(6, "connection", words::connection(state));
     }
     if style.verbose || connected {
-        let role = words::role(connection.info.conn_role);
-        let _ = write!(out, " role:{}", style.paint(role));
+        page.state(6, "role", words::role(connection.info.conn_role));
     }
-    if style.verbose || connection.statistics.conn_congested {
-        let congested = words::yes_no(connection.statistics.conn_congested);
-        let _ = write!(out, " congested:{congested}");
+    let congested = connection.statistics.conn_congested;
+    if style.verbose || congested {
+        page.word(6, &format!("congested:{}", words::yes_no(congested)));
     }
-    out.push('\n');
+    page.end();
     if style.verbose || style.statistics || connected {
         for peer in &connection.devices {
-            peer_device_text(out, peer, resource, single, style);
+            peer_device_text(page, peer, resource, single);
         }
     }
 }
 
-fn peer_device_text(
-    out: &mut String,
-    peer: &PeerDevice,
-    resource: &Resource,
-    single: bool,
-    style: &Style,
-) {
-    out.push_str("    ");
+fn peer_device_text(page: &mut Page, peer: &PeerDevice, resource: &Resource, single: bool) {
+    let style = page.style;
+    page.begin(4);
     if style.verbose || !single {
-        let _ = write!(out, "volume:{} ", peer.volume);
+        page.word(8, &format!("volume:{}", peer.volume));
     }
     let state = peer.info.peer_repl_state;
-    let _ = write!(
-        out,
-        "replication:{} peer-disk:{}",
-        style.paint(words::replication(state)),
-        style.paint(words::disk(peer.info.peer_disk_state)),
-    );
+    page.state(8, "replication", words::replication(state));
+    page.state(8, "peer-disk", words::disk(peer.info.peer_disk_state));
     if words::is_sync(state) {
         if let Some(done) = percent_in_sync(peer, resource) {
-            let _ = write!(out, " done:{done:.2}");
+            page.word(8, &format!("done:{done:.2}"));
         }
     }
     let suspended = words::resync_suspended(&peer.info);
     if style.verbose || suspended != "no" {
-        let _ = write!(out, " resync-suspended:{suspended}");
+        page.word(8, &format!("resync-suspended:{suspended}"));
     }
-    out.push('\n');
+    page.end();
     if style.statistics {
-        let _ = writeln!(out, "        {}", peer_figures(peer));
+        page.line(8, &peer_figures(peer, style.verbose));
     }
 }
 
-/// Figures of a peer device, as pairs.
-pub(crate) fn peer_figures(peer: &PeerDevice) -> String {
+fn peer_figures(peer: &PeerDevice, all: bool) -> Vec<String> {
     let figures = &peer.statistics;
-    format!(
-        "received:{} sent:{} out-of-sync:{} pending:{} unacked:{}",
-        figures.peer_dev_received / 2,
-        figures.peer_dev_sent / 2,
-        figures.peer_dev_out_of_sync / 2,
-        figures.peer_dev_pending,
-        figures.peer_dev_unacked,
-    )
+    let mut shown = vec![
+        format!("received:{}", figures.peer_dev_received / 2),
+        format!("sent:{}", figures.peer_dev_sent / 2),
+        format!("out-of-sync:{}", figures.peer_dev_out_of_sync / 2),
+    ];
+    if all {
+        shown.push(format!("pending:{}", figures.peer_dev_pending));
+        shown.push(format!("unacked:{}", figures.peer_dev_unacked));
+    }
+    shown
 }
 
 /// How much of the device is in sync, in percent; `None` without a size.
@@ -181,7 +238,7 @@ pub(crate) fn percent_in_sync(peer: &PeerDevice, resource: &Resource) -> Option<
 }
 
 impl Style {
-    fn paint(&self, word: &'static str) -> String {
+    fn paint(&self, word: &str) -> String {
         let color = match word {
             "Primary" | "UpToDate" | "Connected" | "Established" => "32",
             "Diskless" | "Failed" | "Inconsistent" | "StandAlone" | "Unknown" => "31",

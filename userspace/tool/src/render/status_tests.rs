@@ -15,6 +15,14 @@ use tandem_engine::control::{
     ResourceStatistics, //
 };
 
+/// Nothing asked for.
+const PLAIN: Style = Style {
+    verbose: false,
+    statistics: false,
+    color: false,
+    width: 80,
+};
+
 /// A connected pair with one volume.
 fn pair() -> Resource {
     Resource {
@@ -41,7 +49,7 @@ fn pair() -> Resource {
             local: None,
             peer: None,
             info: ConnectionInfo {
-                conn_connection_state: 10,
+                conn_connection_state: 9,
                 conn_role: 2,
             },
             statistics: ConnectionStatistics::default(),
@@ -66,7 +74,7 @@ fn shown(resource: Resource, style: Style) -> String {
 #[test]
 fn a_healthy_pair_is_short() {
     assert_eq!(
-        shown(pair(), Style::default()),
+        shown(pair(), PLAIN),
         "r0 role:Primary\n  disk:UpToDate\n  peer role:Secondary\n    \
          replication:Established peer-disk:UpToDate\n\n"
     );
@@ -80,7 +88,7 @@ fn a_lost_peer_shows_the_connection_only() {
         conn_role: 0,
     };
     assert_eq!(
-        shown(resource, Style::default()),
+        shown(resource, PLAIN),
         "r0 role:Primary\n  disk:UpToDate\n  peer connection:Connecting\n\n"
     );
 }
@@ -92,7 +100,7 @@ fn a_resync_shows_how_much_is_in_sync() {
     peer.info.peer_repl_state = 16;
     peer.info.peer_disk_state = 4;
     peer.statistics.peer_dev_out_of_sync = 500;
-    let text = shown(resource, Style::default());
+    let text = shown(resource, PLAIN);
     assert!(
         text.contains("replication:SyncSource peer-disk:Inconsistent done:75.00\n"),
         "{text}"
@@ -113,31 +121,79 @@ fn a_device_without_size_has_no_percentage() {
 fn suspended_io_is_shown_without_being_asked_for() {
     let mut resource = pair();
     resource.info.res_susp = true;
-    assert!(shown(resource, Style::default()).starts_with("r0 role:Primary suspended:user\n"));
+    assert!(shown(resource, PLAIN).starts_with("r0 role:Primary suspended:user\n"));
 }
 
 #[test]
 fn verbose_shows_volume_minor_and_what_is_as_it_should_be() {
     let style = Style {
         verbose: true,
-        ..Style::default()
+        ..PLAIN
     };
     assert_eq!(
         shown(pair(), style),
-        "r0 role:Primary suspended:no\n  volume:0 minor:3 disk:UpToDate\n  \
+        "r0 role:Primary suspended:no\n  volume:0 minor:3 disk:UpToDate blocked:no\n  \
          peer connection:Connected role:Secondary congested:no\n    \
          volume:0 replication:Established peer-disk:UpToDate resync-suspended:no\n\n"
     );
 }
 
 #[test]
+fn long_lines_are_wrapped_as_drbdsetup_does() {
+    let mut resource = pair();
+    resource.devices[0].statistics.dev_size = 2_097_016;
+    let peer = &mut resource.connections[0].devices[0];
+    peer.info.peer_repl_state = 16;
+    peer.info.peer_disk_state = 4;
+    peer.statistics.peer_dev_out_of_sync = 2_096_952;
+    let style = Style {
+        verbose: true,
+        statistics: true,
+        ..PLAIN
+    };
+    assert_eq!(
+        shown(resource, style),
+        "r0 role:Primary suspended:no\n    write-ordering:flush\n  \
+         volume:0 minor:3 disk:UpToDate\n      \
+         size:1048508 read:0 written:0 al-writes:0 bm-writes:0 upper-pending:0\n      \
+         lower-pending:0 al-suspended:no blocked:no\n  \
+         peer connection:Connected role:Secondary congested:no\n    \
+         volume:0 replication:SyncSource peer-disk:Inconsistent done:0.00\n        \
+         resync-suspended:no\n        \
+         received:0 sent:0 out-of-sync:1048476 pending:0 unacked:0\n\n"
+    );
+}
+
+#[test]
+fn figures_without_verbose_are_few() {
+    let style = Style {
+        statistics: true,
+        ..PLAIN
+    };
+    assert_eq!(
+        shown(pair(), style),
+        "r0 role:Primary\n  disk:UpToDate\n      read:0 written:0\n  peer role:Secondary\n    \
+         replication:Established peer-disk:UpToDate\n        \
+         received:0 sent:0 out-of-sync:0\n\n"
+    );
+}
+
+#[test]
+fn a_blocked_device_is_shown_without_being_asked_for() {
+    let mut resource = pair();
+    resource.devices[0].statistics.dev_upper_blocked = true;
+    let text = shown(resource, PLAIN);
+    assert!(text.contains("  disk:UpToDate blocked:upper\n"), "{text}");
+}
+
+#[test]
 fn colours_are_there_only_when_asked_for() {
     let style = Style {
         color: true,
-        ..Style::default()
+        ..PLAIN
     };
     assert!(shown(pair(), style).contains('\u{1b}'));
-    assert!(!shown(pair(), Style::default()).contains('\u{1b}'));
+    assert!(!shown(pair(), PLAIN).contains('\u{1b}'));
 }
 
 #[test]

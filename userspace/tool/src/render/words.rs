@@ -42,9 +42,14 @@ pub(crate) fn disk(number: u32) -> &'static str {
 pub(crate) fn connection(number: u32) -> &'static str {
     state_name(number, ConnState::from_u8, |state| match state {
         ConnState::WfConnection => "Connecting",
-        state if state >= ConnState::Connected => "Connected",
+        state if state >= ConnState::WfReportParams => "Connected",
         state => state.as_str(),
     })
+}
+
+/// Whether there is a connection.
+pub(crate) fn is_connected(number: u32) -> bool {
+    number >= u32::from(ConnState::WfReportParams.number())
 }
 
 /// What replication does.
@@ -134,6 +139,8 @@ mod tests {
             (connection(17), replication(17)),
             ("Connected", "SyncTarget")
         );
+        // The kernel reports a connection that stands as WFReportParams, whatever runs over it.
+        assert_eq!((connection(9), replication(9)), ("Connected", "Off"));
         assert_eq!((connection(0), replication(0)), ("StandAlone", "Off"));
     }
 
