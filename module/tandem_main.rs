@@ -2,8 +2,24 @@
 
 //! Tandem: a replicated block device for a pair of machines, compatible with DRBD 8.4.
 
+mod device;
+mod disk;
+mod driver;
 pub mod engine;
+mod link;
+mod lower;
+mod notify;
+mod receive;
+mod receive_meta;
+mod request;
+mod resource;
+mod ring;
+mod send;
+mod send_meta;
+mod session;
+mod storage;
 pub mod sys;
+mod volume_thread;
 
 use kernel::prelude::*;
 

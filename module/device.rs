@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One device: the block device above, the volume's engine in between, the lower disk below.
+//!
+//! A device carries out what its volume decides. Which thread does what:
+//!
+//! - The submitter of a bio feeds it to the engine and carries the effects out.
+//! - The end of I/O comes in interrupts: it feeds the engine too, but leaves what may sleep to the
+//!   volume's own thread (`volume_thread.rs`).
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{
+    AtomicBool,
+    AtomicU32,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::disk::Attaching;
+use crate::driver::Driver;
+use crate::engine::ids::{
+    Instant,
+    PeerTicket,
+    Ticket, //
+};
+use crate::engine::volume::{
+    Effects,
+    OverlapNode,
+    PeerSlot,
+    Report,
+    Slot,
+    Tables,
+    Volume,
+    VolumeEffect, //
+};
+use crate::link::Link;
+use crate::lower::Lower;
+use crate::resource::Resource;
+use crate::ring::Ring;
+use crate::storage::{
+    array,
+    array_of,
+    KernelStorage, //
+};
+use crate::sys::bio::{
+    BlkStatus,
+    MasterBio, //
+};
+use crate::sys::clock;
+use crate::sys::disk::Disk;
+use crate::sys::lock::{
+    Mutex,
+    SpinLock, //
+};
+use crate::sys::page::PageVec;
+use crate::sys::signal::{
+    Signal,
+    WaitQueue, //
+};
+use crate::sys::thread::Thread;
+
+/// Application requests that may be in progress on one device.
+pub const REQUEST_SLOTS: usize = 2048;
+
+/// Requests of the peer that may be in progress on one device.
+pub const PEER_SLOTS: usize = 2048;
+
+/// Work that end-of-I/O leaves to the volume's thread.
+#[derive(Clone, Copy)]
+pub enum Deferred {
+    /// Submit the local half of a request.
+    Local(Ticket),
+    /// Submit a request of the peer.
+    Peer(PeerTicket),
+}
+
+/// What the end of an I/O has to tell the resource; each bit stays set until its worker looked.
+pub struct Reports {
+    resync_finished: AtomicBool,
+    read_error: AtomicBool,
+    write_error: AtomicBool,
+    metadata_error: AtomicBool,
+}
+
+/// One device.
+pub struct Device {
+    /// Minor number of the block device.
+    pub minor: u32,
+    /// Number of the volume in its resource.
+    pub number: u16,
+    /// The resource that it belongs to.
+    pub resource: Arc<Resource>,
+    /// What decides; taken by interrupts too.
+    pub volume: SpinLock<Volume<KernelStorage>>,
+    /// The bios from above, by slot.
+    requests: KVVec<SpinLock<Option<MasterBio>>>,
+    /// The payloads of peer requests, by slot.
+    payloads: KVVec<SpinLock<Option<PageVec>>>,
+    /// The lower disk, while one is attached.
+    lower: SpinLock<Option<Arc<Lower>>>,
+    /// The disk that will be in use when the engine says so.
+    pub attaching: Mutex<Option<Attaching>>,
+    /// The block device; gone when the minor is being deleted.
+    disk: Mutex<Option<Disk>>,
+    /// How often the block device is open, for writing or at all.
+    pub open_count: AtomicU32,
+    /// May be opened for writing: we are Primary.
+    pub primary: AtomicBool,
+    deferred: SpinLock<Ring<Deferred>>,
+    /// The activity log has to be written.
+    pub log_wanted: AtomicBool,
+    /// Wakes the volume's thread.
+    pub wake: Signal,
+    /// Woken when a request's slot becomes free.
+    pub room: WaitQueue,
+    reports: Reports,
+    stopping: AtomicBool,
+    thread: Mutex<Option<Thread>>,
+}
+
+impl Device {
+    /// Makes a device without disk. May sleep.
+    pub fn new(resource: &Arc<Resource>, minor: u32, number: u16) -> Result<Arc<Self>> {
+        let requests = REQUEST_SLOTS;
+        let peers = PEER_SLOTS;
+        let tables = Tables {
+            slots: array(requests, Slot::default())?,
+            peers: array(peers, PeerSlot::default())?,
+            overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
+            overlap_heads: array(2048, 0)?,
+        };
+        Ok(Arc::new(
+            Self {
+                minor,
+                number,
+                resource: resource.clone(),
+                volume: crate::spinlock!(Volume::new(tables), c"tandem_volume")?,
+                requests: array_of(requests, || crate::spinlock!(None, c"tandem_request"))?,
+                payloads: array_of(peers, || crate::spinlock!(None, c"tandem_payload"))?,
+                lower: crate::spinlock!(None, c"tandem_lower")?,
+                attaching: crate::mutex!(None, c"tandem_attaching")?,
+                disk: crate::mutex!(None, c"tandem_disk")?,
+                open_count: AtomicU32::new(0),
+                primary: AtomicBool::new(false),
+                deferred: crate::spinlock!(Ring::new(requests + peers)?, c"tandem_deferred")?,
+                log_wanted: AtomicBool::new(false),
+                wake: Signal::new()?,
+                room: WaitQueue::new()?,
+                reports: Reports {
+                    resync_finished: AtomicBool::new(false),
+                    read_error: AtomicBool::new(false),
+                    write_error: AtomicBool::new(false),
+                    metadata_error: AtomicBool::new(false),
+                },
+                stopping: AtomicBool::new(false),
+                thread: crate::mutex!(None, c"tandem_thread")?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Shows the block device and starts the volume's thread. May sleep.
+    pub fn start(self: &Arc<Self>, driver: &Driver) -> Result {
+        let device = self.clone();
+        let thread = Thread::spawn(fmt!("drbd_v_{}", self.minor), move || {
+            crate::volume_thread::run(&device);
+        })?;
+        *self.thread.lock() = Some(thread);
+        let disk = crate::request::new_disk(driver, self)?;
+        disk.add()?;
+        *self.disk.lock() = Some(disk);
+        Ok(())
+    }
+
+    /// Takes the block device away and ends the volume's thread. Nobody has it open, no disk is
+    /// attached. May sleep.
+    pub fn stop(&self) {
+        drop(self.disk.lock().take());
+        self.stopping.store(true, Ordering::Release);
+        self.wake.raise();
+        drop(self.thread.lock().take());
+    }
+
+    /// Whether the volume's thread shall end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The present time, as the engine counts it.
+    pub fn now() -> Instant {
+        Instant(clock::monotonic_ms())
+    }
+
+    /// Does something with the block device, if it is there. May sleep.
+    pub fn with_disk<R>(&self, run: impl FnOnce(&Disk) -> R) -> Option<R> {
+        self.disk.lock().as_ref().map(run)
+    }
+
+    /// The lower disk, while one is in use. Any context.
+    pub fn lower(&self) -> Option<Arc<Lower>> {
+        self.lower.lock().clone()
+    }
+
+    /// Puts a lower disk in use, or takes it out of use. May sleep: dropping the former one
+    /// closes it.
+    pub fn set_lower(&self, lower: Option<Arc<Lower>>) -> Option<Arc<Lower>> {
+        core::mem::replace(&mut *self.lower.lock(), lower)
+    }
+
+    /// The connection's queues.
+    pub fn link(&self) -> &Link {
+        &self.resource.link
+    }
+
+    /// Feeds the engine and carries its effects out. May sleep.
+    pub fn feed<R>(
+        self: &Arc<Self>,
+        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
+    ) -> R {
+        self.feed_in(step, false)
+    }
+
+    /// Feeds the engine from an interrupt: what may sleep is left to the volume's thread.
+    pub fn feed_atomic<R>(
+        self: &Arc<Self>,
+        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
+    ) -> R {
+        self.feed_in(step, true)
+    }
+
+    fn feed_in<R>(
+        self: &Arc<Self>,
+        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
+        atomic: bool,
+    ) -> R {
+        let mut fx = Effects::new();
+        let (result, mut more) = {
+            let mut volume = self.volume.lock();
+            let result = step(&mut volume, &mut fx);
+            (result, volume.has_work())
+        };
+        loop {
+            for effect in fx.take() {
+                self.carry_out(effect, atomic);
+            }
+            if !more {
+                return result;
+            }
+            let mut volume = self.volume.lock();
+            volume.resume(&mut fx);
+            more = volume.has_work();
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, atomic: bool) {
+        let link = self.link();
+        match effect {
+            VolumeEffect::SubmitLocal(ticket) if atomic => self.defer(Deferred::Local(ticket)),
+            VolumeEffect::SubmitLocal(ticket) => self.submit_local(ticket),
+            VolumeEffect::SubmitPeer(ticket) if atomic => self.defer(Deferred::Peer(ticket)),
+            VolumeEffect::SubmitPeer(ticket) => self.submit_peer(ticket),
+            VolumeEffect::QueueWrite(ticket) => link.queue_write(self.number, ticket),
+            VolumeEffect::QueueRead(ticket) => link.queue_read(self.number, ticket),
+            VolumeEffect::QueueOutOfSync(extent) => link.queue_out_of_sync(self.number, extent),
+            VolumeEffect::QueueResyncRequest(extent) => {
+                link.queue_resync_request(self.number, extent);
+            }
+            VolumeEffect::QueueReply(ticket) => link.queue_reply(self.number, ticket),
+            VolumeEffect::CloseEpoch(epoch) => link.close_epoch(epoch),
+            VolumeEffect::FlushStream => link.flush_stream(),
+            VolumeEffect::Complete { ticket, ok } => self.complete(ticket, ok),
+            VolumeEffect::Release(ticket) => drop(self.take_request(ticket.index)),
+            VolumeEffect::WriteLog => {
+                self.log_wanted.store(true, Ordering::Release);
+                self.wake.raise();
+            }
+            VolumeEffect::Room => self.room.wake_all(),
+            VolumeEffect::Ack {
+                kind,
+                extent,
+                block_id,
+            } => link.queue_ack(self.number, kind, extent, block_id),
+            VolumeEffect::PeerWriteFinished => link.peer_write_finished(),
+            VolumeEffect::ReleasePeer(ticket) => {
+                drop(self.take_payload(ticket));
+                self.room.wake_all();
+            }
+            VolumeEffect::Report(report) => self.report(report),
+        }
+    }
+
+    fn defer(&self, work: Deferred) {
+        // There is a place for each slot.
+        let _ = self.deferred.lock().push(work);
+        self.wake.raise();
+    }
+
+    /// Does what end-of-I/O left. May sleep.
+    pub fn run_deferred(self: &Arc<Self>) {
+        loop {
+            let work = self.deferred.lock().pop();
+            match work {
+                Some(Deferred::Local(ticket)) => self.submit_local(ticket),
+                Some(Deferred::Peer(ticket)) => self.submit_peer(ticket),
+                None => return,
+            }
+        }
+    }
+
+    fn complete(&self, ticket: Ticket, ok: bool) {
+        if let Some(bio) = self.take_request(ticket.index) {
+            bio.complete(if ok {
+                BlkStatus::OK
+            } else {
+                BlkStatus::IO_ERROR
+            });
+        }
+    }
+
+    /// Leaves a bio in a slot. Any context.
+    pub fn put_request(&self, index: u32, bio: MasterBio) {
+        if let Some(cell) = self.requests.get(index as usize) {
+            *cell.lock() = Some(bio);
+        }
+    }
+
+    /// Looks at the bio in a slot. Any context; `run` must not sleep.
+    pub fn with_request<R>(&self, index: u32, run: impl FnOnce(&mut MasterBio) -> R) -> Option<R> {
+        let mut cell = self.requests.get(index as usize)?.lock();
+        (*cell).as_mut().map(run)
+    }
+
+    fn take_request(&self, index: u32) -> Option<MasterBio> {
+        self.requests.get(index as usize)?.lock().take()
+    }
+
+    /// Leaves the payload of a peer request. Any context.
+    pub fn put_payload(&self, ticket: PeerTicket, pages: PageVec) {
+        if let Some(cell) = self.payloads.get(ticket.index as usize) {
+            *cell.lock() = Some(pages);
+        }
+    }
+
+    /// Takes the payload of a peer request. Any context.
+    pub fn take_payload(&self, ticket: PeerTicket) -> Option<PageVec> {
+        self.payloads.get(ticket.index as usize)?.lock().take()
+    }
+
+    fn report(&self, report: Report) {
+        let flag = match report {
+            Report::ResyncFinished => &self.reports.resync_finished,
+            Report::IoError { write: true } => &self.reports.write_error,
+            Report::IoError { write: false } => &self.reports.read_error,
+            // The range is marked; what becomes of the peer's disk it tells us itself.
+            Report::PeerWriteFailed => return,
+        };
+        flag.store(true, Ordering::Release);
+        self.resource.wake.raise();
+    }
+
+    /// Metadata could not be written.
+    pub fn report_metadata_error(&self) {
+        self.reports.metadata_error.store(true, Ordering::Release);
+        self.resource.wake.raise();
+    }
+
+    /// Whether a resync has ended since the last call.
+    pub fn take_resync_finished(&self) -> bool {
+        self.reports.resync_finished.swap(false, Ordering::AcqRel)
+    }
+
+    /// The worst I/O error since the last call.
+    pub fn take_io_error(&self) -> Option<crate::engine::resource::IoKind> {
+        use crate::engine::resource::IoKind;
+        let reports = &self.reports;
+        [
+            (&reports.metadata_error, IoKind::Metadata),
+            (&reports.write_error, IoKind::Write),
+            (&reports.read_error, IoKind::Read),
+        ]
+        .into_iter()
+        .find(|(flag, _)| flag.swap(false, Ordering::AcqRel))
+        .map(|(_, kind)| kind)
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A lower disk is opened, read, put in use and taken out of use.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::str::CStr;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::control::RetCode;
+use crate::engine::meta::activity_log::{
+    ActivityLog,
+    LogSlot, //
+};
+use crate::engine::meta::bitmap::Bitmap;
+use crate::engine::meta::geometry::{
+    Geometry,
+    Layout, //
+};
+use crate::engine::meta::superblock::{
+    Superblock,
+    SUPERBLOCK_BYTES, //
+};
+use crate::engine::options::DiskOptions;
+use crate::engine::resource::{
+    Admin,
+    Disk, //
+};
+use crate::engine::volume::DiskTables;
+use crate::engine::wire::state::QueueLimits;
+use crate::engine::wire::MAX_BIO_SIZE;
+use crate::lower::Lower;
+use crate::request::base_limits;
+use crate::storage::{
+    array,
+    KernelStorage, //
+};
+use crate::sys::bdev::{
+    BlockDevice,
+    Holder,
+    MetaIo, //
+};
+
+/// A disk that was opened and read, waiting for the engine's word.
+pub struct Attaching {
+    /// The open disk.
+    pub lower: Arc<Lower>,
+    /// Its bitmap and its log.
+    pub tables: DiskTables<KernelStorage>,
+}
+
+/// Why a disk cannot be attached: the code for the administrator, and a line for the log.
+pub struct Refused {
+    /// DRBD's number.
+    pub code: RetCode,
+    /// What is wrong and what to do.
+    pub why: &'static str,
+}
+
+fn refused(code: RetCode, why: &'static str) -> Refused {
+    Refused { code, why }
+}
+
+fn no_memory(_: Error) -> Refused {
+    refused(RetCode::ERR_NOMEM, "out of memory")
+}
+
+/// Opens and reads a disk and puts it in use. May sleep.
+///
+/// `index`: where the metadata is, in DRBD's numbers.
+pub fn attach(
+    device: &Arc<Device>,
+    data: &CStr,
+    meta: &CStr,
+    index: i32,
+    options: DiskOptions,
+) -> core::result::Result<RetCode, Refused> {
+    let layout = Layout::from_index(index).ok_or(refused(
+        RetCode::ERR_MD_IDX_INVALID,
+        "no such place for metadata",
+    ))?;
+    let (data, meta) = open(data, meta, layout)?;
+    let (superblock, geometry) = read_superblock(&meta, layout)?;
+    let max_capacity = geometry.max_data_sectors(data.capacity());
+    let attaching = prepare(data, meta, &superblock, geometry, &options)?;
+    let limits = attaching.lower.data.limits();
+    let disk = Disk {
+        superblock: Superblock {
+            clean: false,
+            ..superblock
+        },
+        max_capacity,
+        max_bio_bytes: limits
+            .max_hw_sectors
+            .saturating_mul(512)
+            .min(MAX_BIO_SIZE),
+        limits: QueueLimits {
+            physical_block_size: limits.physical_block_size,
+            logical_block_size: limits.logical_block_size,
+            alignment_offset: 0,
+            io_min: limits.io_min,
+            io_opt: limits.io_opt,
+            discard_enabled: u8::from(limits.max_discard_sectors > 0),
+            discard_zeroes_data: 0,
+            write_same_capable: 0,
+        },
+    };
+    *device.attaching.lock() = Some(attaching);
+    let code = device
+        .resource
+        .command(Some(device), |volume| Admin::Attach {
+            volume,
+            disk,
+            options,
+        });
+    // Still there if the engine refused.
+    drop(device.attaching.lock().take());
+    Ok(code)
+}
+
+fn open(
+    data: &CStr,
+    meta: &CStr,
+    layout: Layout,
+) -> core::result::Result<(BlockDevice, BlockDevice), Refused> {
+    let holder = Holder::new().map_err(no_memory)?;
+    let in_use = "the disk is in use: mounted, swap, or part of something else";
+    let data = BlockDevice::open(data, &holder).map_err(|error| {
+        if error == EBUSY {
+            refused(RetCode::ERR_OPEN_DISK, in_use)
+        } else if error == ENOTBLK {
+            refused(RetCode::ERR_DISK_NOT_BDEV, "the disk is no block device")
+        } else {
+            refused(RetCode::ERR_OPEN_DISK, "the disk cannot be opened")
+        }
+    })?;
+    if layout == Layout::Internal {
+        return Ok((data.clone(), data));
+    }
+    let meta = BlockDevice::open(meta, &holder).map_err(|error| {
+        if error == EBUSY {
+            refused(RetCode::ERR_OPEN_MD_DISK, in_use)
+        } else if error == ENOTBLK {
+            refused(RetCode::ERR_MD_NOT_BDEV, "the meta disk is no block device")
+        } else {
+            refused(RetCode::ERR_OPEN_MD_DISK, "the meta disk cannot be opened")
+        }
+    })?;
+    if meta.same_device(&data) {
+        return Err(refused(
+            RetCode::ERR_MD_IDX_INVALID,
+            "data and external metadata cannot be on the same device",
+        ));
+    }
+    Ok((data, meta))
+}
+
+fn read_superblock(
+    meta: &BlockDevice,
+    layout: Layout,
+) -> core::result::Result<(Superblock, Geometry), Refused> {
+    let sectors = meta.capacity();
+    if sectors < layout.min_md_sectors() {
+        return Err(refused(
+            RetCode::ERR_MD_DISK_TOO_SMALL,
+            "the disk is too small for this kind of metadata",
+        ));
+    }
+    let too_small = refused(RetCode::ERR_MD_DISK_TOO_SMALL, "the disk is too small");
+    let at = layout.superblock(sectors).ok_or(too_small)?;
+    let mut io = MetaIo::new(SUPERBLOCK_BYTES).map_err(no_memory)?;
+    let image = io
+        .read(meta, at, SUPERBLOCK_BYTES)
+        .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock"))?;
+    let image = image
+        .try_into()
+        .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock"))?;
+    Superblock::parse(image, layout, sectors)
+        .map_err(|error| refused(RetCode(error.ret_code()), error.hint()))
+}
+
+/// Takes all memory that the disk's I/O will need, and reads the bitmap.
+fn prepare(
+    data: BlockDevice,
+    meta: BlockDevice,
+    superblock: &Superblock,
+    geometry: Geometry,
+    options: &DiskOptions,
+) -> core::result::Result<Attaching, Refused> {
+    let lower = Lower::new(data, meta, geometry, options).map_err(no_memory)?;
+    let lower = Arc::new(lower, GFP_KERNEL).map_err(|_| no_memory(ENOMEM))?;
+    let no_bitmap = |_| refused(RetCode::ERR_NOMEM_BITMAP, "no memory for the bitmap");
+    let mut bitmap = new_bitmap(superblock.last_size).map_err(no_bitmap)?;
+    lower
+        .read_bitmap(&mut bitmap)
+        .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the bitmap"))?;
+    let slots = usize::from(geometry.ring.max_slots()).min(options.al_extents as usize);
+    let log = ActivityLog::new(
+        array(slots, LogSlot::default()).map_err(no_memory)?,
+        array(slots.next_power_of_two(), 0).map_err(no_memory)?,
+        geometry.ring,
+        0,
+    )
+    .ok_or(refused(RetCode::ERR_NOMEM, "no activity log"))?;
+    Ok(Attaching {
+        lower,
+        tables: DiskTables { bitmap, log },
+    })
+}
+
+fn new_bitmap(sectors: u64) -> Result<Bitmap<KernelStorage>> {
+    let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
+    let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
+    Bitmap::new(array(words, 0)?, array(changed, 0)?, sectors).map_err(|_| ENOMEM)
+}
+
+impl Device {
+    /// Puts the disk in use that [`attach`] prepared. May sleep.
+    pub fn install_disk(&self) {
+        let Some(Attaching { lower, tables }) = self.attaching.lock().take() else {
+            return;
+        };
+        let limits = lower.data.limits();
+        let mut own = base_limits();
+        own.logical_block_size = limits.logical_block_size;
+        own.max_discard_sectors = limits.max_discard_sectors.min(own.max_sectors);
+        own.discard_granularity = limits.discard_granularity;
+        own.max_write_zeroes_sectors = limits.max_write_zeroes_sectors.min(own.max_sectors);
+        own.rotational = limits.rotational;
+        let set = self.with_disk(|disk| disk.set_limits(&own, Some(&lower.data)));
+        if !matches!(set, Some(Ok(()))) {
+            self.resource
+                .log(format_args!("volume {}: limits refused", self.number));
+        }
+        self.volume.lock().set_disk(Some(tables));
+        self.set_lower(Some(lower));
+    }
+
+    /// Takes the disk out of use, after the I/O at it has ended. May sleep.
+    pub fn release_disk(&self) {
+        self.room
+            .wait_until(|| self.volume.lock().counters().local_pending == 0);
+        let lower = self.set_lower(None);
+        let tables = self.volume.lock().set_disk(None);
+        drop((lower, tables));
+    }
+
+    /// Gives the device another size, in sectors. May sleep.
+    pub fn set_capacity(&self, sectors: u64) {
+        let old = {
+            let mut volume = self.volume.lock();
+            volume.set_capacity(sectors);
+            volume.bitmap().map(|bitmap| bitmap.sectors())
+        };
+        if old.is_some_and(|old| old != sectors) && self.resize_bitmap(sectors).is_err() {
+            self.resource
+                .log(format_args!("volume {}: no memory for the bitmap", self.number));
+            self.report_metadata_error();
+        }
+        self.with_disk(|disk| disk.set_capacity(sectors));
+    }
+
+    fn resize_bitmap(&self, sectors: u64) -> Result {
+        let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
+        let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
+        let (words, changed) = (array(words, 0)?, array(changed, 0)?);
+        let old = match self.volume.lock().bitmap() {
+            // Space that is new to both nodes was never the same.
+            Some(bitmap) => bitmap.resize(words, changed, sectors, true),
+            None => return Ok(()),
+        };
+        old.map(drop).map_err(|_| ENOMEM)
+    }
+
+    /// Sets or clears all bits.
+    pub fn fill_bitmap(&self, set: bool) {
+        if let Some(bitmap) = self.volume.lock().bitmap() {
+            if set {
+                bitmap.set_all();
+            } else {
+                bitmap.clear_all();
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is on its way to the peer: the queues of the two sockets, and the order of writes.
+//!
+//! Anybody may queue, in any context; nothing here sleeps or allocates. Two threads of the session
+//! drain the queues (`send.rs`).
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::ids::{
+    Extent,
+    PeerTicket,
+    Ticket, //
+};
+use crate::engine::resource::Outgoing;
+use crate::engine::stream::{
+    EpochError,
+    Stream, //
+};
+use crate::engine::volume::AckKind;
+use crate::resource::MAX_VOLUMES;
+use crate::ring::Ring;
+use crate::sys::lock::SpinLock;
+use crate::sys::signal::{
+    Signal,
+    WaitQueue, //
+};
+
+/// Items that may wait for the data socket: all requests of eight volumes and more.
+const DATA_ITEMS: usize = 32768;
+
+/// Items that may wait for the meta socket.
+const META_ITEMS: usize = 32768;
+
+/// Rare packets that may wait for the data socket.
+const PACKETS: usize = 1024;
+
+/// Something to put on the data socket.
+#[derive(Clone, Copy)]
+pub enum Item {
+    /// A write, in its epoch.
+    Write {
+        /// The volume's number.
+        volume: u16,
+        /// The request.
+        ticket: Ticket,
+        /// The epoch.
+        epoch: u32,
+    },
+    /// A read that the peer shall serve.
+    Read {
+        /// The volume's number.
+        volume: u16,
+        /// The request.
+        ticket: Ticket,
+    },
+    /// A range that the peer shall mark.
+    OutOfSync {
+        /// The volume's number.
+        volume: u16,
+        /// The range.
+        extent: Extent,
+    },
+    /// A range that we want resync data for.
+    ResyncRequest {
+        /// The volume's number.
+        volume: u16,
+        /// The range.
+        extent: Extent,
+    },
+    /// The end of an epoch.
+    Barrier(u32),
+    /// Data that the peer wanted.
+    Reply {
+        /// The volume's number.
+        volume: u16,
+        /// The request.
+        ticket: PeerTicket,
+    },
+    /// The next of the rare packets.
+    Packet,
+    /// The whole bitmap.
+    Bitmap {
+        /// The volume's number.
+        volume: u16,
+    },
+}
+
+/// Something to put on the meta socket.
+#[derive(Clone, Copy)]
+pub enum MetaItem {
+    /// An acknowledgement.
+    Ack {
+        /// The volume's number.
+        volume: u16,
+        /// Which one.
+        kind: AckKind,
+        /// The range.
+        extent: Extent,
+        /// The peer's name for the request.
+        block_id: u64,
+    },
+    /// A `P_RECV_ACK`.
+    Received {
+        /// The volume's number.
+        volume: u16,
+        /// The range.
+        extent: Extent,
+        /// The peer's name for the request.
+        block_id: u64,
+    },
+    /// The peer's epoch is on stable storage.
+    BarrierAck {
+        /// Its number.
+        barrier: u32,
+        /// Its writes.
+        writes: u32,
+    },
+    /// A sign of life is wanted.
+    Ping,
+    /// A sign of life.
+    PingAck,
+}
+
+struct Outbox {
+    stream: Stream,
+    items: Ring<Item>,
+    packets: Ring<(u16, Outgoing)>,
+}
+
+/// The queues of one connection. They outlive each single session.
+pub struct Link {
+    outbox: SpinLock<Outbox>,
+    meta: SpinLock<Ring<MetaItem>>,
+    /// The volumes, by number.
+    devices: SpinLock<KVec<Arc<Device>>>,
+    /// Wakes the sender of the data socket.
+    pub data_wake: Signal,
+    /// Wakes the sender of the meta socket.
+    pub meta_wake: Signal,
+    /// Woken when the peer's epoch has drained.
+    pub epoch_wake: WaitQueue,
+    epoch_drained: AtomicBool,
+    overflow: AtomicBool,
+}
+
+impl Link {
+    /// Makes empty queues. May sleep.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            outbox: crate::spinlock!(
+                Outbox {
+                    stream: Stream::new(2048),
+                    items: Ring::new(DATA_ITEMS)?,
+                    packets: Ring::new(PACKETS)?,
+                },
+                c"tandem_outbox"
+            )?,
+            meta: crate::spinlock!(Ring::new(META_ITEMS)?, c"tandem_meta_queue")?,
+            devices: crate::spinlock!(
+                KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                c"tandem_devices"
+            )?,
+            data_wake: Signal::new()?,
+            meta_wake: Signal::new()?,
+            epoch_wake: WaitQueue::new()?,
+            epoch_drained: AtomicBool::new(false),
+            overflow: AtomicBool::new(false),
+        })
+    }
+
+    /// Makes a volume known; false when there are too many.
+    pub fn add_device(&self, device: Arc<Device>) -> bool {
+        let mut devices = self.devices.lock();
+        devices.push_within_capacity(device).is_ok()
+    }
+
+    /// Forgets a volume.
+    pub fn remove_device(&self, number: u16) -> Option<Arc<Device>> {
+        let mut devices = self.devices.lock();
+        let at = devices.iter().position(|d| d.number == number)?;
+        devices.remove(at).ok()
+    }
+
+    /// The volume of that number. Any context.
+    pub fn device(&self, number: u16) -> Option<Arc<Device>> {
+        let devices = self.devices.lock();
+        devices.iter().find(|d| d.number == number).cloned()
+    }
+
+    /// The volume at that position. Any context.
+    pub fn device_at(&self, position: usize) -> Option<Arc<Device>> {
+        self.devices.lock().get(position).cloned()
+    }
+
+    /// Empties the queues for a new connection. `dropped` is called for each item, without locks.
+    pub fn reset(&self, max_epoch_size: u32, mut dropped: impl FnMut(Item)) {
+        loop {
+            let item = self.outbox.lock().items.pop();
+            match item {
+                Some(item) => dropped(item),
+                None => break,
+            }
+        }
+        let mut outbox = self.outbox.lock();
+        while outbox.packets.pop().is_some() {}
+        outbox.stream.reset(max_epoch_size);
+        drop(outbox);
+        while self.meta.lock().pop().is_some() {}
+        self.epoch_drained.store(false, Ordering::Release);
+        self.overflow.store(false, Ordering::Release);
+    }
+
+    /// Whether something could not be queued: the connection has to be given up.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflow.load(Ordering::Acquire)
+    }
+
+    fn queue(&self, item: Item) {
+        if !self.outbox.lock().items.push(item) {
+            self.overflow.store(true, Ordering::Release);
+        }
+        self.data_wake.raise();
+    }
+
+    /// Queues a write in the order of the stream.
+    pub fn queue_write(&self, volume: u16, ticket: Ticket) {
+        let mut outbox = self.outbox.lock();
+        let placed = outbox.stream.place_write();
+        let mut fits = true;
+        if let Some(barrier) = placed.barrier {
+            fits &= outbox.items.push(Item::Barrier(barrier));
+        }
+        fits &= outbox.items.push(Item::Write {
+            volume,
+            ticket,
+            epoch: placed.epoch,
+        });
+        drop(outbox);
+        if !fits {
+            self.overflow.store(true, Ordering::Release);
+        }
+        self.data_wake.raise();
+    }
+
+    /// Queues a read for the peer.
+    pub fn queue_read(&self, volume: u16, ticket: Ticket) {
+        self.queue(Item::Read { volume, ticket });
+    }
+
+    /// Queues a range to be marked.
+    pub fn queue_out_of_sync(&self, volume: u16, extent: Extent) {
+        self.queue(Item::OutOfSync { volume, extent });
+    }
+
+    /// Queues a request for resync data.
+    pub fn queue_resync_request(&self, volume: u16, extent: Extent) {
+        self.queue(Item::ResyncRequest { volume, extent });
+    }
+
+    /// Queues data that the peer wanted.
+    pub fn queue_reply(&self, volume: u16, ticket: PeerTicket) {
+        self.queue(Item::Reply { volume, ticket });
+    }
+
+    /// Queues the whole bitmap.
+    pub fn queue_bitmap(&self, volume: u16) {
+        self.queue(Item::Bitmap { volume });
+    }
+
+    /// Queues a rare packet.
+    pub fn queue_packet(&self, volume: u16, packet: Outgoing) {
+        let mut outbox = self.outbox.lock();
+        let fits = outbox.packets.push((volume, packet)) && outbox.items.push(Item::Packet);
+        drop(outbox);
+        if !fits {
+            self.overflow.store(true, Ordering::Release);
+        }
+        self.data_wake.raise();
+    }
+
+    /// The next item for the data socket. When nothing is queued, a barrier that is due.
+    pub fn next_item(&self) -> Option<Item> {
+        let mut outbox = self.outbox.lock();
+        match outbox.items.pop() {
+            Some(item) => Some(item),
+            None => outbox.stream.take_barrier().map(Item::Barrier),
+        }
+    }
+
+    /// The rare packet that an [`Item::Packet`] stands for.
+    pub fn next_packet(&self) -> Option<(u16, Outgoing)> {
+        self.outbox.lock().packets.pop()
+    }
+
+    /// A write of this epoch is about to be completed.
+    pub fn close_epoch(&self, epoch: u32) {
+        self.outbox.lock().stream.close_epoch(epoch);
+        self.data_wake.raise();
+    }
+
+    /// Everything that was queued belongs to an earlier epoch than everything that will be.
+    pub fn flush_stream(&self) {
+        self.outbox.lock().stream.flush();
+        self.data_wake.raise();
+    }
+
+    /// The peer says that an epoch is on its stable storage.
+    pub fn barrier_acked(&self, barrier: u32, writes: u32) -> Result<(), EpochError> {
+        self.outbox.lock().stream.barrier_acked(barrier, writes)
+    }
+
+    /// A write of the peer was received.
+    pub fn peer_write_started(&self) {
+        self.outbox.lock().stream.peer_write_started();
+    }
+
+    /// A write of the peer is finished.
+    pub fn peer_write_finished(&self) {
+        if self.outbox.lock().stream.peer_write_finished() {
+            self.epoch_drained.store(true, Ordering::Release);
+            self.epoch_wake.wake_all();
+        }
+    }
+
+    /// A barrier of the peer came; whether its epoch has drained already.
+    pub fn peer_barrier(&self, number: u32) -> Result<bool, EpochError> {
+        self.outbox.lock().stream.peer_barrier(number)
+    }
+
+    /// Whether the epoch before the waiting barrier has drained since.
+    pub fn take_drained(&self) -> bool {
+        self.epoch_drained.swap(false, Ordering::AcqRel)
+    }
+
+    /// The disks were flushed for the waiting barrier: acknowledges it.
+    pub fn peer_epoch_flushed(&self) {
+        let acked = self.outbox.lock().stream.peer_epoch_flushed();
+        if let Some((barrier, writes)) = acked {
+            self.queue_meta(MetaItem::BarrierAck { barrier, writes });
+        }
+    }
+
+    /// Queues something for the meta socket.
+    pub fn queue_meta(&self, item: MetaItem) {
+        if !self.meta.lock().push(item) {
+            self.overflow.store(true, Ordering::Release);
+        }
+        self.meta_wake.raise();
+    }
+
+    /// Queues an acknowledgement.
+    pub fn queue_ack(&self, volume: u16, kind: AckKind, extent: Extent, block_id: u64) {
+        self.queue_meta(MetaItem::Ack {
+            volume,
+            kind,
+            extent,
+            block_id,
+        });
+    }
+
+    /// The next item for the meta socket.
+    pub fn next_meta(&self) -> Option<MetaItem> {
+        self.meta.lock().pop()
+    }
+}

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receiver of the data socket: from bytes to packets to events.
+//!
+//! Packets are handled in the order in which they come; a barrier holds everything behind it back
+//! until what came before is on stable storage.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::bitmap_code::{
+    Decoder,
+    TransferCursor, //
+};
+use crate::engine::ids::{
+    Extent,
+    PeerTicket,
+    Ticket,
+    MAX_REQUEST_BYTES, //
+};
+use crate::engine::options::WireProtocol;
+use crate::engine::resource::{
+    Event,
+    Loss,
+    RarePacket, //
+};
+use crate::engine::volume::{
+    AckKind,
+    Operation,
+    PeerRequestError,
+    WantedAck,
+    WriteFlags, //
+};
+use crate::engine::wire::bitmap::{
+    max_payload,
+    CompressedBitmap, //
+};
+use crate::engine::wire::data::{
+    Barrier,
+    BlockDesc,
+    BlockRequest,
+    DataFlags,
+    DataHeader,
+    TrimRequest, //
+};
+use crate::engine::wire::params::ProtocolSettings;
+use crate::engine::wire::state::{
+    SizeReport,
+    StateReport,
+    StateRequest,
+    SyncUuid,
+    UuidReport, //
+};
+use crate::engine::wire::{
+    Command,
+    Header,
+    WireError,
+    SOCKET_BUFFER_SIZE, //
+};
+use crate::link::MetaItem;
+use crate::resource::Resource;
+use crate::session::Session;
+use crate::sys::page::PageVec;
+
+/// How long to wait for memory before the session's state is looked at, in milliseconds.
+const MEMORY_MS: u32 = 1000;
+
+/// Why receiving ended.
+enum Stop {
+    /// The session is over, or the network failed.
+    Network,
+    /// The peer sent something that is not allowed: the packet, and what is wrong with it.
+    Protocol(Command, Problem),
+}
+
+/// What is wrong with a packet.
+#[derive(Debug)]
+enum Problem {
+    /// Its form.
+    Wire(WireError),
+    /// It must not come now, or not at all.
+    Unexpected,
+    /// Its length.
+    Length(u32),
+    /// What it asks for.
+    Request(PeerRequestError),
+    /// It names a volume that does not exist.
+    Volume(u16),
+    /// Its place in the order.
+    Order,
+}
+
+impl From<Error> for Stop {
+    fn from(_: Error) -> Self {
+        Stop::Network
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Network => f.write_str("network failure"),
+            Stop::Protocol(command, problem) => {
+                write!(f, "{} refused: {:?}", command.as_str(), problem)
+            }
+        }
+    }
+}
+
+type Outcome = core::result::Result<(), Stop>;
+
+struct Receiver<'a> {
+    resource: &'a Arc<Resource>,
+    session: &'a Session,
+    buffer: KVec<u8>,
+    /// Where the transfer of a bitmap stands, and of which volume.
+    bitmap: Option<(u16, TransferCursor)>,
+}
+
+/// Receives until something ends the session; returns why.
+pub fn run(resource: &Arc<Resource>, session: &Session) -> Loss {
+    let Ok(buffer) = KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL) else {
+        return Loss::NetworkFailure;
+    };
+    let mut receiver = Receiver {
+        resource,
+        session,
+        buffer,
+        bitmap: None,
+    };
+    loop {
+        match receiver.packet() {
+            Ok(()) => {}
+            Err(stop @ Stop::Protocol(..)) => {
+                resource.log(format_args!("connection dropped: packet {:?}", stop));
+                return Loss::ProtocolError;
+            }
+            Err(Stop::Network) => return Loss::NetworkFailure,
+        }
+    }
+}
+
+impl Receiver<'_> {
+    /// Receives and handles one packet.
+    fn packet(&mut self) -> Outcome {
+        let version = self.session.version();
+        let head = Header::encoded_len(version);
+        self.receive(head)?;
+        let wire = |error| Stop::Protocol(Command::Unknown(0xffff), Problem::Wire(error));
+        let header = Header::parse(&self.buffer, version).map_err(wire)?;
+        self.session.heard();
+        let command = header.command;
+        let rule = command
+            .on_data_socket(version, self.session.features())
+            .ok_or(Stop::Protocol(command, Problem::Unexpected))?;
+        if !rule.allows(header.length) {
+            return Err(Stop::Protocol(command, Problem::Length(header.length)));
+        }
+        self.receive(rule.fixed as usize)?;
+        let follow = header.length - rule.fixed;
+        match command {
+            Command::Data => self.data(header, follow),
+            Command::Trim | Command::Zeroes => self.trim(header),
+            Command::RsDataReply => self.resync_data(header, follow),
+            Command::DataReply => self.read_data(header, follow),
+            Command::DataRequest | Command::RsDataRequest | Command::RsThinReq => {
+                self.request(header)
+            }
+            Command::Barrier => self.barrier(header),
+            Command::OutOfSync => self.out_of_sync(header),
+            Command::Bitmap | Command::CompressedBitmap => {
+                let fixed = rule.fixed as usize;
+                self.receive_behind(fixed, follow as usize)?;
+                self.bitmap(header)
+            }
+            Command::UnplugRemote | Command::DelayProbe => Ok(()),
+            _ => {
+                let fixed = rule.fixed as usize;
+                self.receive_behind(fixed, follow as usize)?;
+                self.rare(header)
+            }
+        }
+    }
+
+    /// Receives `len` bytes to the start of the buffer.
+    fn receive(&mut self, len: usize) -> Outcome {
+        self.receive_behind(0, len)
+    }
+
+    fn receive_behind(&mut self, at: usize, len: usize) -> Outcome {
+        let end = at.saturating_add(len);
+        let to = self.buffer.get_mut(at..end).ok_or(Stop::Network)?;
+        Ok(self.session.data.receive_exact(to)?)
+    }
+
+    fn bytes(&self, len: u32) -> &[u8] {
+        self.buffer.get(..len as usize).unwrap_or(&[])
+    }
+
+    fn device(&self, header: Header) -> core::result::Result<Arc<Device>, Stop> {
+        let problem = Problem::Volume(header.volume);
+        self.resource
+            .link
+            .device(header.volume)
+            .ok_or(Stop::Protocol(header.command, problem))
+    }
+
+    fn parse<T>(
+        header: Header,
+        parsed: core::result::Result<T, WireError>,
+    ) -> core::result::Result<T, Stop> {
+        parsed.map_err(|error| Stop::Protocol(header.command, Problem::Wire(error)))
+    }
+
+    /// Memory for `bytes` bytes of payload; waits for it while the session lives.
+    fn memory(&self, bytes: u32) -> core::result::Result<PageVec, Stop> {
+        if bytes > MAX_REQUEST_BYTES {
+            return Err(Stop::Network);
+        }
+        while !self.session.is_down() {
+            if let Some(pages) = self.session.pool.take(bytes as usize, MEMORY_MS) {
+                return Ok(pages);
+            }
+        }
+        Err(Stop::Network)
+    }
+
+    fn payload(&self, bytes: u32) -> core::result::Result<PageVec, Stop> {
+        let mut pages = self.memory(bytes)?;
+        self.session.data.receive_pages(&mut pages)?;
+        Ok(pages)
+    }
+
+    /// A write of the peer's application.
+    fn data(&mut self, header: Header, follow: u32) -> Outcome {
+        let device = self.device(header)?;
+        let data = Self::parse(
+            header,
+            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
+        )?;
+        if follow > MAX_REQUEST_BYTES {
+            return Err(Stop::Protocol(header.command, Problem::Length(follow)));
+        }
+        let extent = Extent::new(data.sector, follow);
+        let (operation, payload) = if follow == 0 {
+            (Operation::Flush, None)
+        } else {
+            (Operation::Write, Some(self.payload(follow)?))
+        };
+        self.peer_write(header, &device, operation, extent, data, payload)
+    }
+
+    fn trim(&mut self, header: Header) -> Outcome {
+        let device = self.device(header)?;
+        let trim = Self::parse(
+            header,
+            TrimRequest::parse(header.command, self.bytes(TrimRequest::LEN as u32)),
+        )?;
+        let operation = match header.command {
+            Command::Zeroes => Operation::Zeroes {
+                unmap: trim.flags.has(DataFlags::DISCARD),
+            },
+            _ => Operation::Discard,
+        };
+        let extent = Extent::new(trim.sector, trim.size);
+        let data = DataHeader {
+            sector: trim.sector,
+            block_id: trim.block_id,
+            seq_num: trim.seq_num,
+            flags: trim.flags,
+        };
+        self.peer_write(header, &device, operation, extent, data, None)
+    }
+
+    fn wanted_ack(&self, flags: DataFlags) -> WantedAck {
+        let told = self.session.version() >= 100;
+        let protocol = self.session.net.protocol;
+        if flags.has(DataFlags::SEND_WRITE_ACK) || (!told && protocol == WireProtocol::C) {
+            WantedAck::Written
+        } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B)
+        {
+            WantedAck::Received
+        } else {
+            WantedAck::None
+        }
+    }
+
+    fn peer_write(
+        &mut self,
+        header: Header,
+        device: &Arc<Device>,
+        operation: Operation,
+        extent: Extent,
+        data: DataHeader,
+        payload: Option<PageVec>,
+    ) -> Outcome {
+        let flags = WriteFlags {
+            fua: data.flags.has(DataFlags::FUA),
+            preflush: data.flags.has(DataFlags::FLUSH),
+            sync: data.flags.has(DataFlags::RW_SYNC),
+        };
+        let ack = self.wanted_ack(data.flags);
+        let may_set_in_sync = data.flags.has(DataFlags::MAY_SET_IN_SYNC);
+        let link = &self.resource.link;
+        link.peer_write_started();
+        if ack == WantedAck::Received {
+            link.queue_meta(MetaItem::Received {
+                volume: header.volume,
+                extent,
+                block_id: data.block_id,
+            });
+        }
+        let mut payload = payload;
+        let taken = self.with_slot(device, |volume, fx| {
+            let ticket = volume.peer_write(
+                operation,
+                extent,
+                flags,
+                data.block_id,
+                ack,
+                may_set_in_sync,
+                fx,
+            )?;
+            keep_payload(device, ticket, &mut payload);
+            Ok(())
+        });
+        match taken {
+            Ok(()) => Ok(()),
+            Err(PeerRequestError::NoDisk) => {
+                link.queue_ack(header.volume, AckKind::Negative, extent, data.block_id);
+                link.peer_write_finished();
+                Ok(())
+            }
+            Err(error) => {
+                link.peer_write_finished();
+                Err(Stop::Protocol(header.command, Problem::Request(error)))
+            }
+        }
+    }
+
+    /// Feeds the engine with a request of the peer, waiting while all slots are in use.
+    fn with_slot(
+        &self,
+        device: &Arc<Device>,
+        mut step: impl FnMut(
+            &mut crate::engine::volume::Volume<crate::storage::KernelStorage>,
+            &mut crate::engine::volume::Effects,
+        ) -> core::result::Result<(), PeerRequestError>,
+    ) -> core::result::Result<(), PeerRequestError> {
+        loop {
+            match device.feed(&mut step) {
+                Err(PeerRequestError::Full) if !self.session.is_down() => {
+                    device.room.wait_until_timeout(MEMORY_MS, || {
+                        device.volume.lock().has_peer_room() || self.session.is_down()
+                    });
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Data that we asked for, for our resync.
+    fn resync_data(&mut self, header: Header, follow: u32) -> Outcome {
+        let device = self.device(header)?;
+        let data = Self::parse(
+            header,
+            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
+        )?;
+        let extent = Extent::new(data.sector, follow);
+        let mut payload = Some(self.payload(follow)?);
+        device
+            .feed(|volume, fx| {
+                let ticket = volume.resync_data(extent, fx)?;
+                if let Some(ticket) = ticket {
+                    keep_payload(&device, ticket, &mut payload);
+                }
+                Ok(())
+            })
+            .map_err(|error| Stop::Protocol(header.command, Problem::Request(error)))
+    }
+
+    /// Data that our application reads through the peer.
+    fn read_data(&mut self, header: Header, follow: u32) -> Outcome {
+        let device = self.device(header)?;
+        let data = Self::parse(
+            header,
+            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
+        )?;
+        let unexpected = || Stop::Protocol(header.command, Problem::Unexpected);
+        let ticket = Ticket::from_block_id(data.block_id);
+        let extent = device.volume.lock().remote_read(ticket);
+        if extent.is_none_or(|extent| extent.bytes != follow || extent.sector != data.sector) {
+            return Err(unexpected());
+        }
+        let pages = self.payload(follow)?;
+        let copied = device.with_request(ticket.index, |bio| {
+            bio.payload_mut().copy_payload(&pages.payload())
+        });
+        if !matches!(copied, Some(Ok(()))) {
+            return Err(unexpected());
+        }
+        device
+            .feed(|volume, fx| volume.peer_answered(ticket, true, false, fx))
+            .map_err(|_| unexpected())
+    }
+
+    /// The peer wants data.
+    fn request(&mut self, header: Header) -> Outcome {
+        let device = self.device(header)?;
+        let request = Self::parse(
+            header,
+            BlockRequest::parse(header.command, self.bytes(BlockRequest::LEN as u32)),
+        )?;
+        let extent = Extent::new(request.sector, request.size);
+        let resync = header.command != Command::DataRequest;
+        let capacity = device.volume.lock().capacity();
+        if request.size == 0 || !extent.fits(capacity, MAX_REQUEST_BYTES) {
+            let problem = Problem::Request(PeerRequestError::OutOfRange);
+            return Err(Stop::Protocol(header.command, problem));
+        }
+        let mut payload = Some(self.memory(request.size)?);
+        let taken = self.with_slot(&device, |volume, fx| {
+            let ticket = volume.peer_read(extent, request.block_id, resync, fx)?;
+            keep_payload(&device, ticket, &mut payload);
+            Ok(())
+        });
+        match taken {
+            Ok(()) => Ok(()),
+            Err(PeerRequestError::NoDisk) => {
+                let kind = if resync {
+                    AckKind::NegativeResyncRead
+                } else {
+                    AckKind::NegativeRead
+                };
+                self.resource
+                    .link
+                    .queue_ack(header.volume, kind, extent, request.block_id);
+                Ok(())
+            }
+            Err(error) => Err(Stop::Protocol(header.command, Problem::Request(error))),
+        }
+    }
+
+    /// The end of the peer's epoch: drain, flush, acknowledge, and only then go on.
+    fn barrier(&mut self, header: Header) -> Outcome {
+        let barrier = Self::parse(
+            header,
+            Barrier::parse(header.command, self.bytes(Barrier::LEN as u32)),
+        )?;
+        let link = &self.resource.link;
+        let drained = link
+            .peer_barrier(barrier.barrier)
+            .map_err(|_| Stop::Protocol(header.command, Problem::Order))?;
+        if !drained {
+            link.epoch_wake
+                .wait_until(|| link.take_drained() || self.session.is_down());
+        }
+        if self.session.is_down() {
+            return Err(Stop::Network);
+        }
+        self.resource.flush_disks();
+        link.peer_epoch_flushed();
+        Ok(())
+    }
+
+    fn out_of_sync(&mut self, header: Header) -> Outcome {
+        let device = self.device(header)?;
+        let desc = Self::parse(
+            header,
+            BlockDesc::parse(header.command, self.bytes(BlockDesc::LEN as u32)),
+        )?;
+        let extent = Extent::new(desc.sector, desc.size);
+        device
+            .feed(|volume, _| volume.peer_marked(extent))
+            .map_err(|error| Stop::Protocol(header.command, Problem::Request(error)))
+    }
+
+    /// A part of the peer's bitmap.
+    fn bitmap(&mut self, header: Header) -> Outcome {
+        let device = self.device(header)?;
+        let bits = device.volume.lock().bitmap().map_or(0, |b| b.bits());
+        let (number, mut cursor) = self
+            .bitmap
+            .take()
+            .unwrap_or((header.volume, TransferCursor::new(bits)));
+        if number != header.volume {
+            return Err(Stop::Protocol(header.command, Problem::Order));
+        }
+        let payload = self.bytes(header.length);
+        let version = self.session.version();
+        let malformed = |_| Stop::Protocol(header.command, Problem::Length(header.length));
+        if header.command == Command::CompressedBitmap {
+            let packet = Self::parse(header, CompressedBitmap::parse(payload, version))?;
+            let decoder = Decoder::new(packet.code, packet.pad_bits, packet.first_set)
+                .map_err(malformed)?;
+            let mut volume = device.volume.lock();
+            cursor
+                .take_code(decoder, |first, count| {
+                    if let Some(bitmap) = volume.bitmap() {
+                        bitmap.set_range(first, count);
+                    }
+                })
+                .map_err(malformed)?;
+        } else {
+            let words = cursor
+                .check_plain(payload.len(), max_payload(version))
+                .map_err(malformed)?;
+            if let Some(bitmap) = device.volume.lock().bitmap() {
+                bitmap.merge_words(cursor.word(), payload);
+            }
+            cursor.skip_words(words);
+        }
+        if cursor.is_done() {
+            self.resource
+                .post_for(&device, |volume| Event::BitmapReceived { volume });
+        } else {
+            self.bitmap = Some((number, cursor));
+        }
+        Ok(())
+    }
+
+    /// A packet that the resource decides about.
+    fn rare(&mut self, header: Header) -> Outcome {
+        let command = header.command;
+        let bytes = self.bytes(header.length);
+        let packet = match command {
+            Command::Sizes => Self::parse(
+                header,
+                SizeReport::parse(bytes, self.session.features()).map(RarePacket::Sizes),
+            )?,
+            Command::Uuids => Self::parse(
+                header,
+                UuidReport::parse(command, bytes).map(RarePacket::Uuids),
+            )?,
+            Command::State => Self::parse(
+                header,
+                StateReport::parse(command, bytes).map(RarePacket::State),
+            )?,
+            Command::SyncUuid => Self::parse(
+                header,
+                SyncUuid::parse(command, bytes).map(RarePacket::SyncUuid),
+            )?,
+            Command::StateChgReq => Self::parse(
+                header,
+                StateRequest::parse(command, bytes).map(RarePacket::StateRequest),
+            )?,
+            Command::ConnStChgReq => Self::parse(
+                header,
+                StateRequest::parse(command, bytes).map(RarePacket::ConnStateRequest),
+            )?,
+            Command::Protocol => {
+                let version = self.session.version();
+                let settings =
+                    Self::parse(header, ProtocolSettings::parse(command, bytes, version))?;
+                RarePacket::Protocol(settings.into())
+            }
+            Command::SyncParam | Command::SyncParam89 => return Ok(()),
+            _ => return Err(Stop::Protocol(command, Problem::Unexpected)),
+        };
+        self.resource.post(Event::Packet {
+            volume: header.volume,
+            packet,
+        });
+        Ok(())
+    }
+}
+
+/// Leaves a payload in the slot that the engine gave it, before anybody can ask for it.
+fn keep_payload(device: &Device, ticket: PeerTicket, payload: &mut Option<PageVec>) {
+    if let Some(pages) = payload.take() {
+        device.put_payload(ticket, pages);
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Application requests: from the bio to the lower disk and back.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering;
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::engine::ids::{
+    Extent,
+    PeerTicket,
+    Ticket, //
+};
+use crate::engine::volume::{
+    Operation,
+    PeerView,
+    ReadRoute,
+    Refusal,
+    WriteFlags, //
+};
+use crate::lower::Lower;
+use crate::sys::bio::{
+    BioFlags,
+    BioOp,
+    BlkStatus,
+    Done,
+    EndIo,
+    MasterBio, //
+};
+use crate::sys::disk::{
+    Disk,
+    DiskLimits,
+    DiskOps, //
+};
+use crate::sys::params;
+
+/// Largest request, in sectors: 1 MiB.
+const MAX_SECTORS: u32 = 2048;
+
+/// What an I/O to the lower disk was for.
+pub enum Io {
+    /// The local half of a request.
+    Local {
+        /// The device.
+        device: Arc<Device>,
+        /// The request.
+        ticket: Ticket,
+    },
+    /// A read that went straight to the lower disk.
+    Read {
+        /// The device.
+        device: Arc<Device>,
+        /// The bio from above.
+        bio: MasterBio,
+    },
+    /// A request of the peer.
+    Peer {
+        /// The device.
+        device: Arc<Device>,
+        /// The request.
+        ticket: PeerTicket,
+    },
+}
+
+impl EndIo for Io {
+    fn end_io(self, done: Done) {
+        let ok = done.status.is_ok();
+        match self {
+            Io::Local { device, ticket } => {
+                device.feed_atomic(|volume, fx| volume.local_done(ticket, ok, fx));
+            }
+            Io::Read { device, bio } if ok => {
+                drop(device);
+                bio.complete(done.status);
+            }
+            Io::Read { device, bio } => device.read_failed(bio),
+            Io::Peer { device, ticket } => {
+                if let Some(pages) = done.pages {
+                    device.put_payload(ticket, pages);
+                }
+                device.feed_atomic(|volume, fx| volume.peer_io_done(ticket, ok, fx));
+            }
+        }
+    }
+}
+
+/// The operations of a device's block device.
+struct Ops(Arc<Device>);
+
+impl DiskOps for Ops {
+    fn submit(&self, bio: MasterBio) {
+        let extent = Extent::new(bio.sector(), bio.bytes());
+        let operation = match bio.op() {
+            BioOp::Read => return self.0.submit_read(extent, bio),
+            BioOp::Write if bio.bytes() == 0 => Operation::Flush,
+            BioOp::Write => Operation::Write,
+            BioOp::Flush => Operation::Flush,
+            BioOp::Discard => Operation::Discard,
+            BioOp::WriteZeroes => Operation::Zeroes {
+                unmap: !bio.flags().no_unmap,
+            },
+            BioOp::Other => return bio.complete(BlkStatus::from_error(EOPNOTSUPP)),
+        };
+        self.0.submit_write(operation, extent, bio);
+    }
+
+    fn open(&self, writable: bool) -> Result {
+        self.0.open(writable)
+    }
+
+    fn release(&self) {
+        self.0.open_count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The limits of a device without disk and without peer.
+pub fn base_limits() -> DiskLimits {
+    DiskLimits {
+        logical_block_size: 0,
+        max_sectors: MAX_SECTORS,
+        max_segments: 256,
+        segment_boundary: 4096,
+        max_discard_sectors: 0,
+        discard_granularity: 0,
+        max_write_zeroes_sectors: 0,
+        write_cache: true,
+        fua: true,
+        stable_writes: true,
+        rotational: false,
+    }
+}
+
+/// Makes the block device of `device`, not yet shown. May sleep.
+pub fn new_disk(driver: &Driver, device: &Arc<Device>) -> Result<Disk> {
+    Disk::new(
+        &driver.major,
+        device.minor,
+        &base_limits(),
+        Ops(device.clone()),
+    )
+}
+
+impl Device {
+    /// Somebody opens the device: only a Primary may be used.
+    fn open(&self, writable: bool) -> Result {
+        // Counted first, so that a demotion that looks at the count cannot miss it.
+        self.open_count.fetch_add(1, Ordering::AcqRel);
+        let allowed = self.primary.load(Ordering::Acquire)
+            || (!writable && params::allow_open_on_secondary());
+        if allowed {
+            return Ok(());
+        }
+        self.open_count.fetch_sub(1, Ordering::AcqRel);
+        Err(if writable { EROFS } else { EMEDIUMTYPE })
+    }
+
+    fn submit_read(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
+        let mut bio = Some(bio);
+        loop {
+            let route = self.feed(|volume, fx| {
+                let route = volume.read(extent, fx);
+                if let Ok(ReadRoute::Slot(ticket)) = route {
+                    self.keep(ticket, &mut bio);
+                }
+                route
+            });
+            let Some(waiting) = bio.take() else {
+                return;
+            };
+            match route {
+                Ok(_) => return self.read_local(extent, waiting),
+                Err(Refusal::Io) => return waiting.complete(BlkStatus::IO_ERROR),
+                Err(Refusal::Full) => bio = Some(waiting),
+            }
+            self.wait_for_room();
+        }
+    }
+
+    fn submit_write(
+        self: &Arc<Self>,
+        operation: Operation,
+        extent: Extent,
+        bio: MasterBio,
+    ) {
+        let flags = bio.flags();
+        let flags = WriteFlags {
+            fua: flags.fua,
+            preflush: flags.preflush,
+            sync: flags.sync,
+        };
+        let mut bio = Some(bio);
+        loop {
+            let taken = self.feed(|volume, fx| {
+                let ticket = volume.write(operation, extent, flags, fx)?;
+                self.keep(ticket, &mut bio);
+                Ok(())
+            });
+            match (taken, bio.take()) {
+                (Err(Refusal::Full), Some(waiting)) => bio = Some(waiting),
+                (Err(Refusal::Io), Some(refused)) => return refused.complete(BlkStatus::IO_ERROR),
+                _ => return,
+            }
+            self.wait_for_room();
+        }
+    }
+
+    /// Leaves a bio in the slot that the engine gave it, before anybody can ask for it.
+    fn keep(&self, ticket: Ticket, bio: &mut Option<MasterBio>) {
+        if let Some(bio) = bio.take() {
+            self.put_request(ticket.index, bio);
+        }
+    }
+
+    /// All slots are in use. Whatever holds them is on its way already, so one will come free.
+    fn wait_for_room(&self) {
+        self.room.wait_until(|| self.volume.lock().has_room());
+    }
+
+    /// Passes a read straight to the lower disk. May sleep.
+    fn read_local(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
+        let Some(lower) = self.lower() else {
+            return self.read_failed(bio);
+        };
+        let held = bio.hold();
+        let context = Io::Read {
+            device: self.clone(),
+            bio,
+        };
+        if let Ok(clone) =
+            self.resource
+                .driver
+                .bios
+                .clone_of(&held, &lower.data, extent.sector, context)
+        {
+            clone.submit();
+        }
+    }
+
+    /// The lower disk could not serve a read: perhaps the peer can. Any context.
+    fn read_failed(self: &Arc<Self>, bio: MasterBio) {
+        let extent = Extent::new(bio.sector(), bio.bytes());
+        let mut bio = Some(bio);
+        let _ = self.feed_atomic(|volume, fx| {
+            let ticket = volume.read_failed(extent, fx)?;
+            self.keep(ticket, &mut bio);
+            Ok::<(), Refusal>(())
+        });
+        // Dropped, the bio fails.
+        drop(bio);
+    }
+
+    /// Submits the local half of a request. May sleep.
+    pub fn submit_local(self: &Arc<Self>, ticket: Ticket) {
+        let held = self.with_request(ticket.index, |bio| bio.hold());
+        let (Some(held), Some(lower)) = (held, self.lower()) else {
+            return self.feed(|volume, fx| volume.local_done(ticket, false, fx));
+        };
+        let context = Io::Local {
+            device: self.clone(),
+            ticket,
+        };
+        let bios = &self.resource.driver.bios;
+        match bios.clone_of(&held, &lower.data, held.sector(), context) {
+            Ok(clone) => clone.submit(),
+            Err(_) => self.feed(|volume, fx| volume.local_done(ticket, false, fx)),
+        }
+    }
+
+    /// Submits a request of the peer. May sleep.
+    pub fn submit_peer(self: &Arc<Self>, ticket: PeerTicket) {
+        let view = self.volume.lock().peer_view(ticket);
+        let submitted = match (view, self.lower()) {
+            (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower),
+            _ => Err(EIO),
+        };
+        if submitted.is_err() {
+            self.feed(|volume, fx| volume.peer_io_done(ticket, false, fx));
+        }
+    }
+
+    fn submit_peer_io(
+        self: &Arc<Self>,
+        ticket: PeerTicket,
+        view: PeerView,
+        lower: &Lower,
+    ) -> Result {
+        let context = Io::Peer {
+            device: self.clone(),
+            ticket,
+        };
+        let flags = BioFlags {
+            fua: view.flags.fua,
+            preflush: view.flags.preflush,
+            sync: view.flags.sync,
+            no_unmap: view.operation == Operation::Zeroes { unmap: false },
+            ..BioFlags::default()
+        };
+        let bios = &self.resource.driver.bios;
+        let Extent { sector, bytes } = view.extent;
+        let op = match view.operation {
+            Operation::Read => BioOp::Read,
+            Operation::Write => BioOp::Write,
+            Operation::Flush => BioOp::Flush,
+            Operation::Discard => BioOp::Discard,
+            Operation::Zeroes { .. } => BioOp::WriteZeroes,
+        };
+        let bio = if matches!(op, BioOp::Read | BioOp::Write) {
+            let pages = self.take_payload(ticket).ok_or(EIO)?;
+            bios.with_pages(&lower.data, op, flags, sector, pages, context)?
+        } else {
+            bios.without_data(&lower.data, op, flags, sector, bytes, context)?
+        };
+        bio.submit();
+        Ok(())
+    }
+}

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One resource: feeds the rare decisions and carries them out.
+//!
+//! All rare events of a resource go through [`Resource::post`], one at a time, in the context of
+//! whoever posts: the administrator's process, the receiver, or the resource's worker (for what
+//! interrupts found out). The effects of an event are carried out before the next event is fed.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::sync::atomic::{
+    AtomicBool,
+    AtomicU32,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use kernel::str::CString;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::engine::control::RetCode;
+use crate::engine::options::{
+    DiskOptions,
+    NetOptions,
+    ResourceOptions, //
+};
+use crate::engine::resource::{
+    Admin,
+    Effect,
+    Env,
+    Event,
+    Loss,
+    Output,
+    Resource as Decisions,
+    Token,
+    VolumeRecord, //
+};
+use crate::engine::state::ConnState;
+use crate::engine::volume::ResyncLimits;
+use crate::engine::wire::handshake::Agreement;
+use crate::link::Link;
+use crate::notify;
+use crate::session::Session;
+use crate::sys::clock;
+use crate::sys::lock::{
+    Mutex,
+    SpinLock, //
+};
+use crate::sys::signal::{
+    Signal,
+    WaitQueue, //
+};
+use crate::sys::socket::Address;
+use crate::sys::thread::Thread;
+use crate::{
+    send_meta,
+    volume_thread, //
+};
+
+/// Volumes of one resource.
+pub const MAX_VOLUMES: usize = 64;
+
+/// Effects of one event; more is a bug of the engine and reported.
+const MAX_EFFECTS: usize = 32 + 32 * MAX_VOLUMES;
+
+/// How long an administrator's command may wait for the peer, in milliseconds.
+const PATIENCE_MS: u32 = 30_000;
+
+/// How often the worker looks around, in milliseconds.
+const TICK_MS: u32 = 1000;
+
+/// The engine's value and what belongs to it, under one lock.
+pub struct Core {
+    /// What decides.
+    pub decisions: Decisions,
+    /// What it knows of each volume, by position.
+    pub records: KVec<VolumeRecord>,
+    /// The volumes, at the same positions.
+    pub devices: KVec<Arc<Device>>,
+    effects: Queue,
+}
+
+/// The effects of one event.
+struct Queue {
+    list: KVec<Effect>,
+    lost: bool,
+}
+
+impl Output for Queue {
+    fn push(&mut self, effect: Effect) {
+        self.lost |= self.list.push_within_capacity(effect).is_err();
+    }
+}
+
+/// One resource.
+pub struct Resource {
+    /// Its name.
+    pub name: CString,
+    /// The module.
+    pub driver: Arc<Driver>,
+    core: Mutex<Core>,
+    /// The queues to the peer.
+    pub link: Link,
+    session: SpinLock<Option<Arc<Session>>>,
+    addresses: SpinLock<(Option<Address>, Option<Address>)>,
+    leaving: AtomicBool,
+    /// Woken when the network's flags change.
+    pub net_wake: WaitQueue,
+    /// Wakes the worker.
+    pub wake: Signal,
+    stopping: AtomicBool,
+    worker: Mutex<Option<Thread>>,
+    receiver: Mutex<Option<Thread>>,
+    /// One command of the administrator at a time.
+    admin: Mutex<()>,
+    tokens: AtomicU32,
+    answer: SpinLock<Option<(Token, RetCode)>>,
+    answered: WaitQueue,
+}
+
+impl Resource {
+    /// Makes a resource and starts its worker. May sleep.
+    pub fn new(driver: &Arc<Driver>, name: &[u8], options: ResourceOptions) -> Result<Arc<Self>> {
+        let name = core::str::from_utf8(name).map_err(|_| EINVAL)?;
+        let resource = Arc::new(
+            Self {
+                name: CString::try_from_fmt(fmt!("{}", name))?,
+                driver: driver.clone(),
+                core: crate::mutex!(
+                    Core {
+                        decisions: Decisions::new(options),
+                        records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        effects: Queue {
+                            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
+                            lost: false,
+                        },
+                    },
+                    c"tandem_core"
+                )?,
+                link: Link::new()?,
+                session: crate::spinlock!(None, c"tandem_session")?,
+                addresses: crate::spinlock!((None, None), c"tandem_addresses")?,
+                leaving: AtomicBool::new(false),
+                net_wake: WaitQueue::new()?,
+                wake: Signal::new()?,
+                stopping: AtomicBool::new(false),
+                worker: crate::mutex!(None, c"tandem_worker")?,
+                receiver: crate::mutex!(None, c"tandem_receiver")?,
+                admin: crate::mutex!((), c"tandem_admin")?,
+                tokens: AtomicU32::new(1),
+                answer: crate::spinlock!(None, c"tandem_answer")?,
+                answered: WaitQueue::new()?,
+            },
+            GFP_KERNEL,
+        )?;
+        let worker = resource.clone();
+        *resource.worker.lock() = Some(Thread::spawn(
+            fmt!("drbd_r_{}", resource.name_str()),
+            move || worker.work(),
+        )?);
+        Ok(resource)
+    }
+
+    /// The name, as text.
+    pub fn name_str(&self) -> &str {
+        self.name.to_str().unwrap_or("?")
+    }
+
+    /// Ends the worker. The connection is StandAlone, no volume is left. May sleep.
+    pub fn stop(&self) {
+        self.reap_receiver();
+        self.stopping.store(true, Ordering::Release);
+        self.wake.raise();
+        drop(self.worker.lock().take());
+    }
+
+    /// Waits for a receiver that has ended, or is about to. May sleep.
+    pub fn reap_receiver(&self) {
+        let receiver = self.receiver.lock().take();
+        drop(receiver);
+    }
+
+    /// Looks at the engine's value and the records. May sleep; `look` must not post.
+    pub fn with_core<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
+        look(&mut self.core.lock())
+    }
+
+    /// Adds a volume. May sleep. False when there is no room.
+    pub fn add_device(&self, device: &Arc<Device>) -> bool {
+        let mut core = self.core.lock();
+        let record = VolumeRecord::new(device.number, device.minor);
+        let fits = core.devices.len() < MAX_VOLUMES && self.link.add_device(device.clone());
+        fits && core.records.push_within_capacity(record).is_ok()
+            && core.devices.push_within_capacity(device.clone()).is_ok()
+    }
+
+    /// Takes a volume out. May sleep.
+    pub fn remove_device(&self, device: &Arc<Device>) {
+        let mut core = self.core.lock();
+        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device));
+        if let Some(at) = at {
+            let _ = core.devices.remove(at);
+            let _ = core.records.remove(at);
+        }
+        drop(core);
+        drop(self.link.remove_device(device.number));
+    }
+
+    /// What this node calls itself and its peer.
+    pub fn addresses(&self) -> (Option<Address>, Option<Address>) {
+        *self.addresses.lock()
+    }
+
+    /// Sets both addresses.
+    pub fn set_addresses(&self, own: Option<Address>, peer: Option<Address>) {
+        *self.addresses.lock() = (own, peer);
+    }
+
+    /// The network options in force.
+    pub fn net_options(&self) -> Option<NetOptions> {
+        self.with_core(|core| core.decisions.net().cloned())
+    }
+
+    /// The disk options of the volume of that number.
+    pub fn disk_options(&self, number: u16) -> DiskOptions {
+        self.with_core(|core| {
+            let record = core.records.iter().find(|r| r.number == number);
+            record.map(|r| r.options.clone()).unwrap_or_default()
+        })
+    }
+
+    /// The connection's own state.
+    pub fn conn(&self) -> ConnState {
+        self.with_core(|core| core.decisions.conn())
+    }
+
+    /// What was agreed with the peer.
+    pub fn agreed(&self) -> Agreement {
+        self.with_core(|core| core.decisions.agreed())
+    }
+
+    /// Whether the receiver shall end.
+    pub fn leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// The session that is up, if any.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.session.lock().clone()
+    }
+
+    /// Notes the session that is up.
+    pub fn set_session(&self, session: Option<Arc<Session>>) {
+        let former = core::mem::replace(&mut *self.session.lock(), session);
+        drop(former);
+    }
+
+    /// The receiver is about to end.
+    pub fn receiver_ended(&self) {
+        self.net_wake.wake_all();
+    }
+
+    /// Writes a line to the kernel log.
+    pub fn log(&self, line: fmt::Arguments<'_>) {
+        notify::log(self.name_str(), line);
+    }
+
+    /// Flushes the lower disks of all volumes. May sleep.
+    pub fn flush_disks(&self) {
+        let mut position = 0;
+        while let Some(device) = self.link.device_at(position) {
+            position += 1;
+            let Some(lower) = device.lower() else {
+                continue;
+            };
+            if lower.disk_flushes && lower.data.flush().is_err() {
+                self.log(format_args!("volume {}: flush failed", device.number));
+            }
+        }
+    }
+
+    /// Feeds a rare event and carries out what follows. May sleep.
+    pub fn post(self: &Arc<Self>, event: Event) {
+        self.post_with(|_| Some(event));
+    }
+
+    /// Feeds an event of one volume, unless that is gone. May sleep.
+    pub fn post_for(self: &Arc<Self>, device: &Arc<Device>, make: impl FnOnce(usize) -> Event) {
+        self.post_with(|core| {
+            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
+            Some(make(at))
+        });
+    }
+
+    fn post_with(self: &Arc<Self>, make: impl FnOnce(&Core) -> Option<Event>) {
+        let mut guard = self.core.lock();
+        let core = &mut *guard;
+        if let Some(event) = make(core) {
+            self.handle(core, event);
+        }
+    }
+
+    fn handle(self: &Arc<Self>, core: &mut Core, event: Event) {
+        for (record, device) in core.records.iter_mut().zip(core.devices.iter()) {
+            record.bits = device.volume.lock().out_of_sync();
+            record.open_count = device.open_count.load(Ordering::Acquire);
+        }
+        let env = Env {
+            now: Device::now(),
+            random: clock::random_u64(),
+        };
+        core.decisions
+            .handle(&mut core.records, env, event, &mut core.effects);
+        if core::mem::take(&mut core.effects.lost) {
+            pr_err!("tandem: too many effects of one event\n");
+        }
+        let mut follow = None;
+        let count = core.effects.list.len();
+        for at in 0..count {
+            // Taken out one by one: what an effect holds is dropped with it.
+            let empty = Effect::StopNetwork;
+            let effect = match core.effects.list.get_mut(at) {
+                Some(slot) => core::mem::replace(slot, empty),
+                None => break,
+            };
+            if let Some(event) = self.carry_out(core, effect) {
+                follow = Some(event);
+            }
+        }
+        core.effects.list.clear();
+        if let Some(event) = follow {
+            self.handle(core, event);
+        }
+    }
+
+    /// Carries out one effect; returns an event that is due at once.
+    fn carry_out(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Answer(token, code) => {
+                *self.answer.lock() = Some((token, code));
+                self.answered.wake_all();
+            }
+            Effect::Changed { volume, old, new } => {
+                if let Some(device) = core.devices.get(volume).cloned() {
+                    notify::changed(self, core, &device, old, new);
+                }
+            }
+            Effect::ConnectionChanged { old, new } => notify::connection(self, old, new),
+            Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
+            Effect::Send { volume, packet } => self.link.queue_packet(volume, packet),
+            Effect::SendStateReply {
+                volume,
+                connection,
+                code,
+            } => {
+                if let Some(session) = self.session() {
+                    // A failure ends the session by itself.
+                    let _ = send_meta::send_state_reply(&session, volume, connection, code);
+                }
+            }
+            Effect::StartNetwork => self.start_network(),
+            Effect::CloseNetwork => self.close_network(core),
+            Effect::StopNetwork => self.stop_network(),
+            Effect::SetPolicy { .. }
+            | Effect::LoseConnection { .. }
+            | Effect::InstallDisk { .. }
+            | Effect::ReleaseDisk { .. }
+            | Effect::SetCapacity { .. }
+            | Effect::SaveSuperblock { .. }
+            | Effect::SaveBitmap { .. }
+            | Effect::FillBitmap { .. }
+            | Effect::SendBitmap { .. }
+            | Effect::StartResync { .. }
+            | Effect::StopResync { .. } => return self.carry_out_for_volume(core, effect),
+        }
+        None
+    }
+
+    fn carry_out_for_volume(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
+        let volume = match effect {
+            Effect::SetPolicy { volume, .. }
+            | Effect::LoseConnection { volume }
+            | Effect::InstallDisk { volume }
+            | Effect::ReleaseDisk { volume }
+            | Effect::SetCapacity { volume, .. }
+            | Effect::SaveSuperblock { volume }
+            | Effect::SaveBitmap { volume }
+            | Effect::FillBitmap { volume, .. }
+            | Effect::SendBitmap { volume }
+            | Effect::StartResync { volume }
+            | Effect::StopResync { volume } => volume,
+            _ => return None,
+        };
+        let device = core.devices.get(volume)?.clone();
+        match effect {
+            Effect::SetPolicy { policy, .. } => {
+                device.feed(|volume, fx| volume.set_policy(policy, fx));
+                device.room.wake_all();
+            }
+            Effect::LoseConnection { .. } => {
+                device.feed(|volume, fx| volume.connection_lost(fx));
+            }
+            Effect::InstallDisk { .. } => device.install_disk(),
+            Effect::ReleaseDisk { .. } => {
+                device.release_disk();
+                return Some(Event::DiskReleased { volume });
+            }
+            Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
+            Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, &device),
+            Effect::SaveBitmap { .. } => {
+                if volume_thread::save_bitmap(&device).is_err() {
+                    device.report_metadata_error();
+                }
+            }
+            Effect::FillBitmap { set, .. } => {
+                device.fill_bitmap(set);
+                if volume_thread::save_bitmap(&device).is_err() {
+                    device.report_metadata_error();
+                }
+            }
+            Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
+            Effect::StartResync { .. } => {
+                let limits = resync_limits(core, volume);
+                device.feed(|volume, fx| volume.start_resync(Device::now(), limits, fx));
+                device.wake.raise();
+            }
+            Effect::StopResync { .. } => device.volume.lock().stop_resync(),
+            _ => {}
+        }
+        None
+    }
+
+    fn save_superblock(&self, core: &Core, volume: usize, device: &Device) {
+        let (Some(record), Some(lower)) = (core.records.get(volume), device.lower()) else {
+            return;
+        };
+        let Some(disk) = &record.disk else {
+            return;
+        };
+        if lower.write_superblock(&disk.superblock).is_err() {
+            device.report_metadata_error();
+        }
+    }
+
+    fn start_network(self: &Arc<Self>) {
+        self.leaving.store(false, Ordering::Release);
+        let resource = self.clone();
+        let name = self.name_str();
+        match Thread::spawn(fmt!("drbd_c_{}", name), move || {
+            crate::session::run(&resource);
+        }) {
+            // A former receiver was waited for before the command came here.
+            Ok(thread) => *self.receiver.lock() = Some(thread),
+            Err(error) => self.log(format_args!("cannot start the receiver: {:?}", error)),
+        }
+    }
+
+    fn close_network(&self, core: &Core) {
+        if core.decisions.conn() == ConnState::Disconnecting {
+            self.stop_network();
+        }
+        if let Some(session) = self.session() {
+            session.fail(self, Loss::NetworkFailure);
+        }
+    }
+
+    fn stop_network(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.net_wake.wake_all();
+    }
+
+    /// Runs a command of the administrator. May sleep.
+    ///
+    /// `make` gets the volume's position, if there is a volume.
+    pub fn command(
+        self: &Arc<Self>,
+        device: Option<&Arc<Device>>,
+        make: impl FnOnce(usize) -> Admin,
+    ) -> RetCode {
+        let _one = self.admin.lock();
+        let token = Token(self.tokens.fetch_add(1, Ordering::Relaxed));
+        let mut known = true;
+        self.post_with(|core| {
+            let at = match device {
+                Some(device) => core.devices.iter().position(|d| Arc::ptr_eq(d, device)),
+                None => Some(0),
+            };
+            known = at.is_some();
+            Some(Event::Admin(token, make(at?)))
+        });
+        if !known {
+            return RetCode::ERR_MINOR_INVALID;
+        }
+        let answer = || (*self.answer.lock()).filter(|(t, _)| *t == token);
+        if !self
+            .answered
+            .wait_until_timeout(PATIENCE_MS, || answer().is_some())
+        {
+            self.post(Event::GiveUp(token));
+        }
+        answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
+    }
+
+    /// The worker: tells the engine what interrupts found out, and looks at the clock.
+    fn work(self: &Arc<Self>) {
+        while !self.stopping.load(Ordering::Acquire) {
+            self.wake.wait_timeout(TICK_MS);
+            let mut position = 0;
+            while let Some(device) = self.link.device_at(position) {
+                position += 1;
+                self.look_at(&device);
+            }
+            self.check_timeout();
+        }
+    }
+
+    fn look_at(self: &Arc<Self>, device: &Arc<Device>) {
+        if device.take_resync_finished() {
+            let failed = device.volume.lock().resync_failed();
+            self.post_for(device, |volume| Event::ResyncFinished { volume, failed });
+        }
+        if let Some(kind) = device.take_io_error() {
+            self.post_for(device, |volume| Event::IoError { volume, kind });
+        }
+    }
+
+    /// Gives a peer up that leaves writes unanswered for too long (`timeout`, `ko-count`).
+    fn check_timeout(&self) {
+        let Some(session) = self.session() else {
+            return;
+        };
+        let limit = u64::from(session.net.timeout) * 100 * u64::from(session.net.ko_count);
+        let mut position = 0;
+        while let Some(device) = self.link.device_at(position) {
+            position += 1;
+            let oldest = device.volume.lock().oldest_unacked();
+            if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
+                self.log(format_args!("the peer leaves writes unanswered"));
+                return session.fail(self, Loss::Timeout);
+            }
+        }
+    }
+}
+
+fn resync_limits(core: &Core, volume: usize) -> ResyncLimits {
+    let options = core.records.get(volume).map(|r| &r.options);
+    let buffers = core.decisions.net().map_or(2048, |n| n.max_buffers);
+    let rate = options.map_or(102_400, |o| {
+        if o.c_plan_ahead == 0 {
+            o.resync_rate
+        } else {
+            o.c_max_rate
+        }
+    });
+    ResyncLimits {
+        // Half of the buffers, in sectors of 512 bytes: the rest is for the application.
+        in_flight: buffers / 2 * 8,
+        rate,
+        ..ResyncLimits::default()
+    }
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sender of the data socket: takes items from the queue and puts packets on the wire.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::bitmap_code::{
+    encode,
+    TransferCursor, //
+};
+use crate::engine::ids::{
+    Extent,
+    PeerTicket,
+    Ticket,
+    ID_SYNCER, //
+};
+use crate::engine::meta::bitmap::Bitmap;
+use crate::engine::options::WireProtocol;
+use crate::engine::resource::{
+    Event,
+    Loss,
+    Outgoing, //
+};
+use crate::engine::volume::{
+    Operation,
+    SendView, //
+};
+use crate::engine::wire::bitmap::{
+    max_payload,
+    CompressedBitmap, //
+};
+use crate::engine::wire::data::{
+    Barrier,
+    BlockDesc,
+    BlockRequest,
+    DataFlags,
+    DataHeader,
+    TrimRequest, //
+};
+use crate::engine::wire::params::{
+    ConnFlags,
+    ControllerParams,
+    ProtocolSettings,
+    SyncParams, //
+};
+use crate::engine::wire::{
+    Command,
+    Header,
+    WireError,
+    SOCKET_BUFFER_SIZE, //
+};
+use crate::link::Item;
+use crate::resource::Resource;
+use crate::session::{
+    send_all,
+    Session, //
+};
+use crate::storage::KernelStorage;
+use crate::sys::payload::Payload;
+use crate::sys::socket::{
+    SendFlags,
+    Transfer, //
+};
+
+/// How long the sender sleeps when nothing wakes it, in milliseconds.
+const IDLE_MS: u32 = 1000;
+
+/// The sender's view of its session, and its buffer.
+struct Sender<'a> {
+    resource: &'a Arc<Resource>,
+    session: &'a Session,
+    packet: KVec<u8>,
+}
+
+/// Sends until the session is down.
+pub fn run(resource: &Arc<Resource>, session: &Session) {
+    let Ok(packet) = KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL) else {
+        return session.fail(resource, Loss::NetworkFailure);
+    };
+    let mut sender = Sender {
+        resource,
+        session,
+        packet,
+    };
+    while !session.is_down() {
+        if resource.link.has_overflowed() {
+            resource.log(format_args!("the queue to the peer is full"));
+            return session.fail(resource, Loss::Timeout);
+        }
+        let Some(item) = resource.link.next_item() else {
+            session.data.set_cork(false);
+            resource.link.data_wake.wait_timeout(IDLE_MS);
+            session.data.set_cork(session.net.tcp_cork);
+            continue;
+        };
+        if sender.send_item(item).is_err() {
+            return session.fail(resource, Loss::BrokenPipe);
+        }
+    }
+}
+
+fn wire_error(error: WireError) -> Error {
+    pr_err!("cannot encode a packet: {:?}\n", error);
+    EINVAL
+}
+
+impl Sender<'_> {
+    fn send_item(&mut self, item: Item) -> Result {
+        match item {
+            Item::Write {
+                volume,
+                ticket,
+                epoch,
+            } => self.request(volume, ticket, epoch),
+            Item::Read { volume, ticket } => self.request(volume, ticket, 0),
+            Item::OutOfSync { volume, extent } => {
+                let desc = BlockDesc {
+                    sector: extent.sector,
+                    size: extent.bytes,
+                };
+                self.packet(volume, Command::OutOfSync, |c, out, _| desc.emit(c, out))
+            }
+            Item::ResyncRequest { volume, extent } => {
+                self.block_request(volume, Command::RsDataRequest, extent, ID_SYNCER)
+            }
+            Item::Barrier(number) => {
+                let barrier = Barrier { barrier: number };
+                self.packet(0, Command::Barrier, |c, out, _| barrier.emit(c, out))
+            }
+            Item::Reply { volume, ticket } => self.reply(volume, ticket),
+            Item::Packet => self.rare(),
+            Item::Bitmap { volume } => self.bitmap(volume),
+        }
+    }
+
+    /// Encodes and sends a packet without further data.
+    fn packet(
+        &mut self,
+        volume: u16,
+        command: Command,
+        emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
+    ) -> Result {
+        let len = self.encode(volume, command, 0, emit)?;
+        let bytes = self.packet.get(..len).ok_or(EINVAL)?;
+        send_all(&self.session.data, bytes, false)
+    }
+
+    /// Encodes header and sub-header; `follow` bytes of data will come behind.
+    fn encode(
+        &mut self,
+        volume: u16,
+        command: Command,
+        follow: u32,
+        emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
+    ) -> Result<usize> {
+        let version = self.session.version();
+        let head = Header::encoded_len(version);
+        let (header, body) = self.packet.split_at_mut(head);
+        let len = emit(command, body, version).map_err(wire_error)?;
+        Header {
+            volume,
+            command,
+            length: u32::try_from(len)? + follow,
+        }
+        .emit(header, version)
+        .map_err(wire_error)?;
+        Ok(head + len)
+    }
+
+    fn block_request(
+        &mut self,
+        volume: u16,
+        command: Command,
+        extent: Extent,
+        block_id: u64,
+    ) -> Result {
+        let request = BlockRequest {
+            sector: extent.sector,
+            block_id,
+            size: extent.bytes,
+        };
+        self.packet(volume, command, |c, out, _| request.emit(c, out))
+    }
+
+    /// Sends a request of the application: a write with its data, or a read.
+    fn request(&mut self, volume: u16, ticket: Ticket, epoch: u32) -> Result {
+        let Some(device) = self.resource.link.device(volume) else {
+            return Ok(());
+        };
+        // The hold keeps the data in place, whatever happens to the request meanwhile.
+        let held = device.with_request(ticket.index, |bio| bio.hold());
+        let now = Device::now();
+        let view = device.volume.lock().send_begin(ticket, epoch, now);
+        let (Some(view), Some(held)) = (view, held) else {
+            return Ok(());
+        };
+        let sent = match view.operation {
+            Operation::Read => {
+                self.block_request(volume, Command::DataRequest, view.extent, ticket.block_id())
+            }
+            Operation::Discard | Operation::Zeroes { .. } => self.trim(volume, ticket, view),
+            Operation::Write | Operation::Flush => {
+                self.write(volume, ticket, view, held.payload())
+            }
+        };
+        drop(held);
+        device.feed(|volume, fx| volume.send_done(ticket, fx));
+        sent
+    }
+
+    fn data_flags(&self, view: SendView) -> DataFlags {
+        let ack = match self.session.net.protocol {
+            WireProtocol::C => DataFlags::SEND_WRITE_ACK,
+            WireProtocol::B => DataFlags::SEND_RECEIVE_ACK,
+            WireProtocol::A => DataFlags::default(),
+        };
+        let set = |on, flag| if on { flag } else { DataFlags::default() };
+        let flags = set(view.flags.sync, DataFlags::RW_SYNC)
+            .with(set(view.may_set_in_sync, DataFlags::MAY_SET_IN_SYNC));
+        match self.session.version() {
+            ..=94 => flags,
+            95..=99 => flags
+                .with(set(view.flags.fua, DataFlags::FUA))
+                .with(set(view.flags.preflush, DataFlags::FLUSH)),
+            _ => flags
+                .with(set(view.flags.fua, DataFlags::FUA))
+                .with(set(view.flags.preflush, DataFlags::FLUSH))
+                .with(ack),
+        }
+    }
+
+    fn write(
+        &mut self,
+        volume: u16,
+        ticket: Ticket,
+        view: SendView,
+        payload: Payload<'_>,
+    ) -> Result {
+        let header = DataHeader {
+            sector: view.extent.sector,
+            block_id: ticket.block_id(),
+            seq_num: view.sequence,
+            flags: self.data_flags(view),
+        };
+        let len = self.encode(volume, Command::Data, view.extent.bytes, |c, out, _| {
+            header.emit(c, out)
+        })?;
+        // With A and B the application gets its pages back before the peer has them.
+        let transfer = match self.session.net.protocol {
+            WireProtocol::C => Transfer::Reference,
+            _ => Transfer::Copy,
+        };
+        self.with_payload(len, payload, transfer)
+    }
+
+    fn trim(&mut self, volume: u16, ticket: Ticket, view: SendView) -> Result {
+        let (command, kind) = match view.operation {
+            Operation::Zeroes { unmap: true } => (
+                Command::Zeroes,
+                DataFlags::ZEROES.with(DataFlags::DISCARD),
+            ),
+            Operation::Zeroes { unmap: false } => (Command::Zeroes, DataFlags::ZEROES),
+            _ => (Command::Trim, DataFlags::DISCARD),
+        };
+        let trim = TrimRequest {
+            sector: view.extent.sector,
+            block_id: ticket.block_id(),
+            seq_num: view.sequence,
+            flags: self.data_flags(view).with(kind),
+            size: view.extent.bytes,
+        };
+        self.packet(volume, command, |c, out, _| trim.emit(c, out))
+    }
+
+    fn with_payload(&mut self, len: usize, payload: Payload<'_>, transfer: Transfer) -> Result {
+        let more = payload.remaining() > 0;
+        let bytes = self.packet.get(..len).ok_or(EINVAL)?;
+        send_all(&self.session.data, bytes, more)?;
+        let mut payload = payload;
+        while payload.remaining() > 0 {
+            let flags = SendFlags::default();
+            self.session
+                .data
+                .send_payload(&mut payload, flags, transfer)?;
+        }
+        Ok(())
+    }
+
+    /// Sends data that the peer wanted.
+    fn reply(&mut self, volume: u16, ticket: PeerTicket) -> Result {
+        let Some(device) = self.resource.link.device(volume) else {
+            return Ok(());
+        };
+        let view = device.volume.lock().peer_view(ticket);
+        let pages = device.take_payload(ticket);
+        let sent = match (view, &pages) {
+            (Some(view), Some(pages)) => {
+                let command = if view.resync {
+                    Command::RsDataReply
+                } else {
+                    Command::DataReply
+                };
+                let header = DataHeader {
+                    sector: view.extent.sector,
+                    block_id: view.block_id,
+                    ..DataHeader::default()
+                };
+                self.encode(volume, command, view.extent.bytes, |c, out, _| {
+                    header.emit(c, out)
+                })
+                .and_then(|len| self.with_payload(len, pages.payload(), Transfer::Reference))
+            }
+            _ => Ok(()),
+        };
+        drop(pages);
+        device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
+        sent
+    }
+
+    fn rare(&mut self) -> Result {
+        let Some((volume, packet)) = self.resource.link.next_packet() else {
+            return Ok(());
+        };
+        match packet {
+            Outgoing::Protocol => self.protocol(),
+            Outgoing::SyncParams => self.sync_params(volume),
+            Outgoing::Sizes(p) => self.packet(volume, Command::Sizes, |_, out, _| p.emit(out)),
+            Outgoing::Uuids(p) => self.packet(volume, Command::Uuids, |c, out, _| p.emit(c, out)),
+            Outgoing::State(p) => self.packet(volume, Command::State, |c, out, _| p.emit(c, out)),
+            Outgoing::SyncUuid(p) => {
+                self.packet(volume, Command::SyncUuid, |c, out, _| p.emit(c, out))
+            }
+            Outgoing::StateRequest(p) => {
+                self.packet(volume, Command::StateChgReq, |c, out, _| p.emit(c, out))
+            }
+            Outgoing::ConnStateRequest(p) => {
+                self.packet(volume, Command::ConnStChgReq, |c, out, _| p.emit(c, out))
+            }
+        }
+    }
+
+    fn protocol(&mut self) -> Result {
+        let net = self.session.net.clone();
+        let set = |on, flag| if on { flag } else { ConnFlags::default() };
+        let settings = ProtocolSettings {
+            protocol: net.protocol as u32,
+            after_sb_0p: net.after_sb_0pri as u32,
+            after_sb_1p: net.after_sb_1pri as u32,
+            after_sb_2p: net.after_sb_2pri as u32,
+            flags: set(net.discard_my_data, ConnFlags::DISCARD_MY_DATA)
+                .with(set(net.tentative, ConnFlags::DRY_RUN)),
+            two_primaries: u32::from(net.allow_two_primaries),
+            integrity_alg: net.data_integrity_alg.as_bytes(),
+        };
+        self.packet(0, Command::Protocol, |c, out, version| {
+            settings.emit(c, out, version)
+        })
+    }
+
+    fn sync_params(&mut self, volume: u16) -> Result {
+        let net = self.session.net.clone();
+        let disk = self.resource.disk_options(volume);
+        let version = self.session.version();
+        let params = SyncParams {
+            resync_rate: disk.resync_rate,
+            verify_alg: net.verify_alg.as_bytes(),
+            csums_alg: net.csums_alg.as_bytes(),
+            controller: Some(ControllerParams {
+                plan_ahead: disk.c_plan_ahead,
+                delay_target: disk.c_delay_target,
+                fill_target: disk.c_fill_target,
+                max_rate: disk.c_max_rate,
+            }),
+        };
+        let command = SyncParams::command_in(version);
+        self.packet(volume, command, |_, out, version| params.emit(out, version))
+    }
+
+    /// Sends the whole bitmap, run-length coded where that is shorter.
+    fn bitmap(&mut self, volume: u16) -> Result {
+        let Some(device) = self.resource.link.device(volume) else {
+            return Ok(());
+        };
+        let bits = device.volume.lock().bitmap().map_or(0, |b| b.bits());
+        let mut cursor = TransferCursor::new(bits);
+        while !cursor.is_done() {
+            if self.session.is_down() {
+                return Err(EPIPE);
+            }
+            self.bitmap_packet(&device, &mut cursor)?;
+        }
+        self.resource.post_for(&device, |volume| Event::BitmapSent { volume });
+        Ok(())
+    }
+
+    fn bitmap_packet(&mut self, device: &Device, cursor: &mut TransferCursor) -> Result {
+        let coded = self.session.net.use_rle && self.session.version() >= 90;
+        let mut code = [0; 1024];
+        let encoded = coded
+            .then(|| {
+                let mut volume = device.volume.lock();
+                let bitmap: &Bitmap<KernelStorage> = volume.bitmap()?;
+                encode(&mut code, cursor.bit(), bitmap.bits(), |from, set| {
+                    bitmap.run_end(from, set)
+                })
+            })
+            .flatten();
+        if let Some(encoded) = encoded {
+            let packet = CompressedBitmap {
+                first_set: encoded.first_set,
+                pad_bits: encoded.pad_bits,
+                code: code.get(..encoded.code_len).ok_or(EINVAL)?,
+            };
+            let _ = cursor.skip_bits(encoded.covered);
+            return self.packet(device.number, Command::CompressedBitmap, |_, out, _| {
+                packet.emit(out)
+            });
+        }
+        let words = cursor.plain_words(max_payload(self.session.version()));
+        let first = cursor.word();
+        cursor.skip_words(words);
+        self.packet(device.number, Command::Bitmap, |_, out, _| {
+            let len = usize::try_from(words * 8).unwrap_or(0);
+            let mut volume = device.volume.lock();
+            let copied = match (volume.bitmap(), out.get_mut(..len)) {
+                (Some(bitmap), Some(out)) => bitmap.get_words(first, out),
+                _ => 0,
+            };
+            Ok(copied)
+        })
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sender of the meta socket: acknowledgements and signs of life.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::engine::resource::Loss;
+use crate::engine::volume::AckKind;
+use crate::engine::wire::ack::{
+    BarrierAck,
+    BlockAck, //
+};
+use crate::engine::wire::state::StateReply;
+use crate::engine::wire::{
+    Command,
+    Header,
+    WireError, //
+};
+use crate::link::MetaItem;
+use crate::resource::Resource;
+use crate::session::{
+    send_all,
+    Session, //
+};
+use crate::sys::thread;
+
+/// Longest packet on the meta socket.
+const PACKET: usize = Header::MAX_LEN + BlockAck::LEN;
+
+/// Packets that are sent at once.
+const BATCH: usize = 64;
+
+/// How long the sender sleeps when nothing wakes it, in milliseconds.
+const IDLE_MS: u32 = 1000;
+
+/// Sends until the session is down.
+pub fn run(resource: &Resource, session: &Session) {
+    thread::set_fifo_low();
+    let mut buffer = [0; PACKET * BATCH];
+    while !session.is_down() {
+        let mut len = 0;
+        while len + PACKET <= buffer.len() {
+            let Some(item) = resource.link.next_meta() else {
+                break;
+            };
+            let to = buffer.get_mut(len..).unwrap_or(&mut []);
+            len += encode_item(session, item, to).unwrap_or(0);
+        }
+        if len == 0 {
+            resource.link.meta_wake.wait_timeout(IDLE_MS);
+            continue;
+        }
+        let bytes = buffer.get(..len).unwrap_or(&[]);
+        let locked = session.meta_lock.lock();
+        let sent = send_all(&session.meta, bytes, false);
+        drop(locked);
+        if sent.is_err() {
+            return session.fail(resource, Loss::BrokenPipe);
+        }
+    }
+}
+
+fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize> {
+    match item {
+        MetaItem::Ack {
+            volume,
+            kind,
+            extent,
+            block_id,
+        } => {
+            let command = match kind {
+                AckKind::Write => Command::WriteAck,
+                AckKind::ResyncWrite => Command::RsWriteAck,
+                AckKind::Negative => Command::NegAck,
+                AckKind::NegativeRead => Command::NegDReply,
+                AckKind::NegativeResyncRead => Command::NegRsDReply,
+            };
+            block_ack(session, volume, command, extent, block_id, to)
+        }
+        MetaItem::Received {
+            volume,
+            extent,
+            block_id,
+        } => block_ack(session, volume, Command::RecvAck, extent, block_id, to),
+        MetaItem::BarrierAck { barrier, writes } => {
+            let ack = BarrierAck {
+                barrier,
+                set_size: writes,
+            };
+            encode(session, 0, Command::BarrierAck, to, |c, out| ack.emit(c, out))
+        }
+        MetaItem::Ping => encode(session, 0, Command::Ping, to, |_, _| Ok(0)),
+        MetaItem::PingAck => encode(session, 0, Command::PingAck, to, |_, _| Ok(0)),
+    }
+}
+
+fn block_ack(
+    session: &Session,
+    volume: u16,
+    command: Command,
+    extent: crate::engine::ids::Extent,
+    block_id: u64,
+    to: &mut [u8],
+) -> Result<usize> {
+    let ack = BlockAck {
+        sector: extent.sector,
+        block_id,
+        size: extent.bytes,
+        seq_num: 0,
+    };
+    encode(session, volume, command, to, |c, out| ack.emit(c, out))
+}
+
+fn encode(
+    session: &Session,
+    volume: u16,
+    command: Command,
+    to: &mut [u8],
+    emit: impl FnOnce(Command, &mut [u8]) -> Result<usize, WireError>,
+) -> Result<usize> {
+    let version = session.version();
+    let head = Header::encoded_len(version);
+    if to.len() < head {
+        return Err(EINVAL);
+    }
+    let (header, body) = to.split_at_mut(head);
+    let len = emit(command, body).map_err(|_| EINVAL)?;
+    Header {
+        volume,
+        command,
+        length: u32::try_from(len)?,
+    }
+    .emit(header, version)
+    .map_err(|_| EINVAL)?;
+    Ok(head + len)
+}
+
+/// Answers a request for a state change, past the queue: the socket may be closed right after.
+/// May sleep.
+pub fn send_state_reply(session: &Session, volume: u16, connection: bool, code: i32) -> Result {
+    let command = if connection {
+        Command::ConnStChgReply
+    } else {
+        Command::StateChgReply
+    };
+    let reply = StateReply { retcode: code };
+    let mut packet = [0; PACKET];
+    let len = encode(session, volume, command, &mut packet, |c, out| {
+        reply.emit(c, out)
+    })?;
+    let _locked = session.meta_lock.lock();
+    send_all(&session.meta, packet.get(..len).ok_or(EINVAL)?, false)
+}

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One connection to the peer, from the call to the end, over and over.
+//!
+//! The receiver thread ([`run`]) finds the peer, shakes hands, starts the session's other threads,
+//! receives until something ends the session, and cleans up. Threads of a session:
+//!
+//! | thread | socket | file |
+//! |---|---|---|
+//! | receiver | reads data | `receive.rs` |
+//! | sender | writes data | `send.rs` |
+//! | ack receiver | reads meta, sends pings | `receive_meta.rs` |
+//! | ack sender | writes meta | `send_meta.rs` |
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{
+    AtomicBool,
+    AtomicU32,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::engine::establish::{
+    Channel,
+    Establish, //
+};
+use crate::engine::ids::PeerTicket;
+use crate::engine::options::NetOptions;
+use crate::engine::resource::{
+    Event,
+    Loss, //
+};
+use crate::engine::state::ConnState;
+use crate::engine::wire::handshake::{
+    ConnectionFeatures,
+    Features, //
+};
+use crate::engine::wire::{
+    Command,
+    Header,
+    PROTOCOL_BEFORE_HANDSHAKE, //
+};
+use crate::link::Item;
+use crate::resource::Resource;
+use crate::sys::clock;
+use crate::sys::lock::{
+    Mutex,
+    SpinLock, //
+};
+use crate::sys::page::PagePool;
+use crate::sys::socket::{
+    BufferSizes,
+    Listener,
+    ReceiveFlags,
+    SendFlags,
+    TcpSocket, //
+};
+use crate::sys::thread::Thread;
+
+/// Longest a call waits for the peer's answer before the flags are looked at, in milliseconds.
+const CALL_MS: u32 = 2000;
+
+/// How long one wait for the peer's call is before the flags are looked at, in milliseconds.
+const LISTEN_MS: u32 = 100;
+
+/// Shortest time between the ends of two sessions, in milliseconds.
+const PAUSE_MS: u32 = 1000;
+
+/// Priorities of the two sockets (`TC_PRIO_INTERACTIVE_BULK`, `TC_PRIO_INTERACTIVE`).
+const PRIORITY_DATA: u32 = 4;
+const PRIORITY_META: u32 = 6;
+
+/// A connection that is up, or going down.
+pub struct Session {
+    /// The data socket.
+    pub data: TcpSocket,
+    /// The meta socket.
+    pub meta: TcpSocket,
+    /// Options in force when it was made.
+    pub net: NetOptions,
+    /// Memory for the payloads that come.
+    pub pool: PagePool,
+    /// One sender at a time on the meta socket.
+    pub meta_lock: Mutex<()>,
+    version: AtomicU32,
+    features: AtomicU32,
+    down: AtomicBool,
+    loss: SpinLock<Option<Loss>>,
+    /// When something last came from the peer, in milliseconds.
+    pub last_received: SpinLock<u64>,
+}
+
+impl Session {
+    /// The protocol version in force.
+    pub fn version(&self) -> u32 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The features in force.
+    pub fn features(&self) -> Features {
+        Features(self.features.load(Ordering::Acquire))
+    }
+
+    /// Whether the session is over.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    /// Ends the session; the first reason counts. Wakes all its threads. May sleep.
+    pub fn fail(&self, resource: &Resource, loss: Loss) {
+        {
+            let mut reason = self.loss.lock();
+            if reason.is_none() {
+                *reason = Some(loss);
+            }
+        }
+        self.down.store(true, Ordering::Release);
+        self.data.shutdown();
+        self.meta.shutdown();
+        resource.link.data_wake.raise();
+        resource.link.meta_wake.raise();
+        resource.link.epoch_wake.wake_all();
+    }
+
+    fn reason(&self) -> Loss {
+        (*self.loss.lock()).unwrap_or(Loss::NetworkFailure)
+    }
+
+    /// Notes a sign of life.
+    pub fn heard(&self) {
+        *self.last_received.lock() = clock::monotonic_ms();
+    }
+}
+
+/// The receiver thread: connects again and again until the network is to be left.
+pub fn run(resource: &Arc<Resource>) {
+    while !resource.leaving() {
+        resource.post(Event::Connecting);
+        let Some(net) = resource.net_options() else {
+            break;
+        };
+        let began = clock::monotonic_ms();
+        let loss = match connect(resource, &net) {
+            Ok(Some((data, meta, resolver))) => serve(resource, net, data, meta, resolver),
+            Ok(None) => Loss::NetworkFailure,
+            Err(error) => {
+                resource.log(format_args!("cannot listen for the peer: {:?}", error));
+                pause(resource, PAUSE_MS);
+                Loss::NetworkFailure
+            }
+        };
+        resource.post(Event::Disconnected(loss));
+        let lasted = clock::monotonic_ms().saturating_sub(began);
+        if lasted < u64::from(PAUSE_MS) {
+            pause(resource, PAUSE_MS);
+        }
+    }
+    if resource.conn() != ConnState::StandAlone {
+        resource.post(Event::Disconnected(Loss::NetworkFailure));
+    }
+    resource.receiver_ended();
+}
+
+fn pause(resource: &Resource, ms: u32) {
+    resource.net_wake.wait_until_timeout(ms, || resource.leaving());
+}
+
+/// The sockets, one by one.
+#[derive(Default)]
+struct Pair {
+    data: Option<TcpSocket>,
+    meta: Option<TcpSocket>,
+    establish: Establish,
+}
+
+impl Pair {
+    fn put(&mut self, channel: Channel, socket: TcpSocket) {
+        match channel {
+            Channel::Data => self.data = Some(socket),
+            Channel::Meta => self.meta = Some(socket),
+        }
+    }
+
+    /// Throws dead sockets away.
+    fn check(&mut self) {
+        for (channel, socket) in [
+            (Channel::Data, &mut self.data),
+            (Channel::Meta, &mut self.meta),
+        ] {
+            if socket.as_ref().is_some_and(|socket| !is_alive(socket)) {
+                *socket = None;
+                self.establish.lost(channel);
+            }
+        }
+    }
+}
+
+fn is_alive(socket: &TcpSocket) -> bool {
+    let flags = ReceiveFlags {
+        peek: true,
+        dont_wait: true,
+        all: false,
+    };
+    match socket.receive(&mut [0; 4], flags) {
+        Ok(bytes) => bytes > 0,
+        Err(error) => error == EAGAIN,
+    }
+}
+
+/// Calls and listens until both sockets are there. `None`: the network is to be left.
+fn connect(
+    resource: &Resource,
+    net: &NetOptions,
+) -> Result<Option<(TcpSocket, TcpSocket, bool)>> {
+    let sizes = BufferSizes {
+        send: net.sndbuf_size,
+        receive: net.rcvbuf_size,
+    };
+    let (Some(own), Some(peer)) = resource.addresses() else {
+        return Ok(None);
+    };
+    let listener = Listener::bind(&own, sizes)?;
+    let mut pair = Pair::default();
+    loop {
+        if resource.leaving() {
+            return Ok(None);
+        }
+        while let Some(channel) = pair.establish.next_call() {
+            let Ok(socket) = TcpSocket::connect(&own, &peer, CALL_MS, sizes) else {
+                break;
+            };
+            if announce(&socket, channel).is_err() {
+                break;
+            }
+            pair.put(channel, socket);
+            pair.establish.called(channel);
+        }
+        if !pair.establish.is_complete() {
+            listen(resource, net, &listener, &peer, &mut pair)?;
+        }
+        if pair.establish.is_complete() {
+            // The other node may be about to replace one of them: see whether they stay.
+            let check = match net.socket_check_timeout {
+                0 => net.ping_timeout,
+                configured => configured,
+            };
+            pause(resource, check * 100);
+            pair.check();
+        }
+        if pair.establish.is_complete() {
+            if let (Some(data), Some(meta)) = (pair.data.take(), pair.meta.take()) {
+                return Ok(Some((data, meta, pair.establish.is_resolver())));
+            }
+        }
+    }
+}
+
+/// Waits for calls of the peer, about `connect-int` seconds.
+fn listen(
+    resource: &Resource,
+    net: &NetOptions,
+    listener: &Listener,
+    peer: &crate::sys::socket::Address,
+    pair: &mut Pair,
+) -> Result {
+    let base = net.connect_int * 1000;
+    // Two nodes with the same interval must not call at the same time for ever.
+    let jitter = base / 7;
+    let mut left = base - jitter + (clock::random_u64() % u64::from(2 * jitter + 1)) as u32;
+    while left > 0 && !resource.leaving() && !pair.establish.is_complete() {
+        let step = LISTEN_MS.min(left);
+        left -= step;
+        let Some(socket) = listener.accept(step)? else {
+            continue;
+        };
+        if !socket.peer().is_ok_and(|from| from.same_host(peer)) {
+            continue;
+        }
+        pair.check();
+        let first = first_packet(&socket, net);
+        match first.and_then(|command| pair.establish.accepted(command)) {
+            Some(accepted) => {
+                pair.put(accepted.channel, socket);
+                if accepted.crossed && clock::random_u64() & 1 == 0 {
+                    return Ok(());
+                }
+            }
+            None => resource.log(format_args!("a caller's first packet is none of ours")),
+        }
+    }
+    Ok(())
+}
+
+fn announce(socket: &TcpSocket, channel: Channel) -> Result {
+    let header = Header {
+        volume: 0,
+        command: channel.first_packet(),
+        length: 0,
+    };
+    let mut packet = [0; Header::MAX_LEN];
+    let len = header
+        .emit(&mut packet, PROTOCOL_BEFORE_HANDSHAKE)
+        .map_err(|_| EINVAL)?;
+    send_all(socket, packet.get(..len).ok_or(EINVAL)?, false)
+}
+
+fn first_packet(socket: &TcpSocket, net: &NetOptions) -> Option<Command> {
+    socket.set_receive_timeout(Some(net.ping_timeout * 400));
+    let mut bytes = [0; 8];
+    socket.receive_exact(&mut bytes).ok()?;
+    let header = Header::parse(&bytes, PROTOCOL_BEFORE_HANDSHAKE).ok()?;
+    (header.length == 0).then_some(header.command)
+}
+
+/// Sends all of `bytes`; `more` says that something follows at once. May sleep.
+pub fn send_all(socket: &TcpSocket, mut bytes: &[u8], more: bool) -> Result {
+    let flags = SendFlags {
+        more,
+        dont_wait: false,
+    };
+    while !bytes.is_empty() {
+        let sent = socket.send(bytes, flags)?;
+        bytes = bytes.get(sent..).ok_or(EIO)?;
+    }
+    Ok(())
+}
+
+/// Tells the peer our versions and reads its.
+fn exchange_features(session: &Session) -> Result<ConnectionFeatures> {
+    let mut packet = [0; Header::MAX_LEN + ConnectionFeatures::LEN];
+    let header = Header {
+        volume: 0,
+        command: Command::ConnectionFeatures,
+        length: ConnectionFeatures::LEN as u32,
+    };
+    let head = header
+        .emit(&mut packet, PROTOCOL_BEFORE_HANDSHAKE)
+        .map_err(|_| EINVAL)?;
+    let body = packet.get_mut(head..).ok_or(EINVAL)?;
+    let len = ConnectionFeatures::OWN
+        .emit(Command::ConnectionFeatures, body)
+        .map_err(|_| EINVAL)?;
+    send_all(&session.data, packet.get(..head + len).ok_or(EINVAL)?, false)?;
+    let answer = packet.get_mut(..8).ok_or(EINVAL)?;
+    session.data.receive_exact(answer)?;
+    let header = Header::parse(answer, PROTOCOL_BEFORE_HANDSHAKE).map_err(|_| EPROTO)?;
+    let expected = header.command == Command::ConnectionFeatures
+        && header.length as usize == ConnectionFeatures::LEN;
+    if !expected {
+        return Err(EPROTO);
+    }
+    let body = packet.get_mut(..ConnectionFeatures::LEN).ok_or(EINVAL)?;
+    session.data.receive_exact(body)?;
+    ConnectionFeatures::parse(Command::ConnectionFeatures, body).map_err(|_| EPROTO)
+}
+
+fn configure(session: &Session) {
+    let timeout = session.net.timeout * 100;
+    let handshake = session.net.ping_timeout * 400;
+    session.data.set_receive_timeout(Some(handshake));
+    session.data.set_send_timeout(Some(handshake));
+    session.meta.set_send_timeout(Some(timeout));
+    session.data.set_no_delay();
+    session.meta.set_no_delay();
+    session.data.set_priority(PRIORITY_DATA);
+    session.meta.set_priority(PRIORITY_META);
+    session.data.set_use_reserves(true);
+    session.meta.set_use_reserves(true);
+}
+
+/// One session, from the handshake to the end of all its threads. Returns why it ended.
+fn serve(
+    resource: &Arc<Resource>,
+    net: NetOptions,
+    data: TcpSocket,
+    meta: TcpSocket,
+    resolver: bool,
+) -> Loss {
+    let session = match new_session(net, data, meta) {
+        Ok(session) => session,
+        Err(_) => return Loss::NetworkFailure,
+    };
+    configure(&session);
+    resource.set_session(Some(session.clone()));
+    drain(resource, &session.net);
+    if shake_hands(resource, &session) {
+        let threads = start_threads(resource, &session);
+        if threads.is_ok() {
+            resource.post(Event::Handshaken { resolver });
+            let loss = crate::receive::run(resource, &session);
+            session.fail(resource, loss);
+        }
+        session.fail(resource, Loss::NetworkFailure);
+        // Dropping waits for them: after this nothing is sent or received any more.
+        drop(threads);
+    }
+    session.fail(resource, Loss::NetworkFailure);
+    resource.set_session(None);
+    drain(resource, &session.net);
+    session.reason()
+}
+
+fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<Session>> {
+    let pool = PagePool::new(net.max_buffers as usize)?;
+    Ok(Arc::new(
+        Session {
+            data,
+            meta,
+            net,
+            pool,
+            meta_lock: crate::mutex!((), c"tandem_meta_socket")?,
+            version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
+            features: AtomicU32::new(0),
+            down: AtomicBool::new(false),
+            loss: crate::spinlock!(None, c"tandem_loss")?,
+            last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
+        },
+        GFP_KERNEL,
+    )?)
+}
+
+fn shake_hands(resource: &Arc<Resource>, session: &Session) -> bool {
+    match exchange_features(session) {
+        Ok(features) => resource.post(Event::Features(features)),
+        Err(error) => {
+            resource.log(format_args!("no handshake with the peer: {:?}", error));
+            return false;
+        }
+    }
+    let agreed = resource.agreed();
+    session.version.store(agreed.version, Ordering::Release);
+    session.features.store(agreed.features.0, Ordering::Release);
+    session
+        .data
+        .set_send_timeout(Some(session.net.timeout * 100));
+    session.data.set_receive_timeout(None);
+    resource.conn() == ConnState::WfConnection
+}
+
+fn start_threads(resource: &Arc<Resource>, session: &Arc<Session>) -> Result<[Thread; 3]> {
+    let parts = || (resource.clone(), session.clone());
+    let name = resource.name_str();
+    let (r, s) = parts();
+    let sender = Thread::spawn(fmt!("drbd_w_{}", name), move || {
+        crate::send::run(&r, &s);
+    })?;
+    let (r, s) = parts();
+    let ack_sender = Thread::spawn(fmt!("drbd_as_{}", name), move || {
+        crate::send_meta::run(&r, &s);
+    });
+    let (r, s) = parts();
+    let ack_receiver = Thread::spawn(fmt!("drbd_a_{}", name), move || {
+        crate::receive_meta::run(&r, &s);
+    });
+    match (ack_sender, ack_receiver) {
+        (Ok(ack_sender), Ok(ack_receiver)) => Ok([sender, ack_sender, ack_receiver]),
+        (Err(error), _) | (_, Err(error)) => {
+            // Those that run have to see the end before they are waited for.
+            session.fail(resource, Loss::NetworkFailure);
+            Err(error)
+        }
+    }
+}
+
+/// Empties the queues between two sessions.
+fn drain(resource: &Resource, net: &NetOptions) {
+    resource.link.reset(net.max_epoch_size, |item| {
+        if let Item::Reply { volume, ticket } = item {
+            reply_dropped(resource, volume, ticket);
+        }
+    });
+}
+
+fn reply_dropped(resource: &Resource, volume: u16, ticket: PeerTicket) {
+    if let Some(device) = resource.link.device(volume) {
+        device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
+    }
+}
