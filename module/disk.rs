@@ -239,8 +239,10 @@ impl Device {
 
     /// Takes the disk out of use, after the I/O at it has ended. May sleep.
     pub fn release_disk(&self) {
-        self.room
-            .wait_until(|| self.volume.lock().counters().local_pending == 0);
+        // Nothing new is started: the policy that forbids it came before.
+        const LOOK_AGAIN_MS: u32 = 20;
+        let idle = || self.volume.lock().counters().local_pending == 0;
+        while !self.room.wait_until_timeout(LOOK_AGAIN_MS, idle) {}
         let lower = self.set_lower(None);
         let tables = self.volume.lock().set_disk(None);
         drop((lower, tables));

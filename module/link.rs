@@ -201,15 +201,20 @@ impl Link {
         self.devices.lock().get(position).cloned()
     }
 
-    /// Empties the queues for a new connection. `dropped` is called for each item, without locks.
-    pub fn reset(&self, max_epoch_size: u32, mut dropped: impl FnMut(Item)) {
+    /// Empties the queue of the data socket. `dropped` is called for each item, without locks.
+    pub fn drop_items(&self, mut dropped: impl FnMut(Item)) {
         loop {
             let item = self.outbox.lock().items.pop();
             match item {
                 Some(item) => dropped(item),
-                None => break,
+                None => return,
             }
         }
+    }
+
+    /// Forgets what belongs to the former connection: a new one starts. The queue of the data
+    /// socket was emptied.
+    pub fn reset(&self, max_epoch_size: u32) {
         let mut outbox = self.outbox.lock();
         while outbox.packets.pop().is_some() {}
         outbox.stream.reset(max_epoch_size);

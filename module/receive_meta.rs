@@ -30,14 +30,24 @@ use crate::link::MetaItem;
 use crate::resource::Resource;
 use crate::session::Session;
 use crate::sys::clock;
+use crate::sys::socket::ReceiveFlags;
 use crate::sys::thread;
 
-/// Longest payload on the meta socket.
-const PAYLOAD: usize = BlockAck::LEN;
+/// Bytes that are read at once: many acknowledgements.
+const BUFFER: usize = 4096;
 
 /// Receives until the session is down.
 pub fn run(resource: &Arc<Resource>, session: &Session) {
     thread::set_fifo_low();
+    let Ok(buffer) = KVec::from_elem(0, BUFFER, GFP_KERNEL) else {
+        return session.fail(resource, Loss::NetworkFailure);
+    };
+    let mut receiver = Receiver {
+        resource,
+        session,
+        buffer,
+        len: 0,
+    };
     let mut pinged = false;
     while !session.is_down() {
         let wait = if pinged {
@@ -46,7 +56,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             session.net.ping_int * 1000
         };
         session.meta.set_receive_timeout(Some(wait));
-        match packet(resource, session) {
+        match receiver.packets() {
             Ok(()) => pinged = false,
             Err(Ended::Idle) if !pinged || heard_since(session, wait) => {
                 resource.link.queue_meta(MetaItem::Ping);
@@ -83,35 +93,56 @@ enum Ended {
     Protocol(Command),
 }
 
-fn packet(resource: &Arc<Resource>, session: &Session) -> core::result::Result<(), Ended> {
-    let version = session.version();
-    let mut bytes = [0; Header::MAX_LEN];
-    let head = bytes
-        .get_mut(..Header::encoded_len(version))
-        .ok_or(Ended::Network)?;
-    session.meta.receive_exact(head).map_err(|error| {
-        if error == EAGAIN {
-            Ended::Idle
-        } else {
-            Ended::Network
+struct Receiver<'a> {
+    resource: &'a Arc<Resource>,
+    session: &'a Session,
+    buffer: KVec<u8>,
+    /// How much of the buffer is filled: a packet may come in pieces.
+    len: usize,
+}
+
+impl Receiver<'_> {
+    /// Waits for bytes, and handles all packets that are complete then.
+    fn packets(&mut self) -> core::result::Result<(), Ended> {
+        let room = self.buffer.get_mut(self.len..).ok_or(Ended::Network)?;
+        match self.session.meta.receive(room, ReceiveFlags::default()) {
+            Ok(0) => return Err(Ended::Network),
+            Ok(bytes) => self.len += bytes,
+            Err(error) if error == EAGAIN => return Err(Ended::Idle),
+            Err(_) => return Err(Ended::Network),
         }
-    })?;
-    let bad = |_| Ended::Protocol(Command::Unknown(0xffff));
-    let header = Header::parse(head, version).map_err(bad)?;
-    let command = header.command;
-    if command.on_meta_socket() != Some(header.length) {
-        return Err(Ended::Protocol(command));
+        self.session.heard();
+        let mut at = 0;
+        while let Some(next) = self.packet(at)? {
+            at = next;
+        }
+        self.buffer.copy_within(at..self.len, 0);
+        self.len -= at;
+        Ok(())
     }
-    let mut payload = [0; PAYLOAD];
-    let payload = payload
-        .get_mut(..header.length as usize)
-        .ok_or(Ended::Protocol(command))?;
-    session
-        .meta
-        .receive_exact(payload)
-        .map_err(|_| Ended::Network)?;
-    session.heard();
-    handle(resource, header, payload).ok_or(Ended::Protocol(command))
+
+    /// Handles the packet at `at`; returns where the next one starts, or `None` if it is not
+    /// complete.
+    fn packet(&self, at: usize) -> core::result::Result<Option<usize>, Ended> {
+        let version = self.session.version();
+        let head = Header::encoded_len(version);
+        let bytes = self.buffer.get(at..self.len).unwrap_or(&[]);
+        if bytes.len() < head {
+            return Ok(None);
+        }
+        let bad = |_| Ended::Protocol(Command::Unknown(0xffff));
+        let header = Header::parse(bytes, version).map_err(bad)?;
+        let command = header.command;
+        if command.on_meta_socket() != Some(header.length) {
+            return Err(Ended::Protocol(command));
+        }
+        let end = head + header.length as usize;
+        let Some(payload) = bytes.get(head..end) else {
+            return Ok(None);
+        };
+        handle(self.resource, header, payload).ok_or(Ended::Protocol(command))?;
+        Ok(Some(at + end))
+    }
 }
 
 /// `None`: not allowed.

@@ -40,7 +40,10 @@ use crate::engine::resource::{
 use crate::engine::state::ConnState;
 use crate::engine::volume::ResyncLimits;
 use crate::engine::wire::handshake::Agreement;
-use crate::link::Link;
+use crate::link::{
+    Item,
+    Link, //
+};
 use crate::notify;
 use crate::session::Session;
 use crate::sys::clock;
@@ -268,6 +271,17 @@ impl Resource {
         notify::log(self.name_str(), line);
     }
 
+    /// Empties the queue of the data socket; what was read for the peer is given back. May sleep.
+    pub fn drop_items(&self) {
+        self.link.drop_items(|item| {
+            if let Item::Reply { volume, ticket } = item {
+                if let Some(device) = self.link.device(volume) {
+                    device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
+                }
+            }
+        });
+    }
+
     /// Flushes the lower disks of all volumes. May sleep.
     pub fn flush_disks(&self) {
         let mut position = 0;
@@ -402,6 +416,8 @@ impl Resource {
             }
             Effect::LoseConnection { .. } => {
                 device.feed(|volume, fx| volume.connection_lost(fx));
+                // From here on the volume queues nothing for the former connection.
+                self.drop_items();
             }
             Effect::InstallDisk { .. } => device.install_disk(),
             Effect::ReleaseDisk { .. } => {

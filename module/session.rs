@@ -26,7 +26,6 @@ use crate::engine::establish::{
     Channel,
     Establish, //
 };
-use crate::engine::ids::PeerTicket;
 use crate::engine::options::NetOptions;
 use crate::engine::resource::{
     Event,
@@ -42,7 +41,6 @@ use crate::engine::wire::{
     Header,
     PROTOCOL_BEFORE_HANDSHAKE, //
 };
-use crate::link::Item;
 use crate::resource::Resource;
 use crate::sys::clock;
 use crate::sys::lock::{
@@ -383,8 +381,9 @@ fn serve(
         Err(_) => return Loss::NetworkFailure,
     };
     configure(&session);
+    resource.drop_items();
+    resource.link.reset(session.net.max_epoch_size);
     resource.set_session(Some(session.clone()));
-    drain(resource, &session.net);
     if shake_hands(resource, &session) {
         let threads = start_threads(resource, &session);
         if threads.is_ok() {
@@ -398,7 +397,6 @@ fn serve(
     }
     session.fail(resource, Loss::NetworkFailure);
     resource.set_session(None);
-    drain(resource, &session.net);
     session.reason()
 }
 
@@ -461,20 +459,5 @@ fn start_threads(resource: &Arc<Resource>, session: &Arc<Session>) -> Result<[Th
             session.fail(resource, Loss::NetworkFailure);
             Err(error)
         }
-    }
-}
-
-/// Empties the queues between two sessions.
-fn drain(resource: &Resource, net: &NetOptions) {
-    resource.link.reset(net.max_epoch_size, |item| {
-        if let Item::Reply { volume, ticket } = item {
-            reply_dropped(resource, volume, ticket);
-        }
-    });
-}
-
-fn reply_dropped(resource: &Resource, volume: u16, ticket: PeerTicket) {
-    if let Some(device) = resource.link.device(volume) {
-        device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
     }
 }
