@@ -19,6 +19,7 @@
 pub mod bitmap_code;
 pub mod bytes;
 pub mod control;
+pub mod establish;
 pub mod ids;
 pub mod meta;
 pub mod options;

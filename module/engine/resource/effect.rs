@@ -6,8 +6,10 @@ use crate::engine::control::RetCode;
 use crate::engine::ids::Instant;
 use crate::engine::options::{
     DiskOptions,
+    FixedStr,
     NetOptions,
-    ResourceOptions, //
+    ResourceOptions,
+    OPTION_TEXT_MAX, //
 };
 use crate::engine::state::{
     ConnState,
@@ -15,6 +17,10 @@ use crate::engine::state::{
 };
 use crate::engine::volume::Policy;
 use crate::engine::wire::handshake::ConnectionFeatures;
+use crate::engine::wire::params::{
+    ConnFlags,
+    ProtocolSettings, //
+};
 use crate::engine::wire::state::{
     SizeReport,
     StateReport,
@@ -159,9 +165,42 @@ pub enum Admin {
     },
 }
 
+/// What the peer says of its side of the connection (`P_PROTOCOL`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerProtocol {
+    /// 1, 2, 3 for protocol A, B, C.
+    pub protocol: u32,
+    /// Policies after a split brain with 0, 1 and 2 Primaries, in DRBD's numbers.
+    pub after_split_brain: [u32; 3],
+    /// Not 0 if two Primaries are allowed.
+    pub two_primaries: u32,
+    /// The peer only wants to know what would happen.
+    pub dry_run: bool,
+    /// Algorithm of the digests of all data.
+    pub integrity_alg: FixedStr<OPTION_TEXT_MAX>,
+}
+
+impl From<ProtocolSettings<'_>> for PeerProtocol {
+    fn from(settings: ProtocolSettings<'_>) -> Self {
+        Self {
+            protocol: settings.protocol,
+            after_split_brain: [
+                settings.after_sb_0p,
+                settings.after_sb_1p,
+                settings.after_sb_2p,
+            ],
+            two_primaries: settings.two_primaries,
+            dry_run: settings.flags.has(ConnFlags::DRY_RUN),
+            integrity_alg: FixedStr::new(settings.integrity_alg).unwrap_or(FixedStr::EMPTY),
+        }
+    }
+}
+
 /// A rare packet, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RarePacket {
+    /// `P_PROTOCOL`
+    Protocol(PeerProtocol),
     /// `P_SIZES`
     Sizes(SizeReport),
     /// `P_UUIDS`
@@ -295,6 +334,8 @@ pub enum Notice {
         /// DRBD's number for the rule.
         rule: u32,
     },
+    /// Both nodes are configured differently; the option that has to be made equal.
+    Incompatible(&'static str),
     /// Only a newer protocol could tell whose data is right.
     NeedsProtocol {
         /// The version that both nodes would need.

@@ -47,6 +47,7 @@ pub use effect::{
     Notice,
     Outgoing,
     Output,
+    PeerProtocol,
     RarePacket,
     Token, //
 };

@@ -16,7 +16,8 @@ use super::effect::{
     Effect,
     Loss,
     Notice,
-    Outgoing, //
+    Outgoing,
+    PeerProtocol, //
 };
 use super::Step;
 
@@ -103,6 +104,40 @@ impl Step<'_> {
         self.send_sizes(volume, false);
         self.send_uuids(volume, Default::default());
         self.send_state(volume);
+    }
+
+    /// Both nodes have to be configured alike where their behaviours meet.
+    pub(super) fn peer_protocol(&mut self, peer: PeerProtocol) {
+        let Some(net) = &self.resource.net else {
+            return;
+        };
+        // A policy that names a node has to be the opposite one on the other node.
+        let opposite = |policy: u32| match policy {
+            5 => 6,
+            6 => 5,
+            other => other,
+        };
+        let [no_primary, one_primary, two_primaries] = peer.after_split_brain.map(opposite);
+        let wrong = if peer.protocol != net.protocol as u32 {
+            "protocol"
+        } else if no_primary != net.after_sb_0pri as u32 {
+            "after-sb-0pri"
+        } else if one_primary != net.after_sb_1pri as u32 {
+            "after-sb-1pri"
+        } else if two_primaries != net.after_sb_2pri as u32 {
+            "after-sb-2pri"
+        } else if (peer.two_primaries != 0) != net.allow_two_primaries {
+            "allow-two-primaries"
+        } else if peer.integrity_alg != net.data_integrity_alg {
+            "data-integrity-alg"
+        } else {
+            return;
+        };
+        self.push(Effect::Notice {
+            volume: None,
+            notice: Notice::Incompatible(wrong),
+        });
+        self.leave();
     }
 
     /// Gives the connection up; the receiver comes down and reports back.

@@ -48,6 +48,7 @@ impl Step<'_> {
             return;
         }
         match packet {
+            RarePacket::Protocol(settings) => return self.peer_protocol(settings),
             RarePacket::ConnStateRequest(request) => return self.conn_state_request(request),
             RarePacket::StateReply(code) => return self.state_reply(code),
             _ => {}
@@ -65,7 +66,9 @@ impl Step<'_> {
             },
             RarePacket::SyncUuid(uuid) => self.sync_uuid(volume, uuid),
             RarePacket::StateRequest(request) => self.state_request(volume, request),
-            RarePacket::ConnStateRequest(_) | RarePacket::StateReply(_) => {}
+            RarePacket::Protocol(_)
+            | RarePacket::ConnStateRequest(_)
+            | RarePacket::StateReply(_) => {}
         }
     }
 

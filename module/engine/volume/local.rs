@@ -27,10 +27,7 @@ use super::slot::{
     HELD,
     WAITING, //
 };
-use super::table::{
-    Entry,
-    ALONE, //
-};
+use super::table::ALONE;
 use super::{
     Storage,
     Volume, //

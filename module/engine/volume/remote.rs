@@ -350,6 +350,15 @@ impl<S: Storage> Volume<S> {
         )
     }
 
+    /// The peer changed a range without sending it (`P_OUT_OF_SYNC`).
+    pub fn peer_marked(&mut self, extent: Extent) -> Result<(), PeerRequestError> {
+        if !extent.fits(self.capacity, u32::MAX) {
+            return Err(PeerRequestError::OutOfRange);
+        }
+        self.mark(extent);
+        Ok(())
+    }
+
     fn add_peer(
         &mut self,
         new: PeerSlot,
