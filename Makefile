@@ -52,7 +52,7 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 
 .PHONY: harness
 harness:
-	$(TESTS) build --release --manifest-path tests/Cargo.toml
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -67,12 +67,12 @@ cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual 
 	$(TARGET)/tests/release/cases $(CASES)
 
 .PHONY: demo
-demo: deps  ## two machines, one disk, a power cut: the story on your terminal
+demo:  ## two machines, one disk, a power cut: the story on your terminal
 	@scripts/demo
 
 .PHONY: bench
 bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C module; target/bench.json
-	$(TARGET)/tests/release/bench
+	$(TARGET)/tests/release/bench $(BENCH)
 
 .PHONY: sim
 sim:  ## the engine under simulated crashes, by seed

@@ -28,8 +28,6 @@ done
 ip link set lo up
 if [ -n "$LINKS" ]; then
 	modprobe virtio_net
-	# A machine answers for an address only on the cable that leads there.
-	echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
 	for link in $LINKS; do
 		ip link set "${link%%:*}" up
 		ip addr add "$ADDRESS" peer "${link#*:}" dev "${link%%:*}"

@@ -35,7 +35,12 @@ pub(crate) fn choose(image: &Image) -> Result<Accel> {
         Ok("tcg") => return Ok(Accel::Tcg),
         _ => {}
     }
-    if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
+    if OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+        .is_err()
+    {
         return Ok(Accel::Tcg);
     }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -44,11 +49,18 @@ pub(crate) fn choose(image: &Image) -> Result<Accel> {
     if let Ok(text) = fs::read_to_string(&note) {
         if let Some((known, answer)) = text.split_once(' ') {
             if known == boot.trim() {
-                return Ok(if answer.trim() == "kvm" { Accel::Kvm } else { Accel::Tcg });
+                return Ok(if answer.trim() == "kvm" {
+                    Accel::Kvm
+                } else {
+                    Accel::Tcg
+                });
             }
         }
     }
-    let works = kvm_boots(image, &note.with_extension(format!("{}", std::process::id())))?;
+    let works = kvm_boots(
+        image,
+        &note.with_extension(format!("{}", std::process::id())),
+    )?;
     let answer = if works { "kvm" } else { "tcg" };
     if !works {
         eprintln!("tandem: /dev/kvm is there but no guest boots with it; using emulation");
@@ -66,8 +78,24 @@ fn kvm_boots(image: &Image, scratch: &Path) -> Result<bool> {
     archive.folder("dev");
     fs::write(scratch, archive.finish())?;
     let output = Command::new("timeout")
-        .args([PROBE_SECONDS, "qemu-system-x86_64", "-accel", "kvm", "-cpu", "host"])
-        .args(["-m", "256", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"])
+        .args([
+            PROBE_SECONDS,
+            "qemu-system-x86_64",
+            "-accel",
+            "kvm",
+            "-cpu",
+            "host",
+        ])
+        .args([
+            "-m",
+            "256",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-serial",
+            "stdio",
+            "-no-reboot",
+        ])
         .args(["-append", "console=ttyS0 panic=-1 quiet", "-kernel"])
         .arg(image.kernel())
         .arg("-initrd")

@@ -7,8 +7,7 @@ use std::{
     io::{BufReader, ErrorKind},
     os::unix::net::UnixStream,
     path::Path,
-    process,
-    thread,
+    process, thread,
     time::{Duration, Instant},
 };
 
@@ -53,7 +52,9 @@ pub(crate) struct Agent {
 impl Agent {
     /// Connects and waits until the guest answers, at most until `deadline`.
     pub(crate) fn connect(path: &Path, deadline: Instant) -> Result<Self> {
-        let guard = File::create(path.with_extension("lock"))?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".lock");
+        let guard = File::create(beside)?;
         lock(&guard)?;
         let socket = UnixStream::connect(path)
             .with_context(|| format!("no machine listens at {}", path.display()))?;

@@ -45,7 +45,9 @@ pub(crate) fn card(other: &str) -> String {
 }
 
 fn index(name: &str) -> u32 {
-    name.chars().next().map_or(0, |letter| (letter as u32).wrapping_sub('a' as u32))
+    name.chars()
+        .next()
+        .map_or(0, |letter| (letter as u32).wrapping_sub('a' as u32))
 }
 
 /// Boots a node that is off.
@@ -76,20 +78,32 @@ pub(crate) fn start(node: &Node) -> Result<()> {
     let status = node.ok("cat /run/load-driver.status")?;
     if status != "0" {
         let said = node.ok("cat /run/load-driver.log; dmesg | tail -n 15")?;
-        bail!("node {}: the driver {} does not load:\n{said}", node.name, node.driver());
+        bail!(
+            "node {}: the driver {} does not load:\n{said}",
+            node.name,
+            node.driver()
+        );
     }
     Ok(())
 }
 
 /// Tells people, and counts in a file; the console goes there too.
 fn note_retry(node: &Node, power: &str, output: &str) -> Result<()> {
-    let line = format!("boot of {} {power} before the driver was loaded; trying again", node.name);
+    let line = format!(
+        "boot of {} {power} before the driver was loaded; trying again",
+        node.name
+    );
     eprintln!("tandem: {line}");
     let mut log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(runs().join(RETRY_LOG))?;
-    writeln!(log, "{}: {line}\n{}\n", node.places.run.display(), console::tail(output, 40))?;
+    writeln!(
+        log,
+        "{}: {line}\n{}\n",
+        node.places.run.display(),
+        console::tail(output, 40)
+    )?;
     // A complaint of the failed boot is not one of the run.
     let kept = node.console()?;
     let kept = kept.strip_suffix(output).unwrap_or_default();
@@ -146,8 +160,10 @@ fn cables(node: &Node) -> Vec<Cable> {
 /// What the guest's init reads: shell variables.
 fn config(node: &Node) -> String {
     let names = node.spec.names();
-    let hosts: Vec<String> =
-        names.iter().map(|name| format!("{name}:{}", address(name))).collect();
+    let hosts: Vec<String> = names
+        .iter()
+        .map(|name| format!("{name}:{}", address(name)))
+        .collect();
     let links: Vec<String> = others(&node.spec, &node.name)
         .iter()
         .enumerate()

@@ -105,7 +105,10 @@ impl Cluster {
             }
         }
         let state = State { spec: spec.clone() };
-        fs::write(cluster.places.run.join(STATE), serde_json::to_vec_pretty(&state)?)?;
+        fs::write(
+            cluster.places.run.join(STATE),
+            serde_json::to_vec_pretty(&state)?,
+        )?;
         Ok(cluster)
     }
 
@@ -127,11 +130,16 @@ impl Cluster {
     /// Boots all nodes beside each other.
     fn boot(&self) -> Result<()> {
         thread::scope(|scope| {
-            let boots: Vec<_> =
-                self.nodes.iter().map(|node| scope.spawn(|| node.start())).collect();
+            let boots: Vec<_> = self
+                .nodes
+                .iter()
+                .map(|node| scope.spawn(|| node.start()))
+                .collect();
             let mut result = Ok(());
             for boot in boots {
-                let one = boot.join().unwrap_or_else(|_| Err(anyhow!("a boot panicked")));
+                let one = boot
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("a boot panicked")));
                 result = result.and(one);
             }
             result
@@ -164,9 +172,15 @@ impl Cluster {
     ///
     /// There is none of that name.
     pub fn node(&self, name: &str) -> Result<&Node> {
-        self.nodes.iter().find(|node| node.name() == name).ok_or_else(|| {
-            anyhow!("there is no node '{name}' here, only {}", self.spec.names().join(", "))
-        })
+        self.nodes
+            .iter()
+            .find(|node| node.name() == name)
+            .ok_or_else(|| {
+                anyhow!(
+                    "there is no node '{name}' here, only {}",
+                    self.spec.names().join(", ")
+                )
+            })
     }
 
     /// Cuts the cable between two nodes, or joins it; it stays so over a node's restart.
@@ -179,7 +193,10 @@ impl Cluster {
         if one.name() == other.name() {
             bail!("a node has no link to itself");
         }
-        fs::write(self.places.run.join(link_file(one.name(), other.name())), format!("{link:?}"))?;
+        fs::write(
+            self.places.run.join(link_file(one.name(), other.name())),
+            format!("{link:?}"),
+        )?;
         for (here, there) in [(one, other), (other, one)] {
             if here.is_on() {
                 here.set_card(&boot::card(there.name()), link)?;
@@ -206,6 +223,12 @@ impl Cluster {
         let result = self.check();
         self.switch_off();
         result
+    }
+
+    /// Lets the machines run on when this program ends.
+    pub fn leave_running(mut self) {
+        self.owner = None;
+        let _ = fs::remove_file(self.places.run.join("owner"));
     }
 
     fn switch_off(&self) {
@@ -236,7 +259,10 @@ impl Drop for Cluster {
 
 /// The names of all nodes but one.
 pub(crate) fn others(spec: &Spec, name: &str) -> Vec<String> {
-    spec.names().into_iter().filter(|other| other != name).collect()
+    spec.names()
+        .into_iter()
+        .filter(|other| other != name)
+        .collect()
 }
 
 /// How the cable between two nodes was last set.
@@ -248,6 +274,10 @@ pub(crate) fn link_state(run: &Path, one: &str, other: &str) -> Result<Link> {
 }
 
 fn link_file(one: &str, other: &str) -> String {
-    let (first, second) = if one < other { (one, other) } else { (other, one) };
+    let (first, second) = if one < other {
+        (one, other)
+    } else {
+        (other, one)
+    };
     format!("link-{first}-{second}")
 }

@@ -58,7 +58,11 @@ pub struct Splat {
 
 impl fmt::Display for Splat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the kernel of node {} complains:\n{}", self.node, self.text)
+        write!(
+            f,
+            "the kernel of node {} complains:\n{}",
+            self.node, self.text
+        )
     }
 }
 

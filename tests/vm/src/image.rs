@@ -62,16 +62,19 @@ impl Image {
         }
         archive.file("payload/config", 0o644, config.as_bytes());
         archive.file("payload/init", 0o755, include_bytes!("../guest/init.sh"));
-        archive.file(
-            "payload/load-driver",
-            0o755,
-            include_bytes!("../guest/load-driver.sh"),
-        );
-        archive.file(
-            "payload/bin/await-event",
-            0o755,
-            include_bytes!("../guest/await-event.sh"),
-        );
+        for (path, script) in [
+            (
+                "payload/load-driver",
+                &include_bytes!("../guest/load-driver.sh")[..],
+            ),
+            ("payload/reset", include_bytes!("../guest/reset.sh")),
+            (
+                "payload/bin/await-event",
+                include_bytes!("../guest/await-event.sh"),
+            ),
+        ] {
+            archive.file(path, 0o755, script);
+        }
         let module = repository().join("target/module/cloud-amd64/tandem.ko");
         if module.exists() {
             archive.file("payload/tandem.ko", 0o644, &strip(&module, stripped)?);
@@ -95,7 +98,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// A binary without its debugging sections, which are most of it and useless in the guest.
 fn strip(path: &Path, scratch: &Path) -> Result<Vec<u8>> {
-    let status = Command::new("strip").arg("-g").arg("-o").arg(scratch).arg(path).status();
+    let status = Command::new("strip")
+        .arg("-g")
+        .arg("-o")
+        .arg(scratch)
+        .arg(path)
+        .status();
     match status {
         Ok(status) if status.success() => {
             let bytes = read(scratch)?;

@@ -142,14 +142,26 @@ fn run(cli: &Cli) -> Result<u8> {
             let cluster = Cluster::up_and_leave(&cli.name, &up.spec()?)?;
             let names = cluster.spec().names().join(", ");
             let seconds = begin.elapsed().as_secs_f64();
-            println!("nodes {names} of cluster '{}' are up after {seconds:.1} s", cli.name);
+            println!(
+                "nodes {names} of cluster '{}' are up after {seconds:.1} s",
+                cli.name
+            );
             cluster.check()?;
         }
-        Action::Sh { node, command, limit } => return sh(&open()?, node, &command.join(" "), *limit),
+        Action::Sh {
+            node,
+            command,
+            limit,
+        } => return sh(&open()?, node, &command.join(" "), *limit),
         Action::Link { pair, state } => {
-            let (one, other) =
-                pair.split_once('-').ok_or_else(|| anyhow!("'{pair}' names no link: write a-b"))?;
-            open()?.link(one, other, if state == "up" { Link::Up } else { Link::Down })?;
+            let (one, other) = pair
+                .split_once('-')
+                .ok_or_else(|| anyhow!("'{pair}' names no link: write a-b"))?;
+            open()?.link(
+                one,
+                other,
+                if state == "up" { Link::Up } else { Link::Down },
+            )?;
         }
         Action::Kill { node } => open()?.node(node)?.kill()?,
         Action::Start { node } => open()?.node(node)?.start()?,
@@ -183,7 +195,12 @@ fn status(cluster: &Cluster) -> Result<u8> {
     let mut worst = 0;
     for node in cluster.nodes() {
         let power = if node.is_on() { "on" } else { "off" };
-        println!("{} {} {power} driver {}", node.name(), node.address(), node.driver());
+        println!(
+            "{} {} {power} driver {}",
+            node.name(),
+            node.address(),
+            node.driver()
+        );
         if let Some(splat) = node.complaint()? {
             println!("{splat}");
             worst = COMPLAINED;

@@ -34,7 +34,8 @@ impl Monitor {
         socket.set_read_timeout(Some(ANSWER))?;
         let reader = BufReader::new(socket.try_clone()?);
         let mut qmp = Qmp::new(Stream::new(reader, socket));
-        qmp.handshake().context("the machine's control socket does not greet")?;
+        qmp.handshake()
+            .context("the machine's control socket does not greet")?;
         Ok(Self { qmp })
     }
 

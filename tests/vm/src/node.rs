@@ -83,7 +83,9 @@ impl Node {
 
     /// The file behind its data disk 1 or 2.
     pub fn disk_path(&self, disk: usize) -> PathBuf {
-        self.places.run.join(format!("{}.data{disk}.raw", self.name))
+        self.places
+            .run
+            .join(format!("{}.data{disk}.raw", self.name))
     }
 
     /// Everything its console ever printed.
@@ -182,7 +184,9 @@ impl Node {
     ///
     /// The machine is not on.
     pub fn kill(&self) -> Result<()> {
-        let pid = self.pid().ok_or_else(|| anyhow!("node {} is not on", self.name))?;
+        let pid = self
+            .pid()
+            .ok_or_else(|| anyhow!("node {} is not on", self.name))?;
         *self.agent() = None;
         process::kill(pid)
     }
@@ -200,13 +204,35 @@ impl Node {
         boot::start(self)
     }
 
+    /// Empties both data disks of a machine that is off.
+    ///
+    /// # Errors
+    ///
+    /// It is on, or the files cannot be written.
+    pub fn wipe_disks(&self) -> Result<()> {
+        if self.is_on() {
+            bail!(
+                "node {} is on: its disks cannot be wiped from outside",
+                self.name
+            );
+        }
+        for disk in [1, 2] {
+            fs::File::create(self.disk_path(disk))?.set_len(self.spec.disk_bytes)?;
+        }
+        Ok(())
+    }
+
     /// The first complaint of this node's kernel, if there is one.
     ///
     /// # Errors
     ///
     /// The console's log cannot be read.
     pub fn complaint(&self) -> Result<Option<Splat>> {
-        Ok(console::complaint(&self.name, self.driver(), &self.console()?))
+        Ok(console::complaint(
+            &self.name,
+            self.driver(),
+            &self.console()?,
+        ))
     }
 
     /// Fails if this node's kernel complained.
@@ -301,6 +327,8 @@ impl Node {
     }
 
     fn agent(&self) -> std::sync::MutexGuard<'_, Option<Agent>> {
-        self.agent.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.agent
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

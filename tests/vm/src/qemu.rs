@@ -63,7 +63,10 @@ impl Machine<'_> {
             .output()
             .context("cannot run qemu-system-x86_64; run scripts/install-deps")?;
         if !output.status.success() {
-            bail!("the machine does not start: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "the machine does not start: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(())
     }
@@ -79,8 +82,14 @@ impl Machine<'_> {
         add("-initrd", self.initrd.display().to_string());
         add("-append", format!("{KERNEL} {}", self.spec.append));
         add("-pidfile", self.pid_file.display().to_string());
-        add("-qmp", format!("unix:{},server=on,wait=off", show(&self.monitor)));
-        add("-chardev", format!("file,id=console,append=on,path={}", show(&self.console)));
+        add(
+            "-qmp",
+            format!("unix:{},server=on,wait=off", show(&self.monitor)),
+        );
+        add(
+            "-chardev",
+            format!("file,id=console,append=on,path={}", show(&self.console)),
+        );
         add("-serial", "chardev:console".into());
         self.storage(&mut add);
         for cable in &self.cables {
@@ -92,12 +101,21 @@ impl Machine<'_> {
                      remote.type=unix,remote.path={there}"
                 ),
             );
-            add("-device", format!("virtio-net-pci,netdev=net-{id},id={id},mac={}", cable.mac));
+            add(
+                "-device",
+                format!("virtio-net-pci,netdev=net-{id},id={id},mac={}", cable.mac),
+            );
         }
         add("-device", "virtio-serial-pci".into());
         for (name, path) in ["harness", "people"].iter().zip(&self.agents) {
-            add("-chardev", format!("socket,id={name},path={},server=on,wait=off", show(path)));
-            add("-device", format!("virtserialport,chardev={name},name=tandem.{name}"));
+            add(
+                "-chardev",
+                format!("socket,id={name},path={},server=on,wait=off", show(path)),
+            );
+            add(
+                "-device",
+                format!("virtserialport,chardev={name},name=tandem.{name}"),
+            );
         }
         add("-device", "virtio-rng-pci".into());
         command
@@ -141,7 +159,11 @@ impl Machine<'_> {
         add("-device", "virtio-blk-pci,drive=root".into());
         // The host's page cache outlives the machine, so a killed machine loses only what its own
         // kernel had not yet sent; a flush of the guest's reaches the host's file.
-        let cache = if self.spec.unsafe_disks { "unsafe" } else { "writeback" };
+        let cache = if self.spec.unsafe_disks {
+            "unsafe"
+        } else {
+            "writeback"
+        };
         for (index, disk) in self.disks.iter().enumerate() {
             let id = format!("data{}", index + 1);
             let file = show(disk);

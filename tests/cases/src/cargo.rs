@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cargo tests of both workspaces, counted with the cases.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{bail, Context, Result};
+
+use crate::report::Report;
+
+/// Workspace and its build folder, from the checkout.
+const WORKSPACES: &[(&str, &str)] = &[("userspace", "target"), ("tests", "target/tests")];
+
+/// Runs them all, one workspace after the other.
+pub(crate) fn test(report: &mut Report) {
+    let repository = vm::repository();
+    for (workspace, target) in WORKSPACES {
+        println!("# cargo test in {workspace}");
+        let failed_before = report.failed();
+        if let Err(error) = test_one(&repository, workspace, target, report) {
+            // Its own counts tell already when tests failed.
+            if report.failed() == failed_before {
+                report.fail(&format!("cargo test in {workspace}"), &format!("{error:#}"));
+            }
+        }
+    }
+}
+
+fn test_one(repository: &Path, workspace: &str, target: &str, report: &mut Report) -> Result<()> {
+    let mut child = Command::new("cargo")
+        .args(["test", "--workspace", "--no-fail-fast", "--manifest-path"])
+        .arg(repository.join(workspace).join("Cargo.toml"))
+        .env("CARGO_TARGET_DIR", repository.join(target))
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo")?;
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            match counts(&line) {
+                Some((passed, failed, skipped)) => report.add(passed, failed, skipped),
+                // Successes are many and say nothing.
+                None if line.ends_with(" ... ok") || line.trim().is_empty() => {}
+                None if line.starts_with("running ") => {}
+                None => println!("{line}"),
+            }
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("it ended with {status}; its messages are above");
+    }
+    Ok(())
+}
+
+/// Passed, failed and ignored of a line "test result: ok. 3 passed; 0 failed; 1 ignored; ...".
+fn counts(line: &str) -> Option<(u32, u32, u32)> {
+    let rest = line.strip_prefix("test result: ")?;
+    let rest = rest.split_once(". ")?.1;
+    let mut numbers = rest.split("; ").map(|part| {
+        let number = part.split(' ').next()?;
+        number.parse::<u32>().ok()
+    });
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn cargo_s_result_line_is_read() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; finished";
+        assert_eq!(counts(line), Some((12, 3, 1)));
+        assert_eq!(counts("running 3 tests"), None);
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a case is.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use anyhow::{anyhow, Result};
+use vm::Driver;
+
+use crate::pair::Pair;
+
+/// The drivers of nodes a and b.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Drivers {
+    pub(crate) a: Driver,
+    pub(crate) b: Driver,
+}
+
+/// Our module on both nodes.
+pub(crate) const TANDEM: Drivers = Drivers {
+    a: Driver::Tandem,
+    b: Driver::Tandem,
+};
+/// Our module on node a, the stock C module on node b.
+pub(crate) const TANDEM_DRBD: Drivers = Drivers {
+    a: Driver::Tandem,
+    b: Driver::Drbd,
+};
+/// The stock C module on node a, ours on node b.
+pub(crate) const DRBD_TANDEM: Drivers = Drivers {
+    a: Driver::Drbd,
+    b: Driver::Tandem,
+};
+
+/// The pairs that every case of interoperation runs with.
+pub(crate) const ALL: &[Drivers] = &[TANDEM, TANDEM_DRBD, DRBD_TANDEM];
+
+impl fmt::Display for Drivers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.a, self.b)
+    }
+}
+
+impl FromStr for Drivers {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (a, b) = text.split_once('-').ok_or_else(|| {
+            anyhow!("'{text}' is no pair of drivers: write for example tandem-drbd")
+        })?;
+        Ok(Self {
+            a: a.parse()?,
+            b: b.parse()?,
+        })
+    }
+}
+
+/// One behaviour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    /// The behaviour: the file's name.
+    pub(crate) name: &'static str,
+    /// The pairs of drivers it runs with.
+    pub(crate) pairs: &'static [Drivers],
+    /// The longest it may take.
+    pub(crate) limit: Duration,
+    /// Arranges, acts, and judges by events and states.
+    pub(crate) run: fn(&Pair<'_>) -> Result<()>,
+}
+
+impl Case {
+    /// A case with all pairs and the usual limit.
+    pub(crate) const fn new(name: &'static str, run: fn(&Pair<'_>) -> Result<()>) -> Self {
+        Self {
+            name,
+            pairs: ALL,
+            limit: Duration::from_secs(120),
+            run,
+        }
+    }
+
+    /// The same with other pairs.
+    pub(crate) const fn pairs(mut self, pairs: &'static [Drivers]) -> Self {
+        self.pairs = pairs;
+        self
+    }
+
+    /// The same with another limit.
+    pub(crate) const fn limit(mut self, seconds: u64) -> Self {
+        self.limit = Duration::from_secs(seconds);
+        self
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! After `down` the module can be unloaded, and nothing of it is left: no device, no file in /proc,
+//! no block major, no netlink family, no thread.
+
+use anyhow::{bail, Result};
+use vm::Driver;
+
+use crate::{case::Case, pair::Pair, side::{Side, RESOURCE}};
+
+pub(crate) const CASE: Case = Case::new("unload_leaves_nothing", run);
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    pair.in_sync()?;
+    pair.a.write_mib(0, 2)?;
+    for side in [pair.b, pair.a] {
+        if side.name() == "a" {
+            side.secondary()?;
+        }
+        unload(&side)?;
+        // And it can come back.
+        side.ok("/payload/load-driver")?;
+        side.expect_proc("version: 8.4")?;
+    }
+    Ok(())
+}
+
+fn unload(side: &Side<'_>) -> Result<()> {
+    side.setup(&format!("down {RESOURCE}"))?;
+    let module = match side.driver() {
+        Driver::Tandem => "tandem",
+        Driver::Drbd | Driver::None => "drbd",
+    };
+    side.ok(&format!("rmmod {module}"))?;
+    let left = side.ok(
+        "ls -d /proc/drbd /sys/block/drbd* /sys/kernel/debug/drbd 2>/dev/null; \
+         grep -w drbd /proc/devices; ps -eo comm | grep -E '^(drbd|tandem)'; true",
+    )?;
+    if !left.is_empty() {
+        bail!("node {}: something is left:\n{left}", side.name());
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The case runner: `make test` and `make cases`.
+//!
+//! A case is one behaviour of two machines, in a file of `cases/` named by it. It runs once for
+//! every pair of drivers that it names. Cases of the same pair share booted machines, which are
+//! reset in between; whatever cannot be reset is booted anew.
+
+mod cargo;
+mod case;
+mod cases;
+mod files;
+mod judge;
+mod pair;
+mod report;
+mod runner;
+mod side;
+
+use std::{process::ExitCode, str::FromStr};
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{case::Drivers, report::Report};
+
+/// Runs the virtual machine cases, and with --cargo the cargo tests before them.
+#[derive(Parser)]
+#[command(name = "cases")]
+pub(crate) struct Cli {
+    /// Runs the cargo tests of both workspaces first.
+    #[arg(long)]
+    cargo: bool,
+    /// Only lists the cases.
+    #[arg(long)]
+    list: bool,
+    /// Only these pairs of drivers, for example tandem-drbd,drbd-tandem.
+    #[arg(long, value_delimiter = ',', value_parser = Drivers::from_str)]
+    pairs: Vec<Drivers>,
+    /// Pairs of machines that run at the same time; half the processors if not given.
+    #[arg(long, default_value_t = default_jobs())]
+    jobs: usize,
+    /// Stops at the first failure and leaves its machines running under the name "failed".
+    #[arg(long)]
+    keep: bool,
+    /// Only cases whose name has one of these texts in it.
+    filter: Vec<String>,
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get() / 2).max(1)
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cases: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<bool> {
+    let jobs = runner::plan(cli);
+    if cli.list {
+        for job in jobs {
+            println!("{job}");
+        }
+        return Ok(true);
+    }
+    vm::stop_orphans();
+    let mut report = Report::default();
+    if cli.cargo {
+        cargo::test(&mut report);
+    }
+    runner::run(cli, jobs, &mut report)?;
+    Ok(report.close())
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Two nodes and the ways to bring them where cases begin.
+
+use std::ops::Deref;
+
+use anyhow::{bail, Result};
+use vm::{Cluster, Link};
+
+use crate::side::Side;
+
+/// Nodes a and b of a fresh cluster: drivers loaded, disks empty.
+pub(crate) struct Pair<'a> {
+    cluster: &'a Cluster,
+    /// Node a.
+    pub(crate) a: Side<'a>,
+    /// Node b.
+    pub(crate) b: Side<'a>,
+}
+
+impl Deref for Pair<'_> {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        self.cluster
+    }
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn new(cluster: &'a Cluster) -> Self {
+        let [a, b] = cluster.nodes() else {
+            unreachable!("cases run on two nodes")
+        };
+        Self {
+            cluster,
+            a: Side::new(a),
+            b: Side::new(b),
+        }
+    }
+
+    /// Both: fresh metadata, resource, disk attached.
+    pub(crate) fn attached(&self) -> Result<()> {
+        for side in [self.a, self.b] {
+            side.create_md()?;
+            side.new_resource()?;
+            side.attach()?;
+        }
+        Ok(())
+    }
+
+    /// Both: attached and connected, no data good yet.
+    pub(crate) fn connected(&self) -> Result<()> {
+        self.attached()?;
+        self.a.connect(&self.b, "")?;
+        self.b.connect(&self.a, "")?;
+        for side in [self.a, self.b] {
+            side.await_event("connection:Connected")?;
+        }
+        Ok(())
+    }
+
+    /// Node a Primary, both disks in sync after a full sync.
+    pub(crate) fn in_sync(&self) -> Result<()> {
+        self.connected()?;
+        self.a.primary_force()?;
+        self.await_in_sync()
+    }
+
+    /// Waits until both nodes know that both disks are good.
+    pub(crate) fn await_in_sync(&self) -> Result<()> {
+        self.a.await_in_sync()?;
+        self.b.await_in_sync()
+    }
+
+    /// Fails unless both lower devices have the same data.
+    pub(crate) fn expect_equal(&self) -> Result<()> {
+        let (a, b) = (self.a.lower_sum()?, self.b.lower_sum()?);
+        if a != b {
+            bail!("the disks differ: {a} on a, {b} on b");
+        }
+        Ok(())
+    }
+
+    /// Cuts or joins the cable.
+    pub(crate) fn cable(&self, link: Link) -> Result<()> {
+        self.cluster.link("a", "b", link)
+    }
+
+    /// Node `side` after a power cut: booted again, its disk attached, looking for its peer.
+    pub(crate) fn returns(&self, side: &Side<'_>) -> Result<()> {
+        let peer = if side.name() == "a" { &self.b } else { &self.a };
+        side.start()?;
+        // As drbdadm does before each attach: the log's extents are to be resynced.
+        side.meta("0 v08 /dev/data1 internal apply-al")?;
+        side.new_resource()?;
+        side.attach()?;
+        side.connect(peer, "")
+    }
+}
