@@ -10,7 +10,6 @@ use crate::engine::state::{
     DeviceState,
     DiskState,
     Role,
-    StateBits,
     StateChange,
     StateError,
     StateSuccess,
@@ -473,29 +472,4 @@ fn difference(old: DeviceState, new: DeviceState) -> StateRequest {
     };
     let (mask, value) = change.pack();
     StateRequest { mask, value }
-}
-
-/// The same fields, seen from the other node.
-pub(super) fn mirrored(mask: StateBits, value: StateBits) -> Option<StateChange> {
-    let theirs = StateChange::unpack(mask, value)?;
-    Some(StateChange {
-        role: theirs.peer,
-        peer: theirs.role,
-        conn: theirs.conn.map(mirrored_conn),
-        disk: theirs.peer_disk,
-        peer_disk: theirs.disk,
-        ..StateChange::default()
-    })
-}
-
-fn mirrored_conn(conn: ConnState) -> ConnState {
-    use ConnState as C;
-    match conn {
-        C::WfReportParams => C::WfReportParams,
-        C::StartingSyncS => C::StartingSyncT,
-        C::StartingSyncT => C::StartingSyncS,
-        C::Disconnecting => C::TearDown,
-        C::VerifyS => C::VerifyT,
-        other => other,
-    }
 }

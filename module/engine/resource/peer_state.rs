@@ -21,7 +21,6 @@ use crate::engine::wire::state::{
     UuidReport, //
 };
 
-use super::admin::mirrored;
 use super::effect::{
     Effect,
     Loss,
@@ -30,14 +29,9 @@ use super::effect::{
 };
 use super::Step;
 
-/// Puts the fields that a change names into a state.
-fn with(mut state: DeviceState, change: StateChange) -> DeviceState {
-    state.role = change.role.unwrap_or(state.role);
-    state.peer = change.peer.unwrap_or(state.peer);
-    state.conn = change.conn.unwrap_or(state.conn);
-    state.disk = change.disk.unwrap_or(state.disk);
-    state.peer_disk = change.peer_disk.unwrap_or(state.peer_disk);
-    state
+/// What the peer asks for, seen from here; `None` if it makes no sense.
+fn mirrored(request: StateRequest) -> Option<StateChange> {
+    StateChange::unpack(request.mask, request.value)?.mirrored()
 }
 
 impl Step<'_> {
@@ -274,15 +268,15 @@ impl Step<'_> {
         if self.resource.pending.is_some() && self.resource.resolver {
             return Err(StateError::ConcurrentStChg);
         }
-        let change = mirrored(request.mask, request.value).ok_or(StateError::NotSupported)?;
-        let wanted = with(self.state(volume), change);
+        let change = mirrored(request).ok_or(StateError::NotSupported)?;
+        let wanted = change.apply(&self.state(volume));
         self.request(volume, wanted)
     }
 
     /// The peer asks for a change of the whole connection: it leaves.
     fn conn_state_request(&mut self, request: StateRequest) {
         let concurrent = self.resource.pending.is_some() && self.resource.resolver;
-        let change = mirrored(request.mask, request.value);
+        let change = mirrored(request);
         let verdict = match change {
             _ if concurrent => Err(StateError::ConcurrentStChg),
             Some(change) if change.conn == Some(ConnState::TearDown) => self.judge_leaving(change),
@@ -301,7 +295,7 @@ impl Step<'_> {
     fn judge_leaving(&mut self, change: StateChange) -> StateVerdict {
         for volume in 0..self.volumes.len() {
             let old = self.state(volume);
-            let new = self.sanitize(volume, with(old, change));
+            let new = self.sanitize(volume, change.apply(&old));
             super::rules::judge(old, new, &self.context(volume))?;
         }
         for volume in 0..self.volumes.len() {
@@ -311,7 +305,7 @@ impl Step<'_> {
                 conn: None,
                 ..change
             };
-            let mut wanted = with(self.state(volume), disks);
+            let mut wanted = disks.apply(&self.state(volume));
             wanted.conn = conn;
             if change.peer_disk == Some(DiskState::Outdated) {
                 wanted.conn = ConnState::TearDown;
