@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Exit codes: those of `drbdsetup` 8.4, on which cluster scripts rely.
+//! Exit codes: those of `drbdsetup` 8.4 and of `drbdmeta`, on which cluster scripts rely.
 
 use std::process::ExitCode;
 use tandem_engine::control::RetCode;
@@ -10,6 +10,8 @@ use tandem_engine::control::RetCode;
 pub(crate) enum Exit {
     /// Done.
     Success,
+    /// The metadata is not there, not usable, or shall not be changed (`drbdmeta`).
+    Metadata,
     /// The disk is worse than outdated already, or a wait ran into its timeout.
     LowerThanOutdated,
     /// The kernel refused the request.
@@ -32,6 +34,7 @@ impl Exit {
     pub(crate) fn number(self) -> u8 {
         match self {
             Exit::Success => 0,
+            Exit::Metadata => 1,
             Exit::LowerThanOutdated => 5,
             Exit::Refused => 10,
             Exit::StateChange => 11,

@@ -29,6 +29,13 @@ pub(crate) enum Failure {
         /// What the kernel said.
         refusal: Refusal,
     },
+    /// Metadata is not there, not usable, or shall not be changed.
+    Metadata {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// There is no such resource; said by the tool, with the kernel's exit code.
     NoSuchResource(String),
     /// Anything else.
@@ -88,6 +95,7 @@ impl Failure {
             Failure::Usage(error) if !error.use_stderr() => Exit::Success,
             Failure::Refused { refusal, .. } => Exit::of(refusal.code),
             Failure::NoSuchResource(_) => Exit::Refused,
+            Failure::Metadata { .. } => Exit::Metadata,
             Failure::Usage(_) | Failure::Invalid { .. } | Failure::Other(_) => Exit::Other,
         }
     }
@@ -106,7 +114,9 @@ impl Failure {
     fn text(&self) -> String {
         match self {
             Failure::Usage(error) => error.to_string(),
-            Failure::Invalid { what, hint } => format!("tandem: {what}\n{}", advice(hint)),
+            Failure::Invalid { what, hint } | Failure::Metadata { what, hint } => {
+                format!("tandem: {what}\n{}", advice(hint))
+            }
             Failure::Refused { object, refusal } => refused(object, refusal),
             Failure::NoSuchResource(name) => format!(
                 "{name}: No such resource\n{}",

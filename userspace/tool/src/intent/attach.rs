@@ -84,7 +84,7 @@ impl NewDisk {
 }
 
 /// Refuses what is not a block device.
-pub(crate) fn check_block_device(path: &Path) -> Result<(), Failure> {
+fn check_block_device(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|error| {
         Failure::invalid(

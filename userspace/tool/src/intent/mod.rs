@@ -13,7 +13,6 @@ pub(crate) use address::{
     show_endpoint, //
 };
 pub(crate) use attach::{
-    check_block_device,
     MetaPlace,
     NewDisk, //
 };

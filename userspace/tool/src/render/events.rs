@@ -192,7 +192,7 @@ impl Printer {
 }
 
 /// Seconds and nanoseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.uuuuuu+00:00`.
-fn timestamp(seconds: i64, nanoseconds: i64) -> String {
+pub(super) fn timestamp(seconds: i64, nanoseconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = date(days);
     format!(

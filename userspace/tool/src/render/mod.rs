@@ -2,6 +2,7 @@
 
 //! How things look: text for people and scripts, JSON for machines. No I/O here.
 
+pub(crate) mod dump;
 pub(crate) mod events;
 pub(crate) mod generations;
 pub(crate) mod json;
