@@ -4,7 +4,7 @@
 
 use anyhow::{bail, Result};
 
-use crate::side::{Side, DEVICE};
+use vm::side::{Side, DEVICE};
 
 /// Where it is mounted.
 const PLACE: &str = "/mnt/a";

@@ -14,7 +14,6 @@ mod judge;
 mod pair;
 mod report;
 mod runner;
-mod side;
 
 use std::{process::ExitCode, str::FromStr};
 
@@ -47,7 +46,9 @@ pub(crate) struct Cli {
 }
 
 fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get() / 2).max(1)
+    std::thread::available_parallelism()
+        .map_or(1, |count| count.get() / 2)
+        .max(1)
 }
 
 fn main() -> ExitCode {

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use anyhow::{bail, Result};
 use vm::{Cluster, Link};
 
-use crate::side::Side;
+use vm::side::Side;
 
 /// Nodes a and b of a fresh cluster: drivers loaded, disks empty.
 pub(crate) struct Pair<'a> {

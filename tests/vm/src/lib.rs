@@ -30,6 +30,7 @@ mod node;
 mod paths;
 mod process;
 mod qemu;
+pub mod side;
 mod spec;
 
 pub use agent::Output;

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One node of a pair, spoken to in the words of its tool.
+//! One node of a pair, spoken to in the words of its tool. Every method fails when the node does
+//! not answer, and those that need success also when the command has none.
 
 use std::{ops::Deref, time::Duration};
 
 use anyhow::{bail, Result};
-use vm::{Driver, Node, Output};
+
+use crate::{Driver, Node, Output};
 
 /// How long a state may take to come.
 const STATE: Duration = Duration::from_secs(90);
 
 /// The lower device, with internal metadata at its end.
-pub(crate) const LOWER: &str = "/dev/data1";
+pub const LOWER: &str = "/dev/data1";
 /// The replicated device.
-pub(crate) const DEVICE: &str = "/dev/drbd0";
+pub const DEVICE: &str = "/dev/drbd0";
 /// The resource.
-pub(crate) const RESOURCE: &str = "r0";
+pub const RESOURCE: &str = "r0";
 
 /// A node with its tool: `tandem` where our module is, drbd-utils where the C module is.
 #[derive(Clone, Copy)]
-pub(crate) struct Side<'a> {
+pub struct Side<'a> {
     node: &'a Node,
 }
 
@@ -32,7 +34,8 @@ impl Deref for Side<'_> {
 }
 
 impl<'a> Side<'a> {
-    pub(crate) fn new(node: &'a Node) -> Self {
+    /// The node's side.
+    pub fn new(node: &'a Node) -> Self {
         Self { node }
     }
 
@@ -45,34 +48,34 @@ impl<'a> Side<'a> {
     }
 
     /// Runs a `drbdsetup` command line that must succeed.
-    pub(crate) fn setup(&self, arguments: &str) -> Result<String> {
+    pub fn setup(&self, arguments: &str) -> Result<String> {
         self.node.ok(&format!("{} {arguments}", self.tool("setup")))
     }
 
     /// Runs a `drbdsetup` command line, whatever comes of it.
-    pub(crate) fn try_setup(&self, arguments: &str) -> Result<Output> {
+    pub fn try_setup(&self, arguments: &str) -> Result<Output> {
         self.node.sh(&format!("{} {arguments}", self.tool("setup")))
     }
 
     /// Runs a `drbdmeta` command line that must succeed.
-    pub(crate) fn meta(&self, arguments: &str) -> Result<String> {
+    pub fn meta(&self, arguments: &str) -> Result<String> {
         self.node.ok(&format!("{} {arguments}", self.tool("meta")))
     }
 
     /// Writes fresh internal metadata on the lower device.
-    pub(crate) fn create_md(&self) -> Result<()> {
+    pub fn create_md(&self) -> Result<()> {
         self.meta(&format!("--force 0 v08 {LOWER} internal create-md"))
             .map(drop)
     }
 
     /// Makes the resource and its one volume.
-    pub(crate) fn new_resource(&self) -> Result<()> {
+    pub fn new_resource(&self) -> Result<()> {
         self.setup(&format!("new-resource {RESOURCE}"))?;
         self.setup(&format!("new-minor {RESOURCE} 0 0")).map(drop)
     }
 
     /// Attaches the lower device; resync as fast as it goes.
-    pub(crate) fn attach(&self) -> Result<()> {
+    pub fn attach(&self) -> Result<()> {
         self.setup(&format!(
             "attach 0 {LOWER} {LOWER} internal --c-plan-ahead=0 --resync-rate=512M --c-min-rate=0 \
              --al-extents=67"
@@ -81,7 +84,7 @@ impl<'a> Side<'a> {
     }
 
     /// Starts to look for the peer; protocol C and quick to notice a silent one.
-    pub(crate) fn connect(&self, peer: &Side<'_>, options: &str) -> Result<()> {
+    pub fn connect(&self, peer: &Side<'_>, options: &str) -> Result<()> {
         self.setup(&format!(
             "connect {RESOURCE} ipv4:{}:7789 ipv4:{}:7789 --protocol=C --max-buffers=20000 --ping-int=2 \
              --ping-timeout=10 --timeout=20 --connect-int=2 {options}",
@@ -92,27 +95,27 @@ impl<'a> Side<'a> {
     }
 
     /// Takes the role Primary.
-    pub(crate) fn primary(&self) -> Result<()> {
+    pub fn primary(&self) -> Result<()> {
         self.setup("primary 0").map(drop)
     }
 
     /// Takes the role Primary although the data may be bad.
-    pub(crate) fn primary_force(&self) -> Result<()> {
+    pub fn primary_force(&self) -> Result<()> {
         self.setup("primary 0 --force").map(drop)
     }
 
     /// Takes the role Secondary.
-    pub(crate) fn secondary(&self) -> Result<()> {
+    pub fn secondary(&self) -> Result<()> {
         self.setup("secondary 0").map(drop)
     }
 
     /// Waits for an event or the present state.
-    pub(crate) fn await_event(&self, regex: &str) -> Result<String> {
+    pub fn await_event(&self, regex: &str) -> Result<String> {
         self.node.await_event(regex, STATE)
     }
 
     /// Waits until both disks are known to be good, here.
-    pub(crate) fn await_in_sync(&self) -> Result<()> {
+    pub fn await_in_sync(&self) -> Result<()> {
         self.await_event("^[a-z]+ device .* disk:UpToDate")?;
         self.await_event("replication:Established .*peer-disk:UpToDate")?;
         let all = self.proc()?;
@@ -126,12 +129,12 @@ impl<'a> Side<'a> {
     }
 
     /// `/proc/drbd`.
-    pub(crate) fn proc(&self) -> Result<String> {
+    pub fn proc(&self) -> Result<String> {
         self.node.ok("cat /proc/drbd")
     }
 
     /// Fails unless `/proc/drbd` has a text in it.
-    pub(crate) fn expect_proc(&self, text: &str) -> Result<()> {
+    pub fn expect_proc(&self, text: &str) -> Result<()> {
         let all = self.proc()?;
         if !all.contains(text) {
             bail!("node {}: /proc/drbd lacks '{text}':\n{all}", self.name());
@@ -140,7 +143,7 @@ impl<'a> Side<'a> {
     }
 
     /// Checksum of the replicated part of the lower device, read past all caches.
-    pub(crate) fn lower_sum(&self) -> Result<String> {
+    pub fn lower_sum(&self) -> Result<String> {
         let sectors = self.node.ok("cat /sys/block/drbd0/size")?;
         self.node.ok(&format!(
             "dd if={LOWER} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | sha256sum"
@@ -148,7 +151,7 @@ impl<'a> Side<'a> {
     }
 
     /// Writes random bytes to the device, in MiB from its begin; returns when they are durable.
-    pub(crate) fn write_mib(&self, at: u32, count: u32) -> Result<()> {
+    pub fn write_mib(&self, at: u32, count: u32) -> Result<()> {
         self.node
             .ok(&format!(
                 "dd if=/dev/urandom of={DEVICE} oflag=direct conv=notrunc,fsync bs=1M seek={at} \

@@ -3,8 +3,9 @@
 //! A node that is made Primary by force fills its peer's disk with its own data.
 
 use anyhow::Result;
+use vm::side::LOWER;
 
-use crate::{case::Case, pair::Pair, side::LOWER};
+use crate::{case::Case, pair::Pair};
 
 pub(crate) const CASE: Case = Case::new("initial_sync_from_a", run);
 

@@ -3,8 +3,9 @@
 //! The second node can be the source of the first sync as well: it fills the first one's disk with its own data.
 
 use anyhow::Result;
+use vm::side::LOWER;
 
-use crate::{case::Case, pair::Pair, side::LOWER};
+use crate::{case::Case, pair::Pair};
 
 pub(crate) const CASE: Case = Case::new("initial_sync_from_b", run);
 

@@ -3,8 +3,9 @@
 //! With protocol C a completed write is on both disks, without any later help.
 
 use anyhow::{bail, Result};
+use vm::side::LOWER;
 
-use crate::{case::Case, pair::Pair, side::LOWER};
+use crate::{case::Case, pair::Pair};
 
 pub(crate) const CASE: Case = Case::new("replicated_write_is_on_both_disks", run);
 

@@ -4,10 +4,11 @@
 //! ("Wrong medium type").
 
 use anyhow::{bail, Result};
+use vm::side::DEVICE;
 
-use crate::{case::Case, pair::Pair, side::DEVICE};
+use crate::{case::{Case, DRBD_TANDEM, TANDEM}, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("secondary_refuses_open", run);
+pub(crate) const CASE: Case = Case::new("secondary_refuses_open", run).pairs(&[TANDEM, DRBD_TANDEM]);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;

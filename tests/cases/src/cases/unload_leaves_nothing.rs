@@ -4,11 +4,12 @@
 //! no block major, no netlink family, no thread.
 
 use anyhow::{bail, Result};
+use vm::side::{Side, RESOURCE};
 use vm::Driver;
 
-use crate::{case::Case, pair::Pair, side::{Side, RESOURCE}};
+use crate::{case::{Case, TANDEM}, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("unload_leaves_nothing", run);
+pub(crate) const CASE: Case = Case::new("unload_leaves_nothing", run).pairs(&[TANDEM]);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
