@@ -58,6 +58,11 @@ impl Step<'_> {
         }
         let blocks = self.volumes.get(volume).map_or(0, |v| v.bits);
         self.notice(volume, Notice::ResyncStarted { blocks });
+        if side == ConnState::SyncTarget {
+            // The source forgets a block as soon as we have it, durable or not: if we crash, only
+            // our own bitmap knows.
+            self.push(Effect::SaveBitmap { volume });
+        }
         self.push(Effect::StartResync { volume });
     }
 

@@ -30,7 +30,10 @@ use super::peer::{
 };
 use super::policy::ResyncUse;
 use super::remote::PeerRequestError;
-use super::slot::Operation;
+use super::slot::{
+    Operation,
+    WAITING, //
+};
 use super::table::Entry;
 use super::{
     Storage,
@@ -231,12 +234,15 @@ impl<S: Storage> Volume<S> {
         let index = self
             .find_wanted(extent)
             .ok_or(PeerRequestError::Unexpected)?;
+        // A write that has not even begun goes to both disks later, but arrived earlier: the data
+        // would wait for it, and then cover it.
+        let waiting = self.has_waiting_write(extent);
         let arrival = self.next_arrival();
         let peer = self
             .peers
             .get_mut(index)
             .ok_or(PeerRequestError::Unexpected)?;
-        let stale = peer.kind == PeerKind::ResyncWanted { stale: true };
+        let stale = waiting || peer.kind == PeerKind::ResyncWanted { stale: true };
         peer.kind = PeerKind::ResyncWrite;
         peer.arrival = arrival;
         self.counters.received = self
@@ -252,6 +258,17 @@ impl<S: Storage> Volume<S> {
         }
         self.enter_peer(index, fx);
         Ok(Some(PeerTicket { index }))
+    }
+
+    fn has_waiting_write(&self, extent: Extent) -> bool {
+        let waiting = |owner| match owner {
+            Owner::Local(index) => self
+                .slots
+                .get(index)
+                .is_some_and(|slot| slot.links().list() == WAITING),
+            Owner::Peer(_) => false,
+        };
+        self.overlaps.find_owner(extent, waiting).is_some()
     }
 
     /// The source could not read what we asked for, or gave it up (`P_RS_CANCEL`).

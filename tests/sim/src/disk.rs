@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A simulated disk: data with a volatile cache, and metadata.
+//!
+//! The content of a sector is one number, the name of the write that put it there. A write is
+//! *in flight*, then *cached* when it completed, then *durable* after a flush. A crash keeps, of
+//! each sector, the durable content or any that was written since.
+
+use std::collections::BTreeMap;
+
+use tandem_engine::engine::ids::Extent;
+use tandem_engine::engine::meta::activity_log_block::{
+    emit_initialized, replay, Block, Ring, Scan, BLOCK_BYTES, FREE, MAX_SLOTS,
+};
+use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
+use tandem_engine::engine::meta::geometry::{Geometry, Layout};
+use tandem_engine::engine::meta::superblock::{Flags, Superblock, SUPERBLOCK_BYTES};
+
+use crate::rng::Rng;
+use crate::Heap;
+
+/// Shape of the activity log.
+pub const RING: Ring = Ring::DEFAULT;
+
+/// Blocks of 4 KiB of metadata.
+const LOG_BLOCKS: usize = 8;
+
+/// The kernel's `crc32c(seed, data)`.
+pub fn crc32c(seed: u32, data: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut n = 0;
+        while n < 256 {
+            let mut c = n as u32;
+            let mut k = 0;
+            while k < 8 {
+                c = if c & 1 != 0 {
+                    0x82f6_3b78 ^ (c >> 1)
+                } else {
+                    c >> 1
+                };
+                k += 1;
+            }
+            table[n] = c;
+            n += 1;
+        }
+        table
+    };
+    data.iter().fold(seed, |crc, &byte| {
+        TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8)
+    })
+}
+
+/// A disk of one node. It survives crashes.
+#[derive(Clone)]
+pub struct Disk {
+    /// What reads return, by sector.
+    pub cached: Vec<u32>,
+    /// What is on stable storage.
+    pub durable: Vec<u32>,
+    /// Sectors whose cached content is not durable: all contents since the last flush.
+    dirty: BTreeMap<u64, Vec<u32>>,
+    /// Writes in flight, by the number of the operation.
+    in_flight: BTreeMap<u64, (Extent, Vec<u32>)>,
+    superblock: [u8; SUPERBLOCK_BYTES],
+    log: Vec<[u8; BLOCK_BYTES]>,
+    pages: Vec<[u8; PAGE_BYTES]>,
+}
+
+impl Disk {
+    /// A disk of `sectors` sectors with freshly created metadata, filled with `content`.
+    pub fn new(sectors: u64, content: u32, device_uuid: u64) -> Self {
+        let geometry = Geometry::new(Layout::FlexibleExternal, 1 << 20, RING).expect("geometry");
+        let superblock = Superblock::created(&geometry, device_uuid);
+        let mut image = [0; SUPERBLOCK_BYTES];
+        superblock.emit(&mut image);
+        let mut block = [0; BLOCK_BYTES];
+        emit_initialized(&mut block, crc32c);
+        let pages = sectors.div_ceil(8).div_ceil(8 * 4096) as usize;
+        Self {
+            cached: vec![content; sectors as usize],
+            durable: vec![content; sectors as usize],
+            dirty: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            superblock: image,
+            log: vec![block; LOG_BLOCKS],
+            pages: vec![[0; PAGE_BYTES]; pages],
+        }
+    }
+
+    /// Size in sectors.
+    pub fn sectors(&self) -> u64 {
+        self.cached.len() as u64
+    }
+
+    /// The superblock, as it is on disk.
+    pub fn superblock(&self) -> Superblock {
+        Superblock::decode(&self.superblock).expect("superblock")
+    }
+
+    /// Replaces the superblock.
+    pub fn put_superblock(&mut self, superblock: &Superblock) {
+        superblock.emit(&mut self.superblock);
+    }
+
+    /// What is in a range.
+    pub fn read(&self, extent: Extent) -> Vec<u32> {
+        self.cached[extent.sector as usize..extent.end() as usize].to_vec()
+    }
+
+    /// A write was given to the disk. False if it overlaps another one in flight.
+    pub fn submit(&mut self, op: u64, extent: Extent, data: Vec<u32>) -> bool {
+        let overlap = self
+            .in_flight
+            .values()
+            .any(|(other, _)| other.overlaps(extent));
+        self.in_flight.insert(op, (extent, data));
+        !overlap
+    }
+
+    /// A write completed.
+    pub fn complete(&mut self, op: u64, durable: bool) {
+        let Some((extent, data)) = self.in_flight.remove(&op) else {
+            return;
+        };
+        for (sector, content) in (extent.sector..extent.end()).zip(data) {
+            self.cached[sector as usize] = content;
+            if durable {
+                self.durable[sector as usize] = content;
+                self.dirty.remove(&sector);
+            } else {
+                self.dirty.entry(sector).or_default().push(content);
+            }
+        }
+    }
+
+    /// What a flush that is submitted now will have made durable when it completes.
+    pub fn begin_flush(&self) -> Vec<(u64, u32)> {
+        self.dirty
+            .iter()
+            .map(|(&s, v)| (s, *v.last().expect("content")))
+            .collect()
+    }
+
+    /// A flush completed.
+    pub fn end_flush(&mut self, flushed: &[(u64, u32)]) {
+        for &(sector, content) in flushed {
+            self.durable[sector as usize] = content;
+            let Some(contents) = self.dirty.get_mut(&sector) else {
+                continue;
+            };
+            // What came later stays volatile.
+            let at = contents.iter().rposition(|&c| c == content);
+            contents.drain(..at.map_or(0, |at| at + 1));
+            if contents.is_empty() {
+                self.dirty.remove(&sector);
+            }
+        }
+    }
+
+    /// Power is lost: of what was not flushed, anything may have reached the platter.
+    pub fn crash(&mut self, rng: &mut Rng) {
+        for (extent, data) in core::mem::take(&mut self.in_flight).into_values() {
+            for (sector, content) in (extent.sector..extent.end()).zip(data) {
+                self.dirty.entry(sector).or_default().push(content);
+            }
+        }
+        for (sector, contents) in core::mem::take(&mut self.dirty) {
+            let n = rng.below(contents.len() as u64 + 1) as usize;
+            if let Some(&content) = contents.get(n) {
+                self.durable[sector as usize] = content;
+            }
+        }
+        self.cached.clone_from(&self.durable);
+    }
+
+    /// Writes a metadata block; `torn`: power fails in the middle.
+    pub fn write_meta(&mut self, write: &MetaWrite, torn: Option<&mut Rng>) {
+        let (to, from): (&mut [u8], &[u8]) = match write {
+            // All that matters is in one sector, which no disk tears.
+            MetaWrite::Superblock(image) => (&mut self.superblock, &image[..]),
+            MetaWrite::Log(block, image) => (&mut self.log[*block as usize], &image[..]),
+            MetaWrite::Page(page, image) => (&mut self.pages[*page as usize], &image[..]),
+        };
+        let whole = matches!(write, MetaWrite::Superblock(_));
+        match torn {
+            None => to.copy_from_slice(from),
+            Some(rng) if whole => {
+                if rng.chance(50) {
+                    to.copy_from_slice(from);
+                }
+            }
+            Some(rng) => {
+                for (to, from) in to.chunks_mut(512).zip(from.chunks(512)) {
+                    if rng.chance(50) {
+                        to.copy_from_slice(from);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The bitmap on disk.
+    pub fn bitmap(&self) -> Bitmap<Heap> {
+        let sectors = self.sectors();
+        let words = vec![0; Bitmap::<Heap>::words_needed(sectors) as usize];
+        let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
+        let mut bitmap = Bitmap::new(words, changed, sectors).unwrap_or_else(|_| unreachable!());
+        for (n, page) in self.pages.iter().enumerate() {
+            bitmap.put_page(n as u64, page);
+        }
+        bitmap
+    }
+
+    /// The extents in the activity log on disk, and the number of the next transaction.
+    pub fn log_extents(&self) -> (Vec<u32>, u32) {
+        let mut scan = Scan::new(RING);
+        for position in 0..RING.blocks() {
+            scan.visit(&Block::parse(
+                &self.log[RING.block_of(position) as usize],
+                crc32c,
+            ));
+        }
+        let plan = scan.finish().expect("log");
+        let mut slots = vec![FREE; usize::from(MAX_SLOTS)];
+        for position in plan.positions(RING) {
+            if let Ok(Block::Update(update)) =
+                Block::parse(&self.log[RING.block_of(position) as usize], crc32c)
+            {
+                replay(&update, &mut slots);
+            }
+        }
+        slots.retain(|&extent| extent != FREE);
+        (slots, plan.next_number)
+    }
+
+    /// What `drbdmeta apply-al` does before an attach.
+    pub fn apply_log(&mut self) {
+        let mut superblock = self.superblock();
+        let was_primary =
+            superblock.flags.has(Flags::PRIMARY) || superblock.flags.has(Flags::CRASHED_PRIMARY);
+        if was_primary {
+            let mut bitmap = self.bitmap();
+            for extent in self.log_extents().0 {
+                bitmap.set_range(u64::from(extent) * 1024, 1024);
+            }
+            let mut page = bitmap.next_changed_page(0);
+            while let Some(n) = page {
+                let mut image = [0; PAGE_BYTES];
+                bitmap.take_page(n, &mut image);
+                self.pages[n as usize] = image;
+                page = bitmap.next_changed_page(n + 1);
+            }
+        }
+        for block in &mut self.log {
+            emit_initialized(block, crc32c);
+        }
+        superblock.clean = true;
+        superblock.flags.put(Flags::AL_CLEAN, true);
+        self.put_superblock(&superblock);
+    }
+}
+
+/// A write to the metadata.
+#[derive(Clone)]
+pub enum MetaWrite {
+    /// The superblock.
+    Superblock(Box<[u8; SUPERBLOCK_BYTES]>),
+    /// A block of the activity log.
+    Log(u32, Box<[u8; BLOCK_BYTES]>),
+    /// A page of the bitmap.
+    Page(u64, Box<[u8; PAGE_BYTES]>),
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine's second driver: a pair of nodes over simulated disks, links and clocks.
+//!
+//! Everything that happens is drawn from one seed; the same seed gives the same story.
+
+pub mod disk;
+pub mod net;
+pub mod node;
+pub mod oracle;
+pub mod packet;
+pub mod random;
+pub mod rng;
+pub mod worker;
+pub mod world;
+
+/// The engine's tables on the heap.
+#[derive(Debug)]
+pub struct Heap;
+
+impl tandem_engine::engine::storage::Storage for Heap {
+    type Array<T: 'static> = Vec<T>;
+}

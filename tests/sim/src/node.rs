@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One node: the engine's values and what its driver keeps beside them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
+use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
+use tandem_engine::engine::resource::{Effect, Event, Resource, Token, VolumeRecord};
+use tandem_engine::engine::state::DeviceState;
+use tandem_engine::engine::stream::Stream;
+use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
+
+use crate::disk::{Disk, MetaWrite};
+use crate::packet::Packet;
+use crate::Heap;
+
+/// A request of the application.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Name of the write, or 0.
+    pub id: u32,
+    /// What it does.
+    pub kind: AppKind,
+    /// The range.
+    pub extent: Extent,
+    /// What is written, or was read.
+    pub data: Vec<u32>,
+    /// It was completed.
+    pub done: bool,
+    /// Life of the other node when it was submitted.
+    pub peer_life: u32,
+}
+
+/// What a request of the application does.
+#[derive(Clone, Debug)]
+pub enum AppKind {
+    /// Writes.
+    Write,
+    /// Flushes; with what has to be durable then.
+    Flush(Vec<(u64, u32)>),
+    /// Reads; with what must be returned at least.
+    Read(Vec<u32>),
+}
+
+/// Something to put on the data socket.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A write, in its epoch.
+    Write(Ticket, u32),
+    /// A read that the peer shall serve.
+    Read(Ticket),
+    /// The end of an epoch.
+    Barrier(u32),
+    /// Data that the peer wanted.
+    Reply(PeerTicket),
+    /// The whole bitmap.
+    Bitmap,
+    /// An encoded packet.
+    Packet(Packet),
+}
+
+/// What the receiver of the data socket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RxWait {
+    /// Nothing.
+    Nothing,
+    /// The resource carries an event of its out.
+    Resource,
+    /// A slot for a request of the peer.
+    Room,
+    /// The peer's epoch drains and is flushed.
+    Barrier,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Conn {
+    /// Its number.
+    pub id: u64,
+    /// Of two conflicting requests, this node's wins.
+    pub resolver: bool,
+    /// The data socket's queue.
+    pub tx: VecDeque<Item>,
+    /// The write whose payload is being sent.
+    pub sending: Option<Ticket>,
+    /// A turn of the sender is scheduled.
+    pub tx_scheduled: bool,
+    /// What came on the data socket.
+    pub rx: VecDeque<Packet>,
+    /// What came on the meta socket.
+    pub rx_meta: VecDeque<Packet>,
+    /// What the receiver waits for.
+    pub rx_wait: RxWait,
+    /// A turn of the receiver is scheduled.
+    pub rx_scheduled: bool,
+    /// Handshake: 0 features are awaited, 1 they are decided upon, 2 done.
+    pub stage: u8,
+    /// The bitmap that is being received: next bit.
+    pub bitmap: Option<tandem_engine::engine::bitmap_code::TransferCursor>,
+}
+
+/// The receiver thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// There is none.
+    Off,
+    /// It looks for the peer.
+    Looking,
+    /// It has a session.
+    Up,
+    /// It comes down.
+    Closing,
+}
+
+/// Metadata writes on their way to the disk.
+#[derive(Clone)]
+pub struct MetaOp {
+    /// The writes.
+    pub writes: Vec<MetaWrite>,
+    /// What the flush before them makes durable.
+    pub flush: Vec<(u64, u32)>,
+    /// Who waits.
+    pub for_log: bool,
+}
+
+/// One node.
+pub struct Node {
+    /// Has power.
+    pub up: bool,
+    /// How often it crashed.
+    pub life: u32,
+    /// The disk, attached or not.
+    pub disk: Disk,
+    /// The engine's resource.
+    pub resource: Resource,
+    /// The engine's record of the volume.
+    pub records: Vec<VolumeRecord>,
+    /// The engine's volume.
+    pub volume: Volume<Heap>,
+    /// The engine's stream.
+    pub stream: Stream,
+    /// Tables of the disk that is being attached.
+    pub attaching: Option<DiskTables<Heap>>,
+    /// A lower disk is in use.
+    pub lower: bool,
+    /// Requests by slot.
+    pub requests: Vec<Option<App>>,
+    /// Requests without slot.
+    pub parked: VecDeque<App>,
+    /// Payloads of peer requests by slot.
+    pub payloads: Vec<Option<Vec<u32>>>,
+    /// Events for the resource; whether the receiver waits for it.
+    pub events: VecDeque<(Event, bool)>,
+    /// Effects of the present event.
+    pub effects: VecDeque<Effect>,
+    /// An event is being carried out; whether the receiver waits for it.
+    pub handling: Option<bool>,
+    /// The present event is the end of the connection.
+    pub ending: bool,
+    /// An effect waits for the disk.
+    pub worker_busy: bool,
+    /// A turn of the worker is scheduled.
+    pub worker_scheduled: bool,
+    /// The receiver thread.
+    pub net: Net,
+    /// The session.
+    pub conn: Option<Conn>,
+    /// The log is being written.
+    pub log_busy: bool,
+    /// The block to write when the pages are durable.
+    pub log_block: Option<MetaWrite>,
+    /// Metadata writes in flight.
+    pub meta: BTreeMap<u64, MetaOp>,
+    /// A resync ended (flag).
+    pub resync_finished: bool,
+    /// A resync tick is scheduled.
+    pub resync_tick: bool,
+    /// The device is open.
+    pub open: bool,
+    /// Next token of the administrator.
+    pub token: u32,
+    /// Answers to the administrator.
+    pub answers: Vec<(Token, u16, i32)>,
+    /// Blocks that a resync brought here, since the last look.
+    pub resynced: u64,
+    /// Configuration of the node.
+    pub config: NodeConfig,
+    /// Notices, as an administrator would see them.
+    pub notices: Vec<String>,
+}
+
+/// What does not change by crashes.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Slots for application requests.
+    pub slots: usize,
+    /// Slots for peer requests.
+    pub peers: usize,
+    /// Extents in the activity log.
+    pub al_extents: usize,
+    /// Disk options.
+    pub disk: DiskOptions,
+    /// Network options.
+    pub net: NetOptions,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            slots: 16,
+            peers: 32,
+            al_extents: 4,
+            disk: DiskOptions::default(),
+            net: NetOptions::default(),
+        }
+    }
+}
+
+impl Node {
+    /// A node with power and a disk, nothing configured.
+    pub fn new(disk: Disk, config: NodeConfig) -> Self {
+        let (slots, peers) = (config.slots, config.peers);
+        let tables = Tables {
+            slots: vec![Slot::default(); slots],
+            peers: vec![PeerSlot::default(); peers],
+            overlap_nodes: vec![OverlapNode::default(); 2 * (slots + peers)],
+            overlap_heads: vec![0; 16],
+        };
+        Self {
+            up: true,
+            life: 0,
+            disk,
+            resource: Resource::new(ResourceOptions::default()),
+            records: vec![VolumeRecord::new(0, 0)],
+            volume: Volume::new(tables),
+            stream: Stream::new(config.net.max_epoch_size),
+            attaching: None,
+            lower: false,
+            requests: vec![None; slots],
+            parked: VecDeque::new(),
+            payloads: vec![None; peers],
+            events: VecDeque::new(),
+            effects: VecDeque::new(),
+            handling: None,
+            ending: false,
+            worker_busy: false,
+            worker_scheduled: false,
+            net: Net::Off,
+            conn: None,
+            log_busy: false,
+            log_block: None,
+            meta: BTreeMap::new(),
+            resync_finished: false,
+            resync_tick: false,
+            open: false,
+            token: 0,
+            answers: Vec::new(),
+            resynced: 0,
+            config,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The state of its volume.
+    pub fn state(&self) -> DeviceState {
+        self.records[0].state
+    }
+
+    /// Requests of the application that are not completed.
+    pub fn open_requests(&self) -> usize {
+        self.parked.len()
+            + self
+                .requests
+                .iter()
+                .flatten()
+                .filter(|app| !app.done)
+                .count()
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the application may expect, and the checks of the promises.
+//!
+//! Writes are named by numbers that grow, so that of two contents of a sector the later one is the
+//! larger. Per sector there is a *low*: the latest write that was completed; a *high*: the latest
+//! that was started; and a *floor*: the latest that was completed before a flush that completed.
+
+use tandem_engine::engine::ids::Extent;
+
+/// First number of a write.
+const FIRST_WRITE: u32 = 10;
+
+/// What is known of the application's writes.
+#[derive(Clone)]
+pub struct Oracle {
+    next: u32,
+    low: Vec<u32>,
+    high: Vec<u32>,
+    floor: Vec<u32>,
+    is_touched: Vec<bool>,
+    /// Sectors that were ever written.
+    pub touched: Vec<u64>,
+    /// The node misses a completed write.
+    pub behind: [bool; 2],
+    /// The node lost what it had not flushed.
+    pub weak: [bool; 2],
+    /// Both nodes served applications independently: contents have no order any more.
+    pub split: bool,
+    /// The two disks were in sync before, so that differences have to be marked.
+    pub synced: bool,
+}
+
+impl Oracle {
+    /// A volume of `sectors` sectors whose disks hold `content`.
+    pub fn new(sectors: u64, content: u32) -> Self {
+        let all = vec![content; sectors as usize];
+        Self {
+            next: FIRST_WRITE,
+            low: all.clone(),
+            high: all.clone(),
+            floor: all,
+            is_touched: vec![false; sectors as usize],
+            touched: Vec::new(),
+            behind: [false; 2],
+            weak: [false; 2],
+            split: false,
+            synced: true,
+        }
+    }
+
+    /// Names a new write.
+    pub fn start(&mut self, extent: Extent) -> u32 {
+        let id = self.next;
+        self.next += 1;
+        for sector in extent.sector..extent.end() {
+            self.high[sector as usize] = id;
+            if !self.is_touched[sector as usize] {
+                self.is_touched[sector as usize] = true;
+                self.touched.push(sector);
+            }
+        }
+        id
+    }
+
+    /// A write was completed.
+    pub fn ack(&mut self, id: u32, extent: Extent) {
+        for sector in extent.sector..extent.end() {
+            let low = &mut self.low[sector as usize];
+            *low = id.max(*low);
+        }
+    }
+
+    /// What a flush that starts now has to make durable.
+    pub fn completed(&self) -> Vec<(u64, u32)> {
+        self.touched
+            .iter()
+            .map(|&s| (s, self.low[s as usize]))
+            .collect()
+    }
+
+    /// A flush that started with `completed` was completed.
+    pub fn flushed(&mut self, completed: &[(u64, u32)]) {
+        for &(sector, id) in completed {
+            let floor = &mut self.floor[sector as usize];
+            *floor = id.max(*floor);
+        }
+    }
+
+    /// The volume has the content of `disk` from here on.
+    pub fn adopt(&mut self, disk: &[u32]) {
+        self.low.copy_from_slice(disk);
+        self.high.copy_from_slice(disk);
+        self.floor.copy_from_slice(disk);
+    }
+
+    /// Everything that was not flushed may be lost.
+    pub fn weaken(&mut self) {
+        self.low.clone_from(&self.floor);
+    }
+
+    /// What a read that starts now must at least return.
+    pub fn lows(&self, extent: Extent) -> Vec<u32> {
+        self.low[extent.sector as usize..extent.end() as usize].to_vec()
+    }
+
+    /// Checks what a read returned.
+    pub fn check_read(&self, extent: Extent, lows: &[u32], data: &[u32]) -> Result<(), String> {
+        if self.split {
+            return Ok(());
+        }
+        for ((sector, &low), &got) in (extent.sector..extent.end()).zip(lows).zip(data) {
+            let high = self.high[sector as usize];
+            if got < low || got > high {
+                return Err(format!(
+                    "read of sector {sector} returned write {got}, expected {low}..={high}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the content that a node is about to serve.
+    pub fn check_content(&self, disk: &[u32], node: usize) -> Result<(), String> {
+        if self.split {
+            return Ok(());
+        }
+        for &sector in &self.touched {
+            let i = sector as usize;
+            let low = if self.weak[node] {
+                self.floor[i]
+            } else {
+                self.low[i]
+            };
+            if disk[i] < low || disk[i] > self.high[i] {
+                return Err(format!(
+                    "{} serves write {} in sector {sector}, expected {low}..={}",
+                    ["a", "b"][node],
+                    disk[i],
+                    self.high[i]
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A node was made Primary: what it has is what there is.
+    pub fn settle(&mut self, node: usize, cached: &[u32], durable: &[u32]) {
+        for &sector in &self.touched {
+            let i = sector as usize;
+            self.low[i] = cached[i];
+            self.high[i] = cached[i];
+            self.floor[i] = durable[i].min(cached[i]);
+        }
+        self.weak[node] = false;
+    }
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random runs: what the application, the administrator and the world do, by seed.
+
+use tandem_engine::engine::resource::Token;
+use tandem_engine::engine::state::{ConnState, DiskState, Role};
+
+use crate::node::Net;
+use crate::worker::show;
+use crate::world::{Config, Ev, World};
+
+/// The outcome of one seed.
+pub struct Outcome {
+    /// The first broken promise.
+    pub failure: Option<String>,
+    /// What happened.
+    pub story: Vec<String>,
+    /// Events of the simulator.
+    pub steps: u64,
+}
+
+/// A run in progress.
+struct Run {
+    world: World,
+    /// The command that was last given, per node.
+    busy: [Option<Token>; 2],
+    /// The nodes shall be told to connect.
+    wanted: [bool; 2],
+    /// The node that shall be Primary.
+    primary: Option<usize>,
+    /// The application writes.
+    load: bool,
+    hot: Vec<u64>,
+    /// May promote against the rules.
+    reckless: bool,
+}
+
+/// Runs one seed; with `story`, notes what happens.
+pub fn run(seed: u64, story: bool) -> Outcome {
+    let mut run = Run::new(seed);
+    if story {
+        run.world.story = Some(Vec::new());
+    }
+    let steps = run.all();
+    let Run { world, .. } = run;
+    Outcome {
+        failure: world.failure,
+        story: world.story.unwrap_or_default(),
+        steps,
+    }
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut rng = crate::rng::Rng::new(seed ^ 0xabcd);
+        let mut config = Config {
+            step: rng.below(4),
+            disk: rng.within(1, 20),
+            wire: rng.within(1, 15),
+            ..Config::default()
+        };
+        config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
+        config.node.al_extents = rng.within(2, 5) as usize;
+        config.node.slots = rng.within(3, 24) as usize;
+        config.node.peers = rng.within(8, 40) as usize;
+        let fresh = rng.chance(10);
+        let world = if fresh {
+            World::new(seed, config)
+        } else {
+            World::synced(seed, config)
+        };
+        let hot = (0..rng.within(3, 12))
+            .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
+            .collect();
+        Self {
+            world,
+            busy: [None; 2],
+            wanted: [true; 2],
+            primary: None,
+            load: true,
+            hot,
+            reckless: rng.chance(15),
+        }
+    }
+
+    fn all(&mut self) -> u64 {
+        let mut steps = 0;
+        let end = self.world.rng.within(500, 2500);
+        let calm = self.world.rng.chance(20);
+        self.world.at(0, Ev::Script);
+        while self.world.now < end && self.world.failure.is_none() && self.world.step() {
+            steps += 1;
+            if core::mem::take(&mut self.world.script_due) {
+                self.action(calm);
+                let delay = self.world.rng.within(1, 30);
+                self.world.at(delay, Ev::Script);
+            }
+        }
+        steps + self.settle()
+    }
+
+    /// The faults are over: everything has to come to rest, in sync.
+    fn settle(&mut self) -> u64 {
+        let mut steps = 0;
+        let end = self.world.now + 20_000;
+        self.load = false;
+        self.wanted = [true; 2];
+        self.world.tell(0, || "FAULTS ARE OVER".into());
+        self.world.heal();
+        self.world.power_on(0);
+        self.world.power_on(1);
+        let mut idle = 0;
+        while self.world.failure.is_none() && idle < 40 {
+            if !self.world.step() {
+                self.world.at(10, Ev::Script);
+            }
+            steps += 1;
+            if core::mem::take(&mut self.world.script_due) {
+                self.configure();
+                let open = self
+                    .world
+                    .nodes
+                    .iter()
+                    .any(|node| node.open_requests() != 0);
+                if self.world.in_sync() && !open {
+                    idle += 1;
+                } else {
+                    idle = 0;
+                }
+                if self.refused() && self.world.now + 15_000 > end {
+                    break;
+                }
+                if self.world.now > end {
+                    self.stuck();
+                    break;
+                }
+                self.world.at(10, Ev::Script);
+            }
+        }
+        if self.world.failure.is_none() {
+            self.world.check_equal();
+            self.world.check_marks();
+        }
+        steps
+    }
+
+    /// The two do not connect, and rightly so.
+    fn refused(&self) -> bool {
+        self.world.oracle.split
+            && self.world.nodes.iter().any(|node| {
+                node.net == Net::Off || { node.state().conn <= ConnState::WfConnection }
+            })
+    }
+
+    fn stuck(&mut self) {
+        let open: Vec<usize> = self.world.nodes.iter().map(|n| n.open_requests()).collect();
+        let bits: Vec<u64> = self
+            .world
+            .nodes
+            .iter()
+            .map(|n| n.volume.out_of_sync())
+            .collect();
+        let text = format!(
+            "stuck: a {} b {}, open requests {open:?}, bits {bits:?}",
+            show(self.world.nodes[0].state()),
+            show(self.world.nodes[1].state())
+        );
+        self.world.fail(text);
+    }
+
+    fn free(&mut self, n: usize) -> bool {
+        match self.busy[n] {
+            Some(token) if self.world.answer(n, token).is_none() => false,
+            _ => {
+                self.busy[n] = None;
+                true
+            }
+        }
+    }
+
+    /// Brings what is not configured up again.
+    fn configure(&mut self) {
+        for n in 0..2 {
+            if !self.world.nodes[n].up || !self.free(n) {
+                continue;
+            }
+            let node = &self.world.nodes[n];
+            let state = node.state();
+            if state.disk == DiskState::Diskless && !node.lower {
+                self.busy[n] = Some(self.world.attach(n));
+            } else if node.resource.net().is_none()
+                && node.net == Net::Off
+                && self.wanted[n]
+                && state.disk > DiskState::Attaching
+                && !self.world.oracle.split
+            {
+                self.busy[n] = Some(self.world.connect(n));
+            } else if !self.world.oracle.synced
+                && self.primary.is_none()
+                && self.world.nodes[1 - n].up
+                && state.conn == ConnState::Connected
+                && state.disk == DiskState::Inconsistent
+            {
+                self.primary = Some(n);
+                self.busy[n] = Some(self.world.promote(n, true));
+            }
+        }
+    }
+
+    fn action(&mut self, calm: bool) {
+        self.configure();
+        let roll = self.world.rng.below(100);
+        let primary = self.serving();
+        match roll {
+            0..=49 => self.application(primary),
+            50..=59 => self.roles(),
+            60..=63 if !calm => {
+                let n = self.world.rng.below(2) as usize;
+                self.world.check_marks();
+                self.world.crash(n);
+                self.busy[n] = None;
+                self.world.check_marks();
+            }
+            64..=71 => {
+                let n = self.world.rng.below(2) as usize;
+                self.world.power_on(n);
+            }
+            72..=75 if !calm => self.world.cut(),
+            76..=83 => self.world.heal(),
+            84..=85 if !calm => self.world.reset_session(),
+            86..=88 => {
+                let n = self.world.rng.below(2) as usize;
+                if self.world.nodes[n].up && self.free(n) {
+                    self.wanted[n] = false;
+                    self.busy[n] = Some(self.world.disconnect(n));
+                }
+            }
+            89..=92 => self.wanted = [true; 2],
+            93 => {
+                let n = self.world.rng.below(2) as usize;
+                let node = &self.world.nodes[n];
+                let alone = node.state().role == Role::Primary
+                    && node.state().peer_disk != DiskState::UpToDate;
+                if node.up && !alone && self.free(n) {
+                    self.busy[n] = Some(self.world.detach(n));
+                }
+            }
+            94..=95 => self.world.check_marks(),
+            _ => {}
+        }
+    }
+
+    /// The node whose application works.
+    fn serving(&self) -> Option<usize> {
+        let n = self.primary?;
+        let node = &self.world.nodes[n];
+        (node.up && node.state().role == Role::Primary).then_some(n)
+    }
+
+    fn application(&mut self, primary: Option<usize>) {
+        let Some(n) = primary.filter(|_| self.load) else {
+            return;
+        };
+        self.world.nodes[n].open = true;
+        let burst = self.world.rng.within(1, 6);
+        for _ in 0..burst {
+            let at = self.world.rng.below(self.hot.len() as u64) as usize;
+            let sector = self.hot[at] + self.world.rng.below(12);
+            let sectors = self.world.rng.within(1, 20) as u32;
+            let sector = sector.min(6 * 8192 - 32);
+            match self.world.rng.below(10) {
+                0 => self.world.flush(n),
+                1..=2 => self.world.read(n, sector, sectors),
+                _ => {
+                    self.world.write(n, sector, sectors);
+                }
+            }
+        }
+    }
+
+    /// Promotes, demotes, changes over.
+    fn roles(&mut self) {
+        if let Some(n) = self.serving() {
+            let quiet = self.world.nodes[n].open_requests() == 0;
+            if quiet && self.world.rng.chance(30) && self.free(n) {
+                self.primary = None;
+                self.busy[n] = Some(self.world.demote(n));
+            }
+            return;
+        }
+        let n = self.world.rng.below(2) as usize;
+        let node = &self.world.nodes[n];
+        let other = &self.world.nodes[1 - n];
+        let good = node.state().disk == DiskState::UpToDate;
+        let rival = other.up && other.state().role == Role::Primary;
+        let missing = self.world.oracle.behind[n]
+            || (self.world.oracle.weak[n] && !self.world.oracle.behind[1 - n]);
+        if !node.up || !good || self.busy[1 - n].is_some() && other.up {
+            return;
+        }
+        if (rival || missing) && !self.reckless {
+            return;
+        }
+        if self.free(n) {
+            self.primary = Some(n);
+            self.busy[n] = Some(self.world.promote(n, false));
+        }
+    }
+}

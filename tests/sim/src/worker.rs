@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The thread that feeds the resource and carries its effects out, one by one.
+
+use tandem_engine::engine::ids::Instant;
+use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
+use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
+use tandem_engine::engine::resource::{Effect, Env, Event, Loss, Outgoing, Output};
+use tandem_engine::engine::state::Role;
+use tandem_engine::engine::volume::{Effects, ResyncLimits};
+use tandem_engine::engine::wire::params::{
+    ConnFlags, ControllerParams, ProtocolSettings, SyncParams,
+};
+use tandem_engine::engine::wire::state::StateReply;
+use tandem_engine::engine::wire::Command;
+
+use crate::disk::MetaWrite;
+use crate::node::{Item, MetaOp, Net, RxWait};
+use crate::packet::Packet;
+use crate::world::{What, World};
+
+struct Collect(Vec<Effect>);
+
+impl Output for Collect {
+    fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+impl World {
+    /// Gives the resource of node `n` an event; `receiver`: the receiver waits for it.
+    pub fn post(&mut self, n: usize, event: Event, receiver: bool) {
+        self.nodes[n].events.push_back((event, receiver));
+        self.kick_worker(n);
+    }
+
+    pub(crate) fn kick_worker(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if !node.worker_scheduled && !node.worker_busy {
+            node.worker_scheduled = true;
+            let delay = self.rng.below(self.config.step + 1);
+            self.after(n, delay, What::Worker);
+        }
+    }
+
+    /// One turn: carries one effect out, or takes the next event.
+    pub(crate) fn worker(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.worker_scheduled = false;
+        if node.worker_busy {
+            return;
+        }
+        if let Some(effect) = node.effects.pop_front() {
+            self.carry_effect(n, effect);
+            if !self.nodes[n].worker_busy {
+                self.kick_worker(n);
+            }
+            return;
+        }
+        if let Some(receiver) = node.handling.take() {
+            self.event_done(n, receiver);
+        }
+        let node = &mut self.nodes[n];
+        let reported = core::mem::take(&mut node.resync_finished);
+        let next = if reported {
+            let failed = node.volume.resync_failed();
+            Some((Event::ResyncFinished { volume: 0, failed }, false))
+        } else {
+            node.events.pop_front()
+        };
+        let Some((event, receiver)) = next else {
+            return;
+        };
+        node.records[0].bits = node.volume.out_of_sync();
+        node.records[0].open_count = u32::from(node.open);
+        let env = Env {
+            now: Instant(self.now),
+            random: self.rng.next(),
+        };
+        let node = &mut self.nodes[n];
+        let mut out = Collect(Vec::new());
+        let before = node.state();
+        node.ending = matches!(event, Event::Disconnected(_));
+        let told = format_event(&event);
+        node.resource
+            .handle(&mut node.records, env, event, &mut out);
+        node.effects = out.0.into();
+        node.handling = Some(receiver);
+        let after = node.state();
+        self.tell(n, || format!("event {told}"));
+        self.watch(n, before, after);
+        self.kick_worker(n);
+    }
+
+    fn event_done(&mut self, n: usize, receiver: bool) {
+        let node = &mut self.nodes[n];
+        if receiver {
+            if let Some(conn) = &mut node.conn {
+                conn.rx_wait = RxWait::Nothing;
+                self.kick_receiver(n);
+            }
+        }
+        let node = &mut self.nodes[n];
+        if core::mem::take(&mut node.ending) && node.net == Net::Closing {
+            node.net = Net::Looking;
+            let delay = self.rng.within(1, self.config.reconnect);
+            self.after(n, delay, What::Connecting);
+        }
+        self.try_establish();
+    }
+
+    fn carry_effect(&mut self, n: usize, effect: Effect) {
+        if self.story.is_some() && !matches!(effect, Effect::Changed { .. }) {
+            self.tell(n, || format!("  {}", format_effect(&effect)));
+        }
+        match effect {
+            Effect::Answer(token, code) => self.answered(n, token, code),
+            Effect::Changed { old, new, .. } => {
+                self.tell(n, || format!("  {} -> {}", show(old), show(new)));
+            }
+            Effect::ConnectionChanged { .. } => {}
+            Effect::SetPolicy { policy, .. } => {
+                let mut fx = Effects::new();
+                self.nodes[n].volume.set_policy(policy, &mut fx);
+                self.finish(n, fx);
+                self.kick_receiver(n);
+                self.kick_resync(n);
+            }
+            Effect::LoseConnection { .. } => {
+                let mut fx = Effects::new();
+                self.nodes[n].volume.connection_lost(&mut fx);
+                self.finish(n, fx);
+            }
+            Effect::InstallDisk { .. } => {
+                let node = &mut self.nodes[n];
+                let tables = node.attaching.take();
+                node.volume.set_disk(tables);
+                node.lower = true;
+            }
+            Effect::ReleaseDisk { .. } => self.after(n, 1, What::TryRelease),
+            Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
+            Effect::SaveSuperblock { .. } => self.save_superblock(n),
+            Effect::SaveBitmap { .. } => self.save_bitmap(n),
+            Effect::FillBitmap { set, .. } => {
+                if let Some(bitmap) = self.nodes[n].volume.bitmap() {
+                    if set {
+                        bitmap.set_all();
+                    } else {
+                        bitmap.clear_all();
+                    }
+                }
+                self.save_bitmap(n);
+            }
+            Effect::Send { packet, .. } => self.send_rare(n, packet),
+            Effect::SendStateReply {
+                connection, code, ..
+            } => {
+                let command = if connection {
+                    Command::ConnStChgReply
+                } else {
+                    Command::StateChgReply
+                };
+                let reply = StateReply { retcode: code };
+                let version = self.version(n);
+                let packet = Packet::new(version, command, vec![], |o| reply.emit(command, o));
+                self.transmit(n, true, packet);
+            }
+            Effect::SendBitmap { .. } => self.queue(n, Item::Bitmap),
+            Effect::StartResync { .. } => {
+                self.resync_starts(n);
+                let limits = ResyncLimits {
+                    in_flight: 4096,
+                    request_bytes: self.config.resync_bytes,
+                    rate: 4 << 20,
+                };
+                let mut fx = Effects::new();
+                let now = Instant(self.now);
+                self.nodes[n].volume.start_resync(now, limits, &mut fx);
+                self.finish(n, fx);
+                self.kick_resync(n);
+            }
+            Effect::StopResync { .. } => self.nodes[n].volume.stop_resync(),
+            Effect::StartNetwork => {
+                self.nodes[n].net = Net::Looking;
+                self.after(n, 1, What::Connecting);
+            }
+            Effect::CloseNetwork => self.close(n, Loss::NetworkFailure),
+            Effect::StopNetwork => self.nodes[n].net = Net::Off,
+            Effect::Notice { notice, .. } => {
+                let text = format!("{notice:?}");
+                self.nodes[n].notices.push(text);
+            }
+        }
+    }
+
+    fn send_rare(&mut self, n: usize, packet: Outgoing) {
+        let version = self.version(n);
+        let net = self.nodes[n].resource.net().cloned().unwrap_or_default();
+        let disk = self.nodes[n].records[0].options.clone();
+        let plain = |command, emit: &dyn Fn(Command, &mut [u8]) -> usize| {
+            Packet::new(version, command, vec![], |o| Ok(emit(command, o)))
+        };
+        let packet = match packet {
+            Outgoing::Protocol => {
+                let settings = ProtocolSettings {
+                    protocol: net.protocol as u32,
+                    after_sb_0p: net.after_sb_0pri as u32,
+                    after_sb_1p: net.after_sb_1pri as u32,
+                    after_sb_2p: net.after_sb_2pri as u32,
+                    flags: ConnFlags::default(),
+                    two_primaries: u32::from(net.allow_two_primaries),
+                    integrity_alg: net.data_integrity_alg.as_bytes(),
+                };
+                plain(Command::Protocol, &|c, o| {
+                    settings.emit(c, o, version).expect("protocol")
+                })
+            }
+            Outgoing::SyncParams => {
+                let params = SyncParams {
+                    resync_rate: disk.resync_rate,
+                    verify_alg: net.verify_alg.as_bytes(),
+                    csums_alg: net.csums_alg.as_bytes(),
+                    controller: Some(ControllerParams {
+                        plan_ahead: disk.c_plan_ahead,
+                        delay_target: disk.c_delay_target,
+                        fill_target: disk.c_fill_target,
+                        max_rate: disk.c_max_rate,
+                    }),
+                };
+                let command = SyncParams::command_in(version);
+                plain(command, &|_, o| params.emit(o, version).expect("params"))
+            }
+            Outgoing::Sizes(p) => plain(Command::Sizes, &|_, o| p.emit(o).expect("sizes")),
+            Outgoing::Uuids(p) => plain(Command::Uuids, &|c, o| p.emit(c, o).expect("uuids")),
+            Outgoing::State(p) => plain(Command::State, &|c, o| p.emit(c, o).expect("state")),
+            Outgoing::SyncUuid(p) => plain(Command::SyncUuid, &|c, o| p.emit(c, o).expect("uuid")),
+            Outgoing::StateRequest(p) => {
+                plain(Command::StateChgReq, &|c, o| p.emit(c, o).expect("request"))
+            }
+            Outgoing::ConnStateRequest(p) => plain(Command::ConnStChgReq, &|c, o| {
+                p.emit(c, o).expect("request")
+            }),
+        };
+        self.queue(n, Item::Packet(packet));
+    }
+
+    fn save_superblock(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        let Some(disk) = &node.records[0].disk else {
+            return;
+        };
+        let mut superblock = disk.superblock;
+        superblock.clean = false;
+        let mut image = Box::new([0; SUPERBLOCK_BYTES]);
+        superblock.emit(&mut image);
+        self.write_meta(n, vec![MetaWrite::Superblock(image)], false);
+        self.nodes[n].worker_busy = true;
+    }
+
+    pub(crate) fn save_bitmap(&mut self, n: usize) {
+        let mut writes = Vec::new();
+        let mut from = 0;
+        while let Some(page) = self.nodes[n].volume.next_changed_page(from) {
+            let mut image = Box::new([0; PAGE_BYTES]);
+            if self.nodes[n].volume.take_bitmap_page(page, &mut image) {
+                writes.push(MetaWrite::Page(page, image));
+            }
+            from = page + 1;
+        }
+        if !writes.is_empty() {
+            self.write_meta(n, writes, false);
+            self.nodes[n].worker_busy = true;
+        }
+    }
+
+    /// Starts metadata writes, with a flush of the data before them.
+    pub(crate) fn write_meta(&mut self, n: usize, writes: Vec<MetaWrite>, for_log: bool) {
+        let op = self.next_op();
+        let flush = self.nodes[n].disk.begin_flush();
+        self.nodes[n].meta.insert(
+            op,
+            MetaOp {
+                writes,
+                flush,
+                for_log,
+            },
+        );
+        let delay = self.rng.within(1, self.config.disk);
+        self.after(n, delay, What::MetaDone(op));
+    }
+
+    pub(crate) fn meta_done(&mut self, n: usize, op: u64) {
+        let node = &mut self.nodes[n];
+        let Some(op) = node.meta.remove(&op) else {
+            return;
+        };
+        node.disk.end_flush(&op.flush);
+        for write in &op.writes {
+            node.disk.write_meta(write, None);
+        }
+        if op.for_log {
+            self.log_step(n);
+        } else {
+            node.worker_busy = false;
+            self.kick_worker(n);
+        }
+    }
+
+    /// The disk is given up: waits until nothing uses it, then saves the bitmap.
+    pub(crate) fn try_release(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        let busy = node.volume.counters().local_pending != 0 || node.log_busy || node.worker_busy;
+        if busy {
+            return self.after(n, 5, What::TryRelease);
+        }
+        let mut from = 0;
+        while let Some(page) = node.volume.next_changed_page(from) {
+            let mut image = Box::new([0; PAGE_BYTES]);
+            node.volume.take_bitmap_page(page, &mut image);
+            let flush = node.disk.begin_flush();
+            node.disk.end_flush(&flush);
+            node.disk.write_meta(&MetaWrite::Page(page, image), None);
+            from = page + 1;
+        }
+        node.volume.set_disk(None);
+        node.lower = false;
+        self.post(n, Event::DiskReleased { volume: 0 }, false);
+    }
+
+    fn answered(
+        &mut self,
+        n: usize,
+        token: tandem_engine::engine::resource::Token,
+        code: tandem_engine::engine::control::RetCode,
+    ) {
+        let node = &mut self.nodes[n];
+        node.answers.push((token, 0, code.0));
+    }
+
+    /// Follows what a state change means for the application.
+    fn watch(
+        &mut self,
+        n: usize,
+        old: tandem_engine::engine::state::DeviceState,
+        new: tandem_engine::engine::state::DeviceState,
+    ) {
+        if old.role != Role::Primary && new.role == Role::Primary {
+            self.promoted(n);
+        }
+        self.look_for_sync();
+    }
+}
+
+/// A state as `/proc/drbd` shows it.
+pub fn show(s: tandem_engine::engine::state::DeviceState) -> String {
+    let flags = [
+        (s.susp, 's'),
+        (s.aftr_isp, 'a'),
+        (s.peer_isp, 'p'),
+        (s.user_isp, 'u'),
+        (s.susp_nod, 'n'),
+        (s.susp_fen, 'f'),
+    ];
+    let flags: String = flags.iter().filter(|f| f.0).map(|f| f.1).collect();
+    format!(
+        "{} {}/{} {}/{} {flags}",
+        s.conn.as_str(),
+        s.role.as_str(),
+        s.peer.as_str(),
+        s.disk.as_str(),
+        s.peer_disk.as_str()
+    )
+}
+
+fn format_event(event: &Event) -> String {
+    match event {
+        Event::Packet {
+            packet: tandem_engine::engine::resource::RarePacket::State(s),
+            ..
+        } => match tandem_engine::engine::state::DeviceState::unpack(s.state) {
+            Some(state) => format!("P_STATE {}", show(state)),
+            None => format!("{event:?}"),
+        },
+        Event::Packet { packet, .. } => format!("{packet:x?}"),
+        Event::Admin(token, command) => {
+            let text = format!("{command:?}");
+            format!("admin {} {}", token.0, text.split('{').next().unwrap_or(""))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn format_effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Send {
+            packet: Outgoing::State(s),
+            ..
+        } => match tandem_engine::engine::state::DeviceState::unpack(s.state) {
+            Some(state) => format!("send P_STATE {}", show(state)),
+            None => format!("{effect:?}"),
+        },
+        Effect::Send { packet, .. } => format!("send {packet:x?}"),
+        other => format!("{other:?}"),
+    }
+}
