@@ -58,4 +58,17 @@ pub(crate) enum MetaCommand {
     Dstate,
     /// Destroy the metadata
     WipeMd,
+    /// Print the number by which drbdadm knows the device
+    ReadDevUuid,
+    /// Change the number by which drbdadm knows the device
+    WriteDevUuid {
+        /// New number, in hexadecimal
+        #[arg(value_parser = hexadecimal)]
+        uuid: u64,
+    },
+}
+
+fn hexadecimal(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    u64::from_str_radix(digits, 16).map_err(|error| error.to_string())
 }

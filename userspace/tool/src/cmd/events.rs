@@ -41,15 +41,10 @@ pub(crate) fn run(args: &Events2) -> Outcome {
     let initial = kernel
         .dump(&Request::new(Command::GetInitialState))
         .map_err(|error| Failure::netlink("kernel", error))?;
-    let mut seen = false;
     for reply in initial.iter().filter(|reply| is_wanted(reply, only)) {
-        seen |= reply.command() == Some(Command::ResourceState);
         if !print(printer.line(reply))? {
             return Ok(Exit::Success);
         }
-    }
-    if let Some(name) = only.filter(|_| !seen && args.now) {
-        return Err(Failure::NoSuchResource(name.to_owned()));
     }
     if !print(printer.initial_state_done())? || args.now {
         return Ok(Exit::Success);

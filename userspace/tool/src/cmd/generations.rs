@@ -27,10 +27,10 @@ pub(crate) fn get(minor: u32) -> Outcome {
 fn with(minor: u32, print: impl FnOnce(&Generations)) -> Outcome {
     let info: StateInfo = block(&ask(minor)?)?;
     let (Some(current), Some(flags)) = (info.uuid(0), info.disk_flags) else {
-        return Err(Failure::invalid(
-            format!("minor {minor} has no disk attached"),
-            "attach one first, or use 'tandem meta' on the disk",
-        ));
+        return Err(Failure::Metadata {
+            what: format!("minor {minor} has no disk attached"),
+            hint: "attach one first, or use 'tandem meta' on the disk".into(),
+        });
     };
     print(&Generations {
         uuids: [

@@ -2,7 +2,10 @@
 
 //! `sh-status`: minors as shell variables, which the OCF agent evaluates.
 
-use super::state::unpack;
+use super::state::{
+    is_unconfigured,
+    unpack, //
+};
 use crate::{
     exit::Exit,
     failure::{
@@ -23,11 +26,7 @@ use tandem_engine::{
         Command,
         StateInfo, //
     },
-    state::{
-        ConnState,
-        DeviceState,
-        DiskState, //
-    }, //
+    state::DeviceState, //
 };
 use tandem_netlink::{
     Reply,
@@ -70,7 +69,7 @@ fn variables(reply: &Reply) -> Result<String, Failure> {
     set("res_name", &resource_name(&context));
     set("volume", &context.ctx_volume.unwrap_or(0).to_string());
     let state = unpack(info.current_state)?;
-    if state.conn == ConnState::StandAlone && state.disk == DiskState::Diskless {
+    if is_unconfigured(&state) {
         out.push_str(UNCONFIGURED);
     } else {
         out.push_str(&configured(&state, per_mille_done(&info)));

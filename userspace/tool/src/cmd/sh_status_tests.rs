@@ -5,7 +5,11 @@
 use super::*;
 use tandem_engine::{
     control::CfgContext,
-    options::FixedStr, //
+    options::FixedStr,
+    state::{
+        ConnState,
+        DiskState, //
+    }, //
 };
 
 fn reply(info: &StateInfo) -> Reply {

@@ -17,7 +17,9 @@ use tandem_engine::{
         StateInfo, //
     },
     state::{
+        ConnState,
         DeviceState,
+        DiskState,
         StateBits, //
     }, //
 };
@@ -59,7 +61,15 @@ pub(crate) fn unpack(bits: Option<u32>) -> Result<DeviceState, Failure> {
         .ok_or_else(|| Failure::Other(anyhow::anyhow!("the kernel's reply has no valid state")))
 }
 
+/// Whether a minor has neither disk nor connection.
+pub(crate) fn is_unconfigured(state: &DeviceState) -> bool {
+    state.conn == ConnState::StandAlone && state.disk == DiskState::Diskless
+}
+
 fn text(state: &DeviceState, part: Part) -> String {
+    if is_unconfigured(state) {
+        return "Unconfigured".to_owned();
+    }
     match part {
         Part::Role => format!("{}/{}", state.role.as_str(), state.peer.as_str()),
         Part::Connection => state.conn.as_str().to_owned(),
@@ -73,10 +83,20 @@ mod tests {
 
     #[test]
     fn states_are_printed_as_drbdsetup_does() {
-        let state = DeviceState::INITIAL;
+        let state = DeviceState {
+            conn: ConnState::WfConnection,
+            ..DeviceState::INITIAL
+        };
         assert_eq!(text(&state, Part::Role), "Secondary/Unknown");
-        assert_eq!(text(&state, Part::Connection), "StandAlone");
+        assert_eq!(text(&state, Part::Connection), "WFConnection");
         assert_eq!(text(&state, Part::Disk), "Diskless/DUnknown");
+    }
+
+    #[test]
+    fn a_minor_without_disk_and_connection_is_unconfigured() {
+        for part in [Part::Role, Part::Connection, Part::Disk] {
+            assert_eq!(text(&DeviceState::INITIAL, part), "Unconfigured");
+        }
     }
 
     #[test]

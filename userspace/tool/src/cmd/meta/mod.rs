@@ -65,6 +65,11 @@ pub(crate) fn run(meta: &Meta) -> Outcome {
             println!("{}", generations(&find(&device)?.superblock).line());
             Ok(Exit::Success)
         }
+        MetaCommand::ReadDevUuid => {
+            println!("{:016X}", find(&device)?.superblock.device_uuid);
+            Ok(Exit::Success)
+        }
+        MetaCommand::WriteDevUuid { uuid } => name_device(&device, uuid),
         MetaCommand::Dstate => {
             println!("{}", disk_state(find(&device)?.superblock.flags));
             Ok(Exit::Success)
@@ -153,6 +158,21 @@ fn print_dump(meta: &Meta, device: &MetaDevice) -> Outcome {
         })
         .and_then(|()| out.flush())
         .map_err(|error| device.failed("read", &error))?;
+    Ok(Exit::Success)
+}
+
+fn name_device(device: &MetaDevice, uuid: u64) -> Outcome {
+    let found = find(device)?;
+    let named = Superblock {
+        device_uuid: uuid,
+        ..found.superblock
+    };
+    let mut image = [0; device::BLOCK];
+    named.emit(&mut image);
+    device
+        .write_block(found.geometry.superblock, &image)
+        .and_then(|()| device.sync())
+        .map_err(|error| device.failed("write", &error))?;
     Ok(Exit::Success)
 }
 

@@ -134,6 +134,22 @@ fn applying_the_log_marks_its_extents_and_is_done_once() {
 }
 
 #[test]
+fn a_device_gets_its_number_and_nothing_else_changes() {
+    let (_image, device) = created("named");
+    let before = find(&device).unwrap().superblock;
+    name_device(&device, 0xabc).unwrap();
+    let after = find(&device).unwrap().superblock;
+    assert_eq!(after.device_uuid, 0xabc);
+    assert_eq!(
+        Superblock {
+            device_uuid: before.device_uuid,
+            ..after
+        },
+        before
+    );
+}
+
+#[test]
 fn wiped_metadata_is_gone() {
     let (_image, device) = created("wipe");
     assert!(wipe(&device, false).is_err());
