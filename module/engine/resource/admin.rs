@@ -51,6 +51,8 @@ enum Goal {
     Disconnect { outdated: bool },
     /// The peer agreed (or was not asked): the receiver is coming down.
     Leaving,
+    /// The peer is asked whether the disk may go.
+    AskDetach { volume: usize },
     /// The disk is being taken out of use.
     Detach { volume: usize },
 }
@@ -186,6 +188,16 @@ impl Step<'_> {
         });
     }
 
+    /// Asks the peer whether it can do without our disk.
+    pub(super) fn ask_to_detach(&mut self, token: Token, volume: usize, wanted: DeviceState) {
+        let request = difference(self.state(volume), wanted);
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::AskDetach { volume },
+        });
+        self.send(volume, Outgoing::StateRequest(request));
+    }
+
     /// The disk of a volume is out of use.
     pub(super) fn detached(&mut self, gone: usize) {
         self.finish_if(|goal| matches!(goal, Goal::Detach { volume } if *volume == gone));
@@ -207,6 +219,13 @@ impl Step<'_> {
             }) => {
                 self.resource.pending = None;
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
+            }
+            Some(Pending {
+                token,
+                goal: Goal::AskDetach { volume },
+            }) => {
+                self.resource.pending = None;
+                self.detach(token, volume, false);
             }
             Some(Pending {
                 token,
@@ -234,6 +253,14 @@ impl Step<'_> {
                 }
                 let verdict = self.carry_out(volume, wanted, forced);
                 self.answer_state(token, verdict.map(|_| StateSuccess::ClusterWide));
+            }
+            Goal::AskDetach { volume } => {
+                self.resource.pending = None;
+                if agreed {
+                    self.detach_agreed(token, volume);
+                } else {
+                    self.answer_state(token, Err(StateError::CwFailedByPeer));
+                }
             }
             Goal::Disconnect { outdated: false } if !agreed => self.ask_to_leave(token, true),
             Goal::Disconnect { .. } if !agreed => {

@@ -14,7 +14,6 @@ use crate::engine::state::{
     DeviceState,
     DiskState,
     Role,
-    StateError,
     StateSuccess, //
 };
 
@@ -28,6 +27,7 @@ use super::record::{
     Disk,
     VolumeRecord, //
 };
+use super::rules;
 use super::size::agreed_size;
 use super::Step;
 
@@ -140,32 +140,27 @@ impl Step<'_> {
             disk: DiskState::Failed,
             ..old
         };
-        let verdict = if force {
-            self.force(volume, wanted);
-            Ok(StateSuccess::Success)
-        } else {
-            self.request_detach(volume, wanted)
-        };
-        match verdict {
-            Ok(_) => self.detaching(token, volume),
-            Err(error) => self.answer_state(token, Err(error)),
+        if force {
+            return self.detach_agreed(token, volume);
+        }
+        let new = self.sanitize(volume, wanted);
+        match rules::judge(old, new, &self.context(volume)) {
+            Err(error) if old.role == Role::Primary => self.answer_state(token, Err(error)),
+            // The peer may be Primary and live on our disk.
+            _ if rules::needs_peer(old, new) => self.ask_to_detach(token, volume, wanted),
+            _ => self.detach_agreed(token, volume),
         }
     }
 
-    fn request_detach(
-        &mut self,
-        volume: usize,
-        wanted: DeviceState,
-    ) -> Result<StateSuccess, StateError> {
-        match self.request(volume, wanted) {
-            Ok(success) => Ok(success),
-            // A Secondary's disk may go even if that leaves nobody with good data.
-            Err(error) if self.state(volume).role == Role::Primary => Err(error),
-            Err(_) => {
-                self.force(volume, wanted);
-                Ok(StateSuccess::Success)
-            }
+    /// Nobody has anything against it that the disk goes.
+    pub(super) fn detach_agreed(&mut self, token: Token, volume: usize) {
+        let mut wanted = self.state(volume);
+        if wanted.disk <= DiskState::Failed {
+            return self.answer_state(token, Ok(StateSuccess::NothingToDo));
         }
+        wanted.disk = DiskState::Failed;
+        self.force(volume, wanted);
+        self.detaching(token, volume);
     }
 
     /// The lower device reported an error.

@@ -92,7 +92,11 @@ impl Step<'_> {
         };
         record.state = new;
         record.note_change(old);
-        self.push(Effect::Changed { volume, old, new });
+        // Who may be written to says so only when everything a write needs is in force.
+        let promoted = old.role != Role::Primary && new.role == Role::Primary;
+        if !promoted {
+            self.push(Effect::Changed { volume, old, new });
+        }
         let fresh = self.wants_new_generation(volume, old, new);
         if fresh {
             // Nothing may be reported as done in the new generation before it is on disk.
@@ -105,6 +109,9 @@ impl Step<'_> {
             self.save(volume);
         }
         self.set_policy(volume, false);
+        if promoted {
+            self.push(Effect::Changed { volume, old, new });
+        }
         if fresh && new.conn >= ConnState::Connected {
             self.send_uuids(volume, UuidFlags::default());
         }

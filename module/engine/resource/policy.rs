@@ -18,6 +18,9 @@ use crate::engine::volume::{
 /// The policy that a state asks for. `al_updates` is the disk option, `version` the agreed
 /// protocol version.
 pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> Policy {
+    let only_disk = state.conn >= ConnState::Connected
+        && state.peer_disk < DiskState::Inconsistent
+        && state.disk >= DiskState::Inconsistent;
     Policy {
         local: local_use(state.disk),
         mirror: mirror_use(state, version),
@@ -29,6 +32,9 @@ pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> P
         peer_readable: state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate,
         hold: state.is_suspended() || in_transition(state, version),
         log: state.role == Role::Primary && al_updates,
+        only_disk,
+        good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
+        peer_log: only_disk && al_updates,
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) fn sanitize(
         new.conn = C::Connected;
     }
     if new.conn < C::Connected && new.disk == D::Negotiating {
-        (new.disk, new.peer_disk) = negotiated.unwrap_or((D::Diskless, D::DUnknown));
+        (new.disk, new.peer_disk) = negotiated.unwrap_or((D::Failed, D::DUnknown));
     }
     if new.conn >= C::Connected && new.conn < C::Ahead {
         if matches!(new.disk, D::Consistent | D::Outdated) {

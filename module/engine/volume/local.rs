@@ -52,7 +52,7 @@ pub enum ReadRoute {
 }
 
 /// Effects that one request can cause when it is started, finished or released.
-pub(super) const EFFECTS_PER_REQUEST: usize = 5;
+pub(super) const EFFECTS_PER_REQUEST: usize = 6;
 
 impl<S: Storage> Volume<S> {
     /// A write, discard, write-zeroes or flush came. `extent` is at most
@@ -194,6 +194,11 @@ impl<S: Storage> Volume<S> {
         let ticket = slot.ticket(index);
         let extent = slot.extent;
         let operation = slot.operation;
+        if !policy.good_data {
+            // A resync would overwrite it: nothing may be reported as written.
+            slot.local = Local::Failed;
+            return self.settle(index, fx);
+        }
         slot.local = if has_disk {
             Local::Submitted
         } else {
@@ -280,6 +285,12 @@ impl<S: Storage> Volume<S> {
             Operation::Flush => slot.local != Local::Failed,
             _ => slot.succeeded(),
         };
+        let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
+        if writes && slot.on_both() && slot.in_sync {
+            // Now, and not when the slot is freed: a later write of the range may mark it again.
+            self.unmark(slot.extent);
+            self.check_resync_end(fx);
+        }
         fx.push(VolumeEffect::Complete {
             ticket: slot.ticket(index),
             ok,
@@ -297,12 +308,10 @@ impl<S: Storage> Volume<S> {
             return;
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
-        if writes && slot.on_both() && slot.in_sync {
-            self.unmark(slot.extent);
-        } else if writes && !slot.on_both() {
+        if writes && !slot.on_both() {
             self.mark(slot.extent);
         }
-        self.leave_log(&slot);
+        self.leave_log(slot.extent, slot.logged);
         fx.push(VolumeEffect::Release(slot.ticket(index)));
         self.slots.put(index);
         fx.push(VolumeEffect::Room);

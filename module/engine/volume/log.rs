@@ -26,6 +26,10 @@ use super::effect::{
     Effects,
     VolumeEffect, //
 };
+use super::peer::{
+    PeerKind,
+    PeerSlot, //
+};
 use super::slot::Slot;
 use super::{
     Storage,
@@ -59,14 +63,38 @@ impl<S: Storage> Volume<S> {
     /// Takes references to a write's extents. True when all are in the log on disk; else the
     /// request has to wait, and keeps what it has.
     pub(super) fn enter_log(&mut self, index: u32, slot: Slot, fx: &mut Effects) -> bool {
-        let needed = self.policy.log && slot.extent.bytes != 0;
-        let Some(disk) = self.disk.as_mut().filter(|_| needed) else {
+        if !self.policy.log {
             return true;
-        };
-        let Some((first, last)) = extents(slot.extent) else {
+        }
+        let (ready, held) = self.enter_extents(slot.extent, slot.logged, fx);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.logged = held;
+        }
+        ready
+    }
+
+    /// The same for a write of the peer.
+    pub(super) fn enter_peer_log(&mut self, index: u32, peer: PeerSlot, fx: &mut Effects) -> bool {
+        if !self.policy.peer_log || !matches!(peer.kind, PeerKind::Write { .. }) {
             return true;
+        }
+        let (ready, held) = self.enter_extents(peer.extent, peer.logged, fx);
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.logged = held;
+        }
+        ready
+    }
+
+    /// Takes references to the extents of a range, of which `held` are held already. Returns
+    /// whether all are in the log on disk, and how many are held now.
+    fn enter_extents(&mut self, range: Extent, held: u8, fx: &mut Effects) -> (bool, u8) {
+        let Some(disk) = self.disk.as_mut().filter(|_| range.bytes != 0) else {
+            return (true, held);
         };
-        let mut held = slot.logged;
+        let Some((first, last)) = extents(range) else {
+            return (true, held);
+        };
+        let mut held = held;
         let mut blocked = false;
         for extent in (first..=last).skip(usize::from(held)) {
             match disk.log.begin(extent) {
@@ -88,18 +116,15 @@ impl<S: Storage> Volume<S> {
         if !ready && disk.log.collected() != 0 && !disk.log.is_committing() {
             fx.push(VolumeEffect::WriteLog);
         }
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.logged = held;
-        }
-        ready
+        (ready, held)
     }
 
-    /// Gives a request's references back.
-    pub(super) fn leave_log(&mut self, slot: &Slot) {
-        let (Some(disk), Some((first, last))) = (&mut self.disk, extents(slot.extent)) else {
+    /// Gives the references back that a request holds to the extents of its range.
+    pub(super) fn leave_log(&mut self, range: Extent, held: u8) {
+        let (Some(disk), Some((first, last))) = (&mut self.disk, extents(range)) else {
             return;
         };
-        for extent in (first..=last).take(usize::from(slot.logged)) {
+        for extent in (first..=last).take(usize::from(held)) {
             if disk.log.end(extent) == Ok(true) {
                 self.retry = true;
             }

@@ -85,6 +85,8 @@ pub struct PeerSlot {
     pub(super) flags: WriteFlags,
     pub(super) block_id: u64,
     pub(super) arrival: u64,
+    /// How many of its extents it holds a reference to in the activity log (0, 1 or 2).
+    pub(super) logged: u8,
     /// The connection is gone: finish the I/O, answer nobody.
     pub(super) orphan: bool,
 }

@@ -55,4 +55,10 @@ pub struct Policy {
     pub hold: bool,
     /// Writes take part in the activity log (we are Primary, and `al-updates` is on).
     pub log: bool,
+    /// The peer writes and has no disk: only we have the data, and mark it.
+    pub only_disk: bool,
+    /// Good data is within reach, on our disk or the peer's; else writes fail.
+    pub good_data: bool,
+    /// Writes of the peer take part in the activity log.
+    pub peer_log: bool,
 }

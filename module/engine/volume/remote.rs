@@ -403,7 +403,8 @@ impl<S: Storage> Volume<S> {
         let Some(&peer) = self.peers.get(index) else {
             return;
         };
-        if self.overlaps.earlier(peer.extent, peer.arrival) {
+        if self.overlaps.earlier(peer.extent, peer.arrival) || !self.enter_peer_log(index, peer, fx)
+        {
             return;
         }
         self.peers.move_to(index, PEER_ACTIVE);
@@ -411,6 +412,9 @@ impl<S: Storage> Volume<S> {
         let sectors = u64::from(peer.extent.bytes / 512);
         match peer.kind {
             PeerKind::Write { .. } | PeerKind::ResyncWrite => {
+                if self.policy.only_disk {
+                    self.mark(peer.extent);
+                }
                 self.counters.written = self.counters.written.wrapping_add(sectors);
             }
             _ => self.counters.read = self.counters.read.wrapping_add(sectors),
@@ -547,6 +551,9 @@ impl<S: Storage> Volume<S> {
 
     pub(super) fn free_peer(&mut self, index: u32, fx: &mut Effects) {
         self.overlaps.remove(Owner::Peer(index));
+        if let Some(&peer) = self.peers.get(index) {
+            self.leave_log(peer.extent, peer.logged);
+        }
         self.peers.put(index);
         self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
         self.retry = true;

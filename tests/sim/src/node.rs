@@ -176,6 +176,8 @@ pub struct Node {
     pub resync_finished: bool,
     /// A resync tick is scheduled.
     pub resync_tick: bool,
+    /// The device may be opened for writing.
+    pub writable: bool,
     /// The device is open.
     pub open: bool,
     /// Next token of the administrator.
@@ -253,6 +255,7 @@ impl Node {
             meta: BTreeMap::new(),
             resync_finished: false,
             resync_tick: false,
+            writable: false,
             open: false,
             token: 0,
             answers: Vec::new(),

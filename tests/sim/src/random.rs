@@ -196,7 +196,7 @@ impl Run {
             {
                 self.busy[n] = Some(self.world.connect(n));
             } else if !self.world.oracle.synced
-                && self.primary.is_none()
+                && self.serving().is_none()
                 && self.world.nodes[1 - n].up
                 && state.conn == ConnState::Connected
                 && state.disk == DiskState::Inconsistent
@@ -254,7 +254,7 @@ impl Run {
     fn serving(&self) -> Option<usize> {
         let n = self.primary?;
         let node = &self.world.nodes[n];
-        (node.up && node.state().role == Role::Primary).then_some(n)
+        (node.up && node.writable).then_some(n)
     }
 
     fn application(&mut self, primary: Option<usize>) {
@@ -281,7 +281,7 @@ impl Run {
     /// Promotes, demotes, changes over.
     fn roles(&mut self) {
         if let Some(n) = self.serving() {
-            let quiet = self.world.nodes[n].open_requests() == 0;
+            let quiet = self.world.nodes[n].open_requests() == 0 && self.free(n);
             if quiet && self.world.rng.chance(30) && self.free(n) {
                 self.primary = None;
                 self.busy[n] = Some(self.world.demote(n));

@@ -6,7 +6,7 @@ use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
 use tandem_engine::engine::resource::{Effect, Env, Event, Loss, Outgoing, Output};
-use tandem_engine::engine::state::Role;
+use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
 use tandem_engine::engine::wire::params::{
     ConnFlags, ControllerParams, ProtocolSettings, SyncParams,
@@ -81,12 +81,24 @@ impl World {
         let mut out = Collect(Vec::new());
         let before = node.state();
         node.ending = matches!(event, Event::Disconnected(_));
-        let told = format_event(&event);
+        let told = if self.story.is_some() {
+            format_event(&event)
+        } else {
+            String::new()
+        };
+        let node = &mut self.nodes[n];
+        // Nobody may begin to write while it is being decided that nobody does.
+        let demoting = matches!(
+            event,
+            Event::Admin(_, tandem_engine::engine::resource::Admin::Demote { .. })
+        );
+        node.writable &= !demoting;
         node.resource
             .handle(&mut node.records, env, event, &mut out);
         node.effects = out.0.into();
         node.handling = Some(receiver);
         let after = node.state();
+        node.writable |= demoting && after.role == Role::Primary;
         self.tell(n, || format!("event {told}"));
         self.watch(n, before, after);
         self.kick_worker(n);
@@ -116,6 +128,7 @@ impl World {
         match effect {
             Effect::Answer(token, code) => self.answered(n, token, code),
             Effect::Changed { old, new, .. } => {
+                self.nodes[n].writable = new.role == Role::Primary;
                 self.tell(n, || format!("  {} -> {}", show(old), show(new)));
             }
             Effect::ConnectionChanged { .. } => {}
@@ -346,6 +359,11 @@ impl World {
     ) {
         if old.role != Role::Primary && new.role == Role::Primary {
             self.promoted(n);
+        }
+        let alone = new.conn < ConnState::Connected || new.peer_disk < DiskState::Inconsistent;
+        if new.role == Role::Primary && alone {
+            // It starts a generation of its own.
+            self.oracle.behind[1 - n] = true;
         }
         self.look_for_sync();
     }

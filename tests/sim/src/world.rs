@@ -712,7 +712,7 @@ impl World {
             done: false,
             peer_life: self.nodes[1 - n].life,
         };
-        if self.nodes[n].volume.has_room() {
+        if self.nodes[n].volume.has_room() && self.nodes[n].parked.is_empty() {
             self.submit(n, app);
         } else {
             self.nodes[n].parked.push_back(app);
@@ -912,12 +912,11 @@ impl World {
         fresh.life = life;
         fresh.token = token;
         self.nodes[n] = fresh;
-        if primary {
-            self.oracle.weak[n] = true;
-        } else {
+        let peer = 1 - n;
+        self.oracle.weak[n] = true;
+        if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
             self.oracle.behind[n] = true;
         }
-        let peer = 1 - n;
         if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
             let delay = self.rng.within(1, 60);
             self.after(peer, delay, What::Lost(id, Loss::NetworkFailure));
