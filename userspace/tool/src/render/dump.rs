@@ -13,6 +13,8 @@ use tandem_engine::meta::{
 
 /// Words of 64 bits in one block of the bitmap.
 const WORDS: u64 = 512;
+/// Words after which a run ends even if it went on: 4 MiB of bitmap, as drbdmeta reads it.
+const CHUNK: usize = 512 * 1024;
 /// Words on one line.
 const PER_LINE: usize = 4;
 /// Runs of equal words of at most so many are written out.
@@ -105,6 +107,9 @@ impl<'a, W: Write> Bitmap<'a, W> {
             let word = u64::from_le_bytes(word);
             self.bits += u64::from(word.count_ones());
             self.waiting.push(word);
+        }
+        if self.waiting.len() < CHUNK {
+            return Ok(());
         }
         self.write()
     }

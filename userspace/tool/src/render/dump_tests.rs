@@ -68,6 +68,15 @@ fn short_runs_are_written_out() {
 }
 
 #[test]
+fn a_run_goes_on_over_blocks() {
+    let text = bitmap(&[(1, 1), (0, 4095)]);
+    assert!(
+        text.contains("    4092 times 0x0000000000000000;\n}\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_empty_bitmap_is_an_empty_block() {
     assert_eq!(bitmap(&[]), "# bm-bytes 0;\nbm {\n}\n# bits-set 0;\n");
 }

@@ -28,8 +28,31 @@ use tandem_engine::control::{
 };
 use tandem_netlink::Reply;
 
-/// Key and value.
-type Pair = (&'static str, String);
+/// Key and value; of figures all keys and values that are shown together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pair {
+    name: &'static str,
+    value: String,
+    /// What has to differ for the pair to count as changed, beside the value: figures are shown
+    /// again when one of them changed that is not shown.
+    behind: String,
+}
+
+fn pair(name: &'static str, value: impl Into<String>) -> Pair {
+    Pair {
+        name,
+        value: value.into(),
+        behind: String::new(),
+    }
+}
+
+fn figures(name: &'static str, value: String, all: &impl std::fmt::Debug) -> Pair {
+    Pair {
+        name,
+        value,
+        behind: format!("{all:?}"),
+    }
+}
 
 /// Remembers what was printed, so that a change shows what is new.
 pub(crate) struct Printer {
@@ -80,7 +103,7 @@ impl Printer {
             return None;
         }
         let mut line = format!("{} {key}", action.as_str());
-        for (name, value) in shown {
+        for Pair { name, value, .. } in shown {
             line += &format!(" {name}:{value}");
         }
         Some(self.stamped(line))
@@ -100,58 +123,51 @@ impl Printer {
     fn resource(&self, reply: &Reply) -> Option<Vec<Pair>> {
         let info: ResourceInfo = block(reply)?;
         let mut pairs = vec![
-            ("role", words::role(info.res_role).to_owned()),
-            ("suspended", words::suspended(&info)),
+            pair("role", words::role(info.res_role)),
+            pair("suspended", words::suspended(&info)),
         ];
         if self.statistics {
-            let figures: ResourceStatistics = block(reply)?;
-            let ordering = words::write_ordering(figures.res_stat_write_ordering);
-            pairs.push(("write-ordering", ordering.to_owned()));
+            let all: ResourceStatistics = block(reply)?;
+            let ordering = words::write_ordering(all.res_stat_write_ordering);
+            pairs.push(pair("write-ordering", ordering));
         }
         Some(pairs)
     }
 
     fn device(&self, reply: &Reply) -> Option<Vec<Pair>> {
         let info: DeviceInfo = block(reply)?;
-        let mut pairs = vec![("disk", words::disk(info.dev_disk_state).to_owned())];
+        let mut pairs = vec![pair("disk", words::disk(info.dev_disk_state))];
         if self.statistics {
-            let figures: DeviceStatistics = block(reply)?;
-            pairs.extend([
-                ("size", (figures.dev_size / 2).to_string()),
-                ("read", (figures.dev_read / 2).to_string()),
-                ("written", (figures.dev_write / 2).to_string()),
-                ("al-writes", figures.dev_al_writes.to_string()),
-                ("bm-writes", figures.dev_bm_writes.to_string()),
-                ("upper-pending", figures.dev_upper_pending.to_string()),
-                ("lower-pending", figures.dev_lower_pending.to_string()),
-                (
-                    "al-suspended",
-                    words::yes_no(figures.dev_al_suspended).to_owned(),
-                ),
-                (
-                    "blocked",
-                    words::blocked(figures.dev_upper_blocked, figures.dev_lower_blocked),
-                ),
-            ]);
+            let all: DeviceStatistics = block(reply)?;
+            let text = format!(
+                "{} read:{} written:{} al-writes:{} bm-writes:{} upper-pending:{} \
+                 lower-pending:{}",
+                all.dev_size / 2,
+                all.dev_read / 2,
+                all.dev_write / 2,
+                all.dev_al_writes,
+                all.dev_bm_writes,
+                all.dev_upper_pending,
+                all.dev_lower_pending,
+            );
+            let blocked = words::blocked(all.dev_upper_blocked, all.dev_lower_blocked);
+            pairs.push(figures("size", text, &all));
+            pairs.push(pair("al-suspended", words::yes_no(all.dev_al_suspended)));
+            pairs.push(pair("blocked", blocked));
         }
         Some(pairs)
     }
 
     fn connection(&self, reply: &Reply) -> Option<Vec<Pair>> {
         let info: ConnectionInfo = block(reply)?;
+        let state = words::connection(info.conn_connection_state);
         let mut pairs = vec![
-            (
-                "connection",
-                words::connection(info.conn_connection_state).to_owned(),
-            ),
-            ("role", words::role(info.conn_role).to_owned()),
+            pair("connection", state),
+            pair("role", words::role(info.conn_role)),
         ];
         if self.statistics {
-            let figures: ConnectionStatistics = block(reply)?;
-            pairs.push((
-                "congested",
-                words::yes_no(figures.conn_congested).to_owned(),
-            ));
+            let all: ConnectionStatistics = block(reply)?;
+            pairs.push(pair("congested", words::yes_no(all.conn_congested)));
         }
         Some(pairs)
     }
@@ -159,25 +175,21 @@ impl Printer {
     fn peer_device(&self, reply: &Reply) -> Option<Vec<Pair>> {
         let info: PeerDeviceInfo = block(reply)?;
         let mut pairs = vec![
-            (
-                "replication",
-                words::replication(info.peer_repl_state).to_owned(),
-            ),
-            ("peer-disk", words::disk(info.peer_disk_state).to_owned()),
-            ("resync-suspended", words::resync_suspended(&info)),
+            pair("replication", words::replication(info.peer_repl_state)),
+            pair("peer-disk", words::disk(info.peer_disk_state)),
+            pair("resync-suspended", words::resync_suspended(&info)),
         ];
         if self.statistics {
-            let figures: PeerDeviceStatistics = block(reply)?;
-            pairs.extend([
-                ("received", (figures.peer_dev_received / 2).to_string()),
-                ("sent", (figures.peer_dev_sent / 2).to_string()),
-                (
-                    "out-of-sync",
-                    (figures.peer_dev_out_of_sync / 2).to_string(),
-                ),
-                ("pending", figures.peer_dev_pending.to_string()),
-                ("unacked", figures.peer_dev_unacked.to_string()),
-            ]);
+            let all: PeerDeviceStatistics = block(reply)?;
+            let text = format!(
+                "{} sent:{} out-of-sync:{} pending:{} unacked:{}",
+                all.peer_dev_received / 2,
+                all.peer_dev_sent / 2,
+                all.peer_dev_out_of_sync / 2,
+                all.peer_dev_pending,
+                all.peer_dev_unacked,
+            );
+            pairs.push(figures("received", text, &all));
         }
         Some(pairs)
     }
@@ -232,10 +244,10 @@ fn helper(reply: &Reply) -> Option<Vec<Pair>> {
     let info: HelperInfo = block(reply)?;
     let header: NotificationHeader = block(reply)?;
     let name = String::from_utf8_lossy(info.helper_name.as_bytes()).into_owned();
-    let mut pairs = vec![("helper", name)];
+    let mut pairs = vec![pair("helper", name)];
     let kind = Notification::from_number(header.nh_type)?.kind;
     if kind == NotificationType::Response {
-        pairs.push(("status", info.helper_status.to_string()));
+        pairs.push(pair("status", info.helper_status.to_string()));
     }
     Some(pairs)
 }
@@ -248,7 +260,10 @@ fn key_text(object: &str, context: &CfgContext, minor: u32) -> String {
     }
     // There is one peer, and it has this name; other fields of it are of no use to listeners.
     if object == "connection" || object == "peer-device" {
-        key += " peer-node-id:0 conn-name:peer";
+        key += " peer-node-id:0";
+        if context.ctx_peer_addr.is_some() {
+            key += " conn-name:peer";
+        }
     }
     if let Some(volume) = context.ctx_volume {
         key += &format!(" volume:{volume}");

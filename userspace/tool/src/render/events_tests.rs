@@ -3,7 +3,10 @@
 //! Tests of the lines of `events2`.
 
 use super::*;
-use tandem_engine::options::FixedStr;
+use tandem_engine::options::{
+    FixedBytes,
+    FixedStr, //
+};
 use tandem_netlink::Request;
 
 fn event<B: AttrBlock, S: AttrBlock>(
@@ -22,6 +25,8 @@ fn event<B: AttrBlock, S: AttrBlock>(
     let context = CfgContext {
         ctx_resource_name: FixedStr::new(b"r0"),
         ctx_volume: (command == Command::DeviceState).then_some(0),
+        ctx_peer_addr: (command == Command::ConnectionState)
+            .then(|| FixedBytes::new(&[2; 16]).unwrap()),
         ..CfgContext::default()
     };
     let request = Request::for_minor(command, 3)
@@ -81,6 +86,28 @@ fn a_change_shows_only_what_changed() {
         "change resource name:r0 role:Primary"
     );
     assert_eq!(printer.line(&resource(NotificationType::Change, 1)), None);
+}
+
+#[test]
+fn figures_are_shown_together_when_one_changed() {
+    let figures = |action, uuid| {
+        event(
+            Command::DeviceState,
+            action,
+            &DeviceInfo { dev_disk_state: 8 },
+            &DeviceStatistics {
+                dev_current_uuid: uuid,
+                ..DeviceStatistics::default()
+            },
+        )
+    };
+    let mut printer = Printer::new(true, false);
+    printer.line(&figures(NotificationType::Exists, 1));
+    assert_eq!(
+        printer.line(&figures(NotificationType::Change, 2)).unwrap(),
+        "change device name:r0 volume:0 minor:3 size:0 read:0 written:0 al-writes:0 bm-writes:0 \
+         upper-pending:0 lower-pending:0"
+    );
 }
 
 #[test]
