@@ -71,6 +71,7 @@ fn run(cli: &Cli) -> Result<bool> {
         return Ok(true);
     }
     vm::stop_orphans();
+    vm::stop_on_signals()?;
     let mut report = Report::default();
     if cli.cargo {
         cargo::test(&mut report);

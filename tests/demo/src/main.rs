@@ -14,7 +14,7 @@ use vm::{Cluster, Driver, Drivers, Spec};
 use crate::{narrator::Narrator, story::Story};
 
 /// Room for the guest's `/usr/share` and more, small enough that the first sync takes seconds.
-const DISK_BYTES: u64 = 192 << 20;
+const DISK_BYTES: u64 = 160 << 20;
 
 fn main() -> ExitCode {
     vm::stop_orphans();
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error:?}");
+            eprintln!("{error:#}");
             let reason = format!("{error:#}");
             println!(
                 "demo: FAIL ({})",
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    vm::stop_on_signals()?;
     let driver: Driver = env::var("DEMO_DRIVER")
         .as_deref()
         .unwrap_or("tandem")

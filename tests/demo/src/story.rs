@@ -66,7 +66,13 @@ impl<'a> Story<'a> {
         }
         self.a.primary_force()?;
         self.narrator
-            .done("node a is Primary; the first full sync to node b runs");
+            .done("node a is Primary, and its disk is the good one");
+        self.narrator
+            .chapter("The first full sync, from node a to node b");
+        let (a, b) = (self.a, self.b);
+        self.watch_sync(b, || b.await_in_sync())?;
+        a.await_in_sync()?;
+        self.narrator.done("both disks are UpToDate");
         Ok(())
     }
 
@@ -78,13 +84,9 @@ impl<'a> Story<'a> {
         self.sums = tree::copy_share(&self.a)?;
         let count = self.sums.len();
         ensure!(count > 1000, "only {count} files were copied");
-        self.narrator
-            .done(&format!("{count} files copied, replicated and durable"));
-        self.narrator.chapter("Both disks get equal");
-        let (a, b) = (self.a, self.b);
-        self.watch_sync(b, || b.await_in_sync())?;
-        a.await_in_sync()?;
-        self.narrator.done("both disks are UpToDate");
+        self.narrator.done(&format!(
+            "{count} files copied; they are durable on both nodes"
+        ));
         Ok(())
     }
 

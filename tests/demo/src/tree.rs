@@ -72,7 +72,7 @@ pub(crate) fn start_writer(side: &Side<'_>) -> Result<()> {
          sync . || exit 1; sha256sum {PLACE}/writer/f$i >>/tmp/fsynced; done"
     );
     side.write_file("/tmp/writer", script.as_bytes())?;
-    side.ok("setsid sh /tmp/writer >/tmp/writer.log 2>&1 </dev/null &")
+    side.ok("touch /tmp/fsynced; setsid sh /tmp/writer >/tmp/writer.log 2>&1 </dev/null &")
         .map(drop)
 }
 

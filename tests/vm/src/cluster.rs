@@ -49,6 +49,7 @@ impl Cluster {
         let owner = File::create(cluster.places.run.join("owner"))?;
         process::lock(&owner)?;
         cluster.owner = Some(owner);
+        process::own(name);
         cluster.boot()?;
         Ok(cluster)
     }
@@ -228,10 +229,11 @@ impl Cluster {
     /// Lets the machines run on when this program ends.
     pub fn leave_running(mut self) {
         self.owner = None;
+        process::disown(&self.name);
         let _ = fs::remove_file(self.places.run.join("owner"));
     }
 
-    fn switch_off(&self) {
+    pub(crate) fn switch_off(&self) {
         for node in &self.nodes {
             if let Some(pid) = node.pid() {
                 if let Err(error) = process::kill(pid) {
@@ -251,6 +253,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if self.owner.is_some() {
+            process::disown(&self.name);
             self.switch_off();
             let _ = fs::remove_file(self.places.run.join("owner"));
         }

@@ -39,5 +39,5 @@ pub use console::Splat;
 pub use monitor::Link;
 pub use node::Node;
 pub use paths::{repository, run_folder, runs};
-pub use process::stop_orphans;
+pub use process::{stop_on_signals, stop_orphans};
 pub use spec::{parse_size, time_scale, Driver, Drivers, Kernel, Spec};

@@ -5,6 +5,7 @@
 use std::{
     fs::{self, File},
     path::Path,
+    sync::{Mutex, MutexGuard},
 };
 
 use anyhow::{Context, Result};
@@ -61,6 +62,42 @@ pub(crate) fn try_lock(file: &File) -> Result<bool> {
 /// Takes the lock on a file when it becomes free.
 pub(crate) fn lock(file: &File) -> Result<()> {
     flock(file, FlockOperation::LockExclusive).context("cannot lock a file")
+}
+
+/// The runs that this program owns.
+static OWNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Notes a run that ends with this program.
+pub(crate) fn own(name: &str) {
+    owned().push(name.into());
+}
+
+/// Takes the note away.
+pub(crate) fn disown(name: &str) {
+    owned().retain(|other| other != name);
+}
+
+fn owned() -> MutexGuard<'static, Vec<String>> {
+    OWNED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Makes an interrupt from the terminal, or a request to end, take this program's machines along.
+///
+/// # Errors
+///
+/// The handler is set already.
+pub fn stop_on_signals() -> Result<()> {
+    ctrlc::set_handler(|| {
+        for name in owned().drain(..) {
+            if let Ok(cluster) = Cluster::open(&name) {
+                cluster.switch_off();
+            }
+        }
+        std::process::exit(130);
+    })
+    .context("cannot set the signal handler")
 }
 
 /// Stops the machines of test programs that ended without doing it themselves.
