@@ -18,6 +18,7 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use crate::control::disk::DiskPaths;
 use crate::disk::Attaching;
 use crate::driver::Driver;
 use crate::engine::ids::{
@@ -102,6 +103,8 @@ pub struct Device {
     lower: SpinLock<Option<Arc<Lower>>>,
     /// The disk that will be in use when the engine says so.
     pub attaching: Mutex<Option<Attaching>>,
+    /// Where the disk is, as the administrator said it.
+    pub paths: Mutex<Option<DiskPaths>>,
     /// The block device; gone when the minor is being deleted.
     disk: Mutex<Option<Disk>>,
     /// How often the block device is open, for writing or at all.
@@ -141,6 +144,7 @@ impl Device {
                 payloads: array_of(peers, || crate::spinlock!(None, c"tandem_payload"))?,
                 lower: crate::spinlock!(None, c"tandem_lower")?,
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
+                paths: crate::mutex!(None, c"tandem_paths")?,
                 disk: crate::mutex!(None, c"tandem_disk")?,
                 open_count: AtomicU32::new(0),
                 primary: AtomicBool::new(false),

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::notify::Notifier;
 use crate::request::Io;
 use crate::resource::Resource;
 use crate::sys::bio::BioSet;
@@ -35,8 +36,10 @@ pub struct Driver {
     pub major: Major,
     /// Where bios for the lower disks come from.
     pub bios: BioSet<Io>,
-    /// What is configured. Taken before any lock of a resource.
+    /// What is configured. No other lock is taken and nothing waits while it is held.
     pub registry: Mutex<Registry>,
+    /// Tells user space what changes.
+    pub notifier: Notifier,
 }
 
 impl Driver {
@@ -47,6 +50,7 @@ impl Driver {
                 major: Major::register(MAJOR)?,
                 bios: BioSet::new(BIO_RESERVE)?,
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
+                notifier: Notifier::new()?,
             },
             GFP_KERNEL,
         )?)
@@ -67,4 +71,83 @@ impl Driver {
         let registry = self.registry.lock();
         registry.devices.iter().find(|d| d.minor == minor).cloned()
     }
+
+    /// The resource that was created next after `former` (first of all, if `None`). `None` at the
+    /// end, and if `former` is gone. May sleep.
+    pub fn resource_after(&self, former: Option<usize>) -> Option<Arc<Resource>> {
+        let registry = self.registry.lock();
+        let next = match former {
+            Some(former) => 1 + registry.resources.iter().position(|r| name_of(r) == former)?,
+            None => 0,
+        };
+        registry.resources.get(next).cloned()
+    }
+
+    /// The device with the next larger minor number. May sleep.
+    pub fn device_from(&self, minor: u32) -> Option<Arc<Device>> {
+        let registry = self.registry.lock();
+        registry.devices.iter().find(|d| d.minor >= minor).cloned()
+    }
+
+    /// Whether a resource is still configured. May sleep.
+    pub fn has_resource(&self, resource: &Arc<Resource>) -> bool {
+        let registry = self.registry.lock();
+        registry.resources.iter().any(|r| Arc::ptr_eq(r, resource))
+    }
+
+    /// Whether a device is still configured. May sleep.
+    pub fn has_device(&self, device: &Arc<Device>) -> bool {
+        let registry = self.registry.lock();
+        registry.devices.iter().any(|d| Arc::ptr_eq(d, device))
+    }
+
+    /// Adds a resource; false if there is one of that name. May sleep.
+    ///
+    /// Errors: `ENOMEM`.
+    pub fn add_resource(&self, resource: &Arc<Resource>) -> Result<bool> {
+        let mut registry = self.registry.lock();
+        if registry.resources.iter().any(|r| r.name.to_bytes() == resource.name.to_bytes()) {
+            return Ok(false);
+        }
+        registry.resources.push(resource.clone(), GFP_KERNEL)?;
+        Ok(true)
+    }
+
+    /// Adds a device; false if its minor number is taken. May sleep.
+    ///
+    /// Errors: `ENOMEM`.
+    pub fn add_device(&self, device: &Arc<Device>) -> Result<bool> {
+        let mut registry = self.registry.lock();
+        let at = registry
+            .devices
+            .iter()
+            .position(|d| d.minor >= device.minor)
+            .unwrap_or(registry.devices.len());
+        if registry.devices.get(at).is_some_and(|d| d.minor == device.minor) {
+            return Ok(false);
+        }
+        registry.devices.reserve(1, GFP_KERNEL)?;
+        Ok(registry
+            .devices
+            .insert_within_capacity(at, device.clone())
+            .is_ok())
+    }
+
+    /// Takes a resource out. May sleep.
+    pub fn remove_resource(&self, resource: &Arc<Resource>) {
+        let mut registry = self.registry.lock();
+        registry.resources.retain(|r| !Arc::ptr_eq(r, resource));
+    }
+
+    /// Takes a device out. May sleep.
+    pub fn remove_device(&self, device: &Arc<Device>) {
+        let mut registry = self.registry.lock();
+        registry.devices.retain(|d| !Arc::ptr_eq(d, device));
+    }
+}
+
+/// Names a resource while it is configured, for [`Driver::resource_after`].
+pub fn name_of(resource: &Arc<Resource>) -> usize {
+    let address: *const Resource = &**resource;
+    address as usize
 }

@@ -323,6 +323,11 @@ impl Link {
         self.outbox.lock().stream.barrier_acked(barrier, writes)
     }
 
+    /// Epochs that the peer has not acknowledged yet.
+    pub fn unacked_epochs(&self) -> usize {
+        self.outbox.lock().stream.unacked_epochs()
+    }
+
     /// A write of the peer was received.
     pub fn peer_write_started(&self) {
         self.outbox.lock().stream.peer_write_started();

@@ -9,8 +9,24 @@ use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use crate::control::reply::{
+    header,
+    put_block, //
+};
+use crate::control::Control;
 use crate::device::Device;
-use crate::engine::resource::Notice;
+use crate::engine::control::{
+    Command,
+    Notification,
+    NotificationHeader,
+    NotificationType,
+    RetCode,
+    NO_MINOR, //
+};
+use crate::engine::resource::{
+    Notice,
+    VolumeRecord, //
+};
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -21,6 +37,228 @@ use crate::resource::{
     Core,
     Resource, //
 };
+use crate::status::{
+    device_info,
+    peer_device_info,
+    Summary,
+    View, //
+};
+use crate::sys::genl::{
+    Builder,
+    Family,
+    MESSAGE_SIZE, //
+};
+use crate::sys::lock::{
+    Mutex,
+    MutexGuard, //
+};
+
+/// Number before the first event's.
+const FIRST_SEQUENCE: u32 = 2;
+
+/// The way to user space.
+struct Channel {
+    family: Option<Family<Control>>,
+    /// Number of the last event about a state; listeners notice a gap.
+    state_sequence: u32,
+    /// Number of the last event of the old form.
+    event_sequence: u32,
+}
+
+impl Channel {
+    fn send(
+        &self,
+        sequence: u32,
+        command: Command,
+        minor: u32,
+        fill: impl FnOnce(&mut Builder) -> Result,
+    ) {
+        let Some(family) = &self.family else {
+            return;
+        };
+        let events = family.events();
+        let sent = events
+            .message(MESSAGE_SIZE, sequence, command.number())
+            .and_then(|mut message| {
+                message.body().set_header(header(minor, RetCode::NO_ERROR));
+                fill(message.body())?;
+                events.multicast(message)
+            });
+        if let Err(error) = sent {
+            pr_err!("drbd: event {} was not sent: {:?}\n", sequence, error);
+        }
+    }
+}
+
+/// Sends events to user space, in order.
+pub struct Notifier {
+    channel: Mutex<Channel>,
+}
+
+/// Which blocks an event has, beside what it is about.
+type Part<'a> = (NotificationType, &'a View<'a>);
+
+/// Events that belong together: nobody else's come in between.
+struct Batch<'a>(MutexGuard<'a, Channel>);
+
+impl Notifier {
+    /// A notifier that nobody listens to yet. May sleep.
+    pub fn new() -> Result<Self> {
+        let channel = Channel {
+            family: None,
+            state_sequence: FIRST_SEQUENCE,
+            event_sequence: FIRST_SEQUENCE,
+        };
+        Ok(Self {
+            channel: crate::mutex!(channel, c"tandem_events")?,
+        })
+    }
+
+    /// Events go out from here on. May sleep.
+    pub fn open(&self, family: Family<Control>) {
+        self.channel.lock().family = Some(family);
+    }
+
+    /// Takes the family away: no command comes in and no event goes out any more. May sleep, waits
+    /// for all commands that are being done.
+    pub fn close(&self) {
+        // A command may be about to send an event, so not while the channel is locked.
+        let family = self.channel.lock().family.take();
+        drop(family);
+    }
+
+    fn batch(&self) -> Batch<'_> {
+        Batch(self.channel.lock())
+    }
+}
+
+impl Batch<'_> {
+    fn send(
+        &mut self,
+        command: Command,
+        minor: u32,
+        fill: impl FnOnce(&mut Builder) -> Result,
+    ) {
+        let channel = &mut *self.0;
+        channel.state_sequence = channel.state_sequence.wrapping_add(1);
+        channel.send(channel.state_sequence, command, minor, fill);
+    }
+
+    fn event(&mut self, minor: u32, fill: impl FnOnce(&mut Builder) -> Result) {
+        let channel = &mut *self.0;
+        channel.event_sequence = channel.event_sequence.wrapping_add(1);
+        channel.send(channel.event_sequence, Command::Event, minor, fill);
+    }
+
+    fn resource(&mut self, (kind, view): Part<'_>, more: bool) {
+        self.send(Command::ResourceState, NO_MINOR, |to| {
+            put_resource_event(to, view, kind, more)
+        });
+    }
+
+    fn connection(&mut self, (kind, view): Part<'_>, conn: ConnState, more: bool) {
+        self.send(Command::ConnectionState, NO_MINOR, |to| {
+            put_connection_event(to, view, conn, kind, more)
+        });
+    }
+
+    fn device(&mut self, (kind, view): Part<'_>, at: usize, state: DeviceState, more: bool) {
+        let minor = view.core.records.get(at).map_or(NO_MINOR, |r| r.minor);
+        self.send(Command::DeviceState, minor, |to| {
+            put_device_event(to, view, at, state, kind, more)
+        });
+    }
+
+    fn peer_device(&mut self, (kind, view): Part<'_>, at: usize, state: DeviceState, more: bool) {
+        self.send(Command::PeerDeviceState, NO_MINOR, |to| {
+            put_peer_device_event(to, view, at, state, kind, more)
+        });
+    }
+}
+
+fn put_kind(to: &mut Builder, kind: NotificationType, more: bool) -> Result {
+    let number = Notification {
+        kind,
+        continues: more,
+    }
+    .number();
+    put_block(to, &NotificationHeader { nh_type: number }, false)
+}
+
+/// Fills an event about a resource. Errors: `EMSGSIZE` if there is no room.
+pub fn put_resource_event(
+    to: &mut Builder,
+    view: &View<'_>,
+    kind: NotificationType,
+    more: bool,
+) -> Result {
+    put_block(to, &view.context(false, None), false)?;
+    put_kind(to, kind, more)?;
+    if kind != NotificationType::Destroy {
+        put_block(to, &view.summary().resource_info(), false)?;
+    }
+    put_block(to, &view.resource_statistics(), false)
+}
+
+/// Fills an event about a connection. Errors: `EMSGSIZE` if there is no room.
+pub fn put_connection_event(
+    to: &mut Builder,
+    view: &View<'_>,
+    conn: ConnState,
+    kind: NotificationType,
+    more: bool,
+) -> Result {
+    put_block(to, &view.context(true, None), false)?;
+    put_kind(to, kind, more)?;
+    if kind != NotificationType::Destroy {
+        let mut info = view.connection_info();
+        info.conn_connection_state = conn as u32;
+        put_block(to, &info, false)?;
+    }
+    put_block(to, &view.connection_statistics(), false)
+}
+
+fn volume<'a>(view: &View<'a>, at: usize) -> Result<(&'a VolumeRecord, &'a Arc<Device>)> {
+    let record = view.core.records.get(at).ok_or(ENODEV)?;
+    let device = view.core.devices.get(at).ok_or(ENODEV)?;
+    Ok((record, device))
+}
+
+/// Fills an event about a device. Errors: `EMSGSIZE` if there is no room.
+pub fn put_device_event(
+    to: &mut Builder,
+    view: &View<'_>,
+    at: usize,
+    state: DeviceState,
+    kind: NotificationType,
+    more: bool,
+) -> Result {
+    let (record, device) = volume(view, at)?;
+    put_block(to, &view.context(false, Some(record.number)), false)?;
+    put_kind(to, kind, more)?;
+    if kind != NotificationType::Destroy {
+        put_block(to, &device_info(state), false)?;
+    }
+    put_block(to, &view.device_statistics(record, device), false)
+}
+
+/// Fills an event about a device at the peer. Errors: `EMSGSIZE` if there is no room.
+pub fn put_peer_device_event(
+    to: &mut Builder,
+    view: &View<'_>,
+    at: usize,
+    state: DeviceState,
+    kind: NotificationType,
+    more: bool,
+) -> Result {
+    let (record, device) = volume(view, at)?;
+    put_block(to, &view.context(true, Some(record.number)), false)?;
+    put_kind(to, kind, more)?;
+    if kind != NotificationType::Destroy {
+        put_block(to, &peer_device_info(state), false)?;
+    }
+    put_block(to, &view.peer_device_statistics(record, device), false)
+}
 
 /// Shows a core formatting as a kernel one.
 struct Line<'a>(fmt::Arguments<'a>);
@@ -49,12 +287,11 @@ fn log_device(device: &Device, line: fmt::Arguments<'_>) {
 /// A volume's state changed.
 pub fn changed(
     resource: &Arc<Resource>,
-    core: &Core,
+    core: &mut Core,
     device: &Arc<Device>,
     old: DeviceState,
     new: DeviceState,
 ) {
-    let _ = (resource, core);
     log_device(device, format_args!("{:?}", Change(old, new)));
     if old.role != new.role {
         let primary = new.role == Role::Primary;
@@ -65,6 +302,98 @@ pub fn changed(
     if old.role != new.role || attached(old.disk) != attached(new.disk) {
         device.with_disk(|disk| disk.announce_change());
     }
+    tell_change(resource, core, device, old, new);
+}
+
+/// Tells user space of a volume's change, and of what it changes in the whole.
+fn tell_change(
+    resource: &Arc<Resource>,
+    core: &mut Core,
+    device: &Arc<Device>,
+    old: DeviceState,
+    new: DeviceState,
+) {
+    let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
+        return;
+    };
+    let sum = View { resource, core }.summary();
+    let told = core::mem::replace(&mut core.told, sum);
+    let view = &View { resource, core };
+    let change = NotificationType::Change;
+    let of_resource = told.role != sum.role || told.suspended != sum.suspended;
+    let of_peer = told.peer != sum.peer;
+    let of_device = old.disk != new.disk;
+    let of_peer_device = peer_device_info(old) != peer_device_info(new);
+    let mut batch = resource.driver.notifier.batch();
+    if of_resource {
+        batch.resource((change, view), of_peer || of_device || of_peer_device);
+    }
+    if of_peer {
+        let conn = core.decisions.conn();
+        batch.connection((change, view), conn, of_device || of_peer_device);
+    }
+    if of_device {
+        batch.device((change, view), at, new, of_peer_device);
+    }
+    if of_peer_device {
+        batch.peer_device((change, view), at, new, false);
+    }
+    batch.event(device.minor, |to| {
+        view.put_status(to, at, Some((old, new)), false)
+    });
+}
+
+/// What was last told of all volumes together, before there was any.
+pub fn nothing_told() -> Summary {
+    Summary::of(core::iter::empty())
+}
+
+/// A resource was configured. May sleep.
+pub fn resource_created(resource: &Arc<Resource>) {
+    resource.with_core(|core| {
+        let view = &View { resource, core };
+        let mut batch = resource.driver.notifier.batch();
+        batch.resource((NotificationType::Create, view), false);
+    });
+}
+
+/// A resource is gone. May sleep.
+pub fn resource_destroyed(resource: &Arc<Resource>) {
+    resource.with_core(|core| {
+        let view = &View { resource, core };
+        let mut batch = resource.driver.notifier.batch();
+        batch.resource((NotificationType::Destroy, view), false);
+    });
+}
+
+/// A volume was configured. May sleep.
+pub fn device_created(device: &Arc<Device>) {
+    device_told(device, NotificationType::Create);
+}
+
+/// A volume is about to go. May sleep.
+pub fn device_destroyed(device: &Arc<Device>) {
+    device_told(device, NotificationType::Destroy);
+}
+
+fn device_told(device: &Arc<Device>, kind: NotificationType) {
+    let resource = &device.resource;
+    resource.with_core(|core| {
+        let view = &View { resource, core };
+        let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
+            return;
+        };
+        let state = core.records.get(at).map_or(DeviceState::INITIAL, |r| r.state);
+        let peer = view.is_connected_to_peer();
+        let mut batch = resource.driver.notifier.batch();
+        if peer && kind == NotificationType::Destroy {
+            batch.peer_device((kind, view), at, state, true);
+        }
+        batch.device((kind, view), at, state, peer && kind == NotificationType::Create);
+        if peer && kind == NotificationType::Create {
+            batch.peer_device((kind, view), at, state, false);
+        }
+    });
 }
 
 /// What differs between two states, as DRBD's users know it from the log.
@@ -94,8 +423,28 @@ impl fmt::Debug for Change {
 }
 
 /// The connection's own state changed.
-pub fn connection(resource: &Arc<Resource>, old: ConnState, new: ConnState) {
+pub fn connection(resource: &Arc<Resource>, core: &Core, old: ConnState, new: ConnState) {
     resource.log(format_args!("conn( {} -> {} )", old.as_str(), new.as_str()));
+    let view = &View { resource, core };
+    let volumes = core.records.len();
+    let mut batch = resource.driver.notifier.batch();
+    if old == ConnState::StandAlone {
+        let create = NotificationType::Create;
+        batch.connection((create, view), old, volumes > 0);
+        for (at, record) in core.records.iter().enumerate() {
+            batch.peer_device((create, view), at, record.state, at + 1 < volumes);
+        }
+    }
+    batch.connection((NotificationType::Change, view), new, false);
+    if new == ConnState::StandAlone {
+        let destroy = NotificationType::Destroy;
+        for (at, record) in core.records.iter().enumerate() {
+            batch.peer_device((destroy, view), at, record.state, true);
+        }
+        batch.connection((destroy, view), new, false);
+        // Both addresses are free for another connection.
+        resource.set_addresses(None, None);
+    }
 }
 
 /// Something that an administrator should know.

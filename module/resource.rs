@@ -46,6 +46,7 @@ use crate::link::{
 };
 use crate::notify;
 use crate::session::Session;
+use crate::status::Summary;
 use crate::sys::clock;
 use crate::sys::lock::{
     Mutex,
@@ -82,6 +83,8 @@ pub struct Core {
     pub records: KVec<VolumeRecord>,
     /// The volumes, at the same positions.
     pub devices: KVec<Arc<Device>>,
+    /// What user space was told of all volumes together.
+    pub told: Summary,
     effects: Queue,
 }
 
@@ -118,6 +121,8 @@ pub struct Resource {
     receiver: Mutex<Option<Thread>>,
     /// One command of the administrator at a time.
     admin: Mutex<()>,
+    /// One change of the configuration at a time; taken before all other locks of a resource.
+    pub config: Mutex<()>,
     tokens: AtomicU32,
     answer: SpinLock<Option<(Token, RetCode)>>,
     answered: WaitQueue,
@@ -136,6 +141,7 @@ impl Resource {
                         decisions: Decisions::new(options),
                         records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        told: notify::nothing_told(),
                         effects: Queue {
                             list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
                             lost: false,
@@ -153,6 +159,7 @@ impl Resource {
                 worker: crate::mutex!(None, c"tandem_worker")?,
                 receiver: crate::mutex!(None, c"tandem_receiver")?,
                 admin: crate::mutex!((), c"tandem_admin")?,
+                config: crate::mutex!((), c"tandem_config")?,
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
@@ -362,7 +369,7 @@ impl Resource {
                     notify::changed(self, core, &device, old, new);
                 }
             }
-            Effect::ConnectionChanged { old, new } => notify::connection(self, old, new),
+            Effect::ConnectionChanged { old, new } => notify::connection(self, core, old, new),
             Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
             Effect::Send { volume, packet } => self.link.queue_packet(volume, packet),
             Effect::SendStateReply {

@@ -2,6 +2,7 @@
 
 //! Tandem: a replicated block device for a pair of machines, compatible with DRBD 8.4.
 
+mod control;
 mod device;
 mod disk;
 mod driver;
@@ -9,6 +10,7 @@ pub mod engine;
 mod link;
 mod lower;
 mod notify;
+mod proc;
 mod receive;
 mod receive_meta;
 mod request;
@@ -17,11 +19,16 @@ mod ring;
 mod send;
 mod send_meta;
 mod session;
+mod status;
 mod storage;
 pub mod sys;
 mod volume_thread;
 
 use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use driver::Driver;
+use sys::procfs::ProcFile;
 
 module! {
     type: TandemModule,
@@ -31,16 +38,32 @@ module! {
     license: "GPL",
 }
 
-/// Everything that exists while the module is loaded; undone from the first field to the last.
+/// Everything that exists while the module is loaded.
 struct TandemModule {
-    _major: sys::disk::Major,
+    driver: Arc<Driver>,
+    proc: Option<ProcFile<proc::Devices>>,
 }
 
 impl kernel::Module for TandemModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        const MAJOR: u32 = 147;
+        let driver = Driver::new()?;
+        let proc = ProcFile::new(c"drbd", proc::Devices::new(&driver))?;
+        // Last: from here on there are users.
+        control::register(&driver)?;
         Ok(Self {
-            _major: sys::disk::Major::register(MAJOR)?,
+            driver,
+            proc: Some(proc),
         })
+    }
+}
+
+impl Drop for TandemModule {
+    fn drop(&mut self) {
+        // First: from here on there are no more users.
+        self.driver.notifier.close();
+        drop(self.proc.take());
+        while let Some(resource) = self.driver.resource_after(None) {
+            control::remove(&self.driver, &resource);
+        }
     }
 }

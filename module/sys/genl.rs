@@ -271,6 +271,13 @@ impl<'a> Request<'a> {
         self.info.snd_seq
     }
 
+    /// Whether the sender wants a command that makes something to fail if it exists (`NLM_F_EXCL`).
+    pub fn exclusive(&self) -> bool {
+        const EXCLUSIVE: u16 = 0x200;
+        // SAFETY: The request's header lives as long as the request.
+        unsafe { (*self.info.nlhdr).nlmsg_flags & EXCLUSIVE != 0 }
+    }
+
     /// Whether the calling task may administer networks, in the initial user namespace.
     pub fn caller_is_net_admin(&self) -> bool {
         // SAFETY: Has no preconditions.

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Disks: attached, changed, detached.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::str::CString;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::engine::control::{
+    AttrBlock,
+    AttrIter,
+    DetachParms,
+    DiskConf,
+    RetCode, //
+};
+use crate::engine::options::{
+    DiskOptions,
+    Fencing,
+    FixedStr,
+    OptionTable,
+    WireProtocol, //
+};
+use crate::engine::resource::{
+    Admin,
+    VolumeRecord, //
+};
+use crate::engine::state::DiskState;
+
+use super::minor::state_of;
+use super::Call;
+
+/// Attributes of a disk that can't be changed while it is attached: its places, and invariant
+/// options.
+const INVARIANT: [u16; 5] = [1, 2, 3, 4, 5];
+
+/// Smallest number for a place of metadata.
+const INDEX_MIN: i32 = -3;
+
+/// Where a disk is, as the administrator said it.
+#[derive(Clone)]
+pub struct DiskPaths {
+    /// Path of the disk.
+    pub data: FixedStr<127>,
+    /// Path of the disk with the metadata.
+    pub meta: FixedStr<127>,
+    /// Place of the metadata, in DRBD's numbers.
+    pub index: i32,
+}
+
+impl Call<'_> {
+    /// `ATTACH`: opens a disk and puts it in use.
+    pub(super) fn attach(&mut self, device: &Arc<Device>) -> RetCode {
+        if state_of(device).disk > DiskState::Diskless {
+            return RetCode::ERR_DISK_CONFIGURED;
+        }
+        let Some(payload) = self.attributes.block::<DiskConf>() else {
+            return self.refuse(RetCode::ERR_MANDATORY_TAG, "required attribute missing");
+        };
+        let conf = match DiskConf::parse_request(payload) {
+            Ok(conf) => conf,
+            Err(error) => return self.refuse_attribute(error),
+        };
+        let paths = DiskPaths {
+            data: conf.backing_dev.unwrap_or_default(),
+            meta: conf.meta_dev.unwrap_or_default(),
+            index: conf.meta_dev_idx.unwrap_or(INDEX_MIN),
+        };
+        if paths.index < INDEX_MIN {
+            let why = "no such place for metadata";
+            return self.refuse(RetCode::ERR_MD_IDX_INVALID, why);
+        }
+        let code = check_resync_after(self.driver, device.minor, conf.options.resync_after);
+        if code != RetCode::NO_ERROR {
+            return code;
+        }
+        if fences_by_protocol_a(device, &conf.options) {
+            return RetCode::ERR_STONITH_AND_PROT_A;
+        }
+        self.open(device, paths, conf.options)
+    }
+
+    fn open(&mut self, device: &Arc<Device>, paths: DiskPaths, options: DiskOptions) -> RetCode {
+        let (Some(data), Some(meta)) = (c_string(&paths.data), c_string(&paths.meta)) else {
+            return self.refuse(RetCode::ERR_OPEN_DISK, "no such path");
+        };
+        let index = paths.index;
+        *device.paths.lock() = Some(paths);
+        let code = match crate::disk::attach(device, &data, &meta, index, options) {
+            // State changes have their own kinds of success, attaching has not.
+            Ok(code) if code.is_success() => return RetCode::NO_ERROR,
+            Ok(code) => code,
+            Err(refused) => self.refuse(refused.code, refused.why),
+        };
+        *device.paths.lock() = None;
+        code
+    }
+
+    /// `DETACH`: takes the disk out of use.
+    pub(super) fn detach(&mut self, device: &Arc<Device>) -> RetCode {
+        match self.attributes.parms::<DetachParms>() {
+            Ok(parms) => detach(device, parms.force_detach.unwrap_or(false)),
+            Err(error) => self.refuse_attribute(error),
+        }
+    }
+
+    /// `CHG_DISK_OPTS`: changes the options of an attached disk.
+    pub(super) fn disk_options(&mut self, device: &Arc<Device>) -> RetCode {
+        let Some(options) = with_record(device, |record| {
+            let disk = record.disk_at_least(DiskState::Inconsistent);
+            disk.map(|_| record.options.clone())
+        })
+        .flatten() else {
+            return RetCode::ERR_NO_DISK;
+        };
+        let mut conf = DiskConf {
+            options,
+            ..DiskConf::default()
+        };
+        if self.wants_defaults() {
+            conf.options.set_defaults();
+        }
+        let payload = self.attributes.block::<DiskConf>().unwrap_or(&[]);
+        if let Err(error) = conf.update(payload) {
+            return self.refuse_attribute(error);
+        }
+        let fixed = |attribute| matches!(attribute, Ok((nr, _)) if INVARIANT.contains(&nr));
+        if AttrIter::new(payload).any(fixed) {
+            let why = "cannot change invariant setting";
+            return self.refuse(RetCode::ERR_MANDATORY_TAG, why);
+        }
+        let code = check_resync_after(self.driver, device.minor, conf.options.resync_after);
+        if code != RetCode::NO_ERROR {
+            return code;
+        }
+        let options = conf.options;
+        device
+            .resource
+            .command(Some(device), |volume| Admin::DiskOptions {
+                volume,
+                options,
+            })
+    }
+
+    /// `RESIZE`: not yet.
+    pub(super) fn resize(&mut self) -> RetCode {
+        self.refuse(RetCode::ERR_INVALID_REQUEST, "resize: not supported yet")
+    }
+}
+
+fn c_string(path: &FixedStr<127>) -> Option<CString> {
+    let path = path.as_str().filter(|path| !path.is_empty())?;
+    CString::try_from_fmt(fmt!("{}", path)).ok()
+}
+
+/// Looks at what the resource knows of a device. May sleep.
+fn with_record<R>(device: &Arc<Device>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
+    device.resource.with_core(|core| {
+        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
+        core.records.get(at).map(look)
+    })
+}
+
+/// Takes a device's disk out of use. May sleep.
+pub(super) fn detach(device: &Arc<Device>, force: bool) -> RetCode {
+    let code = device
+        .resource
+        .command(Some(device), |volume| Admin::Detach { volume, force });
+    if state_of(device).disk == DiskState::Diskless {
+        *device.paths.lock() = None;
+    }
+    code
+}
+
+/// Fencing that needs to know what the peer has, with a protocol that can't tell.
+fn fences_by_protocol_a(device: &Arc<Device>, options: &DiskOptions) -> bool {
+    let net = device.resource.net_options();
+    options.fencing == Fencing::ResourceAndStonith
+        && net.is_some_and(|net| net.protocol == WireProtocol::A)
+}
+
+/// Checks that waiting for each other's resync ends somewhere. A minor that does not exist is
+/// waited for by nobody.
+fn check_resync_after(driver: &Driver, minor: u32, after: i32) -> RetCode {
+    const NONE: i32 = -1;
+    let mut next = after;
+    // No chain can be longer than there are devices.
+    loop {
+        if next == NONE {
+            return RetCode::NO_ERROR;
+        }
+        let Ok(wanted) = u32::try_from(next) else {
+            return RetCode::ERR_RESYNC_AFTER;
+        };
+        if wanted == minor {
+            return RetCode::ERR_RESYNC_AFTER_CYCLE;
+        }
+        next = driver
+            .device(wanted)
+            .and_then(|device| {
+                with_record(&device, |record| {
+                    record.disk.as_ref().map(|_| record.options.resync_after)
+                })
+            })
+            .flatten()
+            .unwrap_or(NONE);
+    }
+}

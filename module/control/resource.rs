@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Resources: made, changed, deleted, and taken down completely.
+#![forbid(unsafe_code)]
+
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::engine::control::{
+    AttrBlock,
+    ResourceOpts,
+    RetCode, //
+};
+use crate::engine::options::OptionTable;
+use crate::engine::resource::Admin;
+use crate::engine::state::ConnState;
+use crate::notify;
+use crate::resource::Resource;
+
+use super::minor;
+use super::Call;
+
+impl Call<'_> {
+    /// `NEW_RESOURCE`: makes a resource.
+    pub(super) fn new_resource(&mut self) -> RetCode {
+        let options = match self.attributes.parms::<ResourceOpts>() {
+            Ok(block) => block.options,
+            Err(error) => return self.refuse_attribute(error),
+        };
+        let name = self.context.ctx_resource_name.unwrap_or_default();
+        let name = name.as_bytes();
+        if name.is_empty() {
+            return self.refuse(RetCode::ERR_MANDATORY_TAG, "resource name missing");
+        }
+        // The name will be that of a directory.
+        if name.contains(&b'/') {
+            return self.refuse(RetCode::ERR_INVALID_REQUEST, "invalid resource name");
+        }
+        if core::str::from_utf8(name).is_err() {
+            let why = "invalid resource name: not UTF-8";
+            return self.refuse(RetCode::ERR_INVALID_REQUEST, why);
+        }
+        if self.resource.is_some() {
+            return self.resource_exists();
+        }
+        let Ok(resource) = Resource::new(self.driver, name, options) else {
+            return RetCode::ERR_NOMEM;
+        };
+        match self.driver.add_resource(&resource) {
+            Ok(true) => {
+                notify::resource_created(&resource);
+                RetCode::NO_ERROR
+            }
+            Ok(false) => {
+                resource.stop();
+                self.resource_exists()
+            }
+            Err(_) => {
+                resource.stop();
+                RetCode::ERR_NOMEM
+            }
+        }
+    }
+
+    fn resource_exists(&mut self) -> RetCode {
+        if self.request.exclusive() {
+            return self.refuse(RetCode::ERR_INVALID_REQUEST, "resource exists");
+        }
+        RetCode::NO_ERROR
+    }
+
+    /// `RESOURCE_OPTS`: changes the options.
+    pub(super) fn resource_options(&mut self, resource: &Arc<Resource>) -> RetCode {
+        let mut block = ResourceOpts {
+            options: resource.with_core(|core| core.decisions.options().clone()),
+        };
+        if self.wants_defaults() {
+            block.options.set_defaults();
+        }
+        if let Some(payload) = self.attributes.block::<ResourceOpts>() {
+            if let Err(error) = block.update(payload) {
+                return self.refuse_attribute(error);
+            }
+        }
+        let options = block.options;
+        resource.command(None, |_| Admin::ResourceOptions { options })
+    }
+
+    /// `DOWN`: takes everything away, in the order that loses nothing.
+    pub(super) fn down(&mut self, resource: &Arc<Resource>) -> RetCode {
+        let demote = |device: &Arc<Device>| {
+            resource.command(Some(device), |volume| Admin::Demote { volume })
+        };
+        if let Err(code) = for_each_device(resource, demote) {
+            return self.refuse(code, "failed to demote");
+        }
+        let code = resource.command(None, |_| Admin::Disconnect { force: false });
+        if !code.is_success() {
+            return self.refuse(code, "failed to disconnect");
+        }
+        resource.reap_receiver();
+        if let Err(code) = for_each_device(resource, |device| super::disk::detach(device, false)) {
+            return self.refuse(code, "failed to detach");
+        }
+        while let Some(device) = resource.link.device_at(0) {
+            let code = minor::delete(self.driver, &device);
+            if !code.is_success() {
+                return self.refuse(code, "failed to delete volume");
+            }
+        }
+        delete(self.driver, resource)
+    }
+}
+
+/// Does something with all devices, until it fails.
+fn for_each_device(
+    resource: &Resource,
+    mut act: impl FnMut(&Arc<Device>) -> RetCode,
+) -> core::result::Result<(), RetCode> {
+    let mut position = 0;
+    while let Some(device) = resource.link.device_at(position) {
+        let code = act(&device);
+        if !code.is_success() {
+            return Err(code);
+        }
+        position += 1;
+    }
+    Ok(())
+}
+
+/// `DEL_RESOURCE`: forgets a resource without volumes and without connection. May sleep.
+pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
+    if resource.conn() > ConnState::StandAlone {
+        return RetCode::ERR_NET_CONFIGURED;
+    }
+    if resource.link.device_at(0).is_some() {
+        return RetCode::ERR_RES_IN_USE;
+    }
+    notify::resource_destroyed(resource);
+    driver.remove_resource(resource);
+    resource.stop();
+    RetCode::NO_ERROR
+}
+
+/// Takes a resource away whatever it does; for the end of the module, when nobody has any of its
+/// devices open. May sleep.
+pub fn remove(driver: &Driver, resource: &Arc<Resource>) {
+    let _config = resource.config.lock();
+    let log = |what: &str, code: RetCode| {
+        if !code.is_success() {
+            resource.log(format_args!("cannot {}: {}", what, code.text()));
+        }
+    };
+    let _ = for_each_device(resource, |device| {
+        log(
+            "demote",
+            resource.command(Some(device), |volume| Admin::Demote { volume }),
+        );
+        RetCode::NO_ERROR
+    });
+    log(
+        "disconnect",
+        resource.command(None, |_| Admin::Disconnect { force: true }),
+    );
+    resource.reap_receiver();
+    while let Some(device) = resource.link.device_at(0) {
+        log("detach", super::disk::detach(&device, false));
+        minor::remove(driver, &device);
+    }
+    driver.remove_resource(resource);
+    resource.stop();
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What changes states, and what only looks at one device.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::control::{
+    Command,
+    NewCUuidParms,
+    RetCode,
+    SetRoleParms,
+    TimeoutParms,
+    TimeoutType, //
+};
+use crate::engine::resource::Admin;
+use crate::engine::state::{
+    ConnState,
+    DiskState, //
+};
+use crate::status::View;
+
+use super::minor::state_of;
+use super::reply::put_block;
+use super::Call;
+
+impl Call<'_> {
+    /// Commands that ask for another state of one volume.
+    pub(super) fn change_state(&mut self, device: &Arc<Device>) -> RetCode {
+        let run = |make: fn(usize) -> Admin| device.resource.command(Some(device), make);
+        match self.command {
+            Command::Primary | Command::Secondary => self.set_role(device),
+            Command::Outdate => run(|volume| Admin::Outdate { volume }),
+            Command::SuspendIo => run(|volume| Admin::Suspend { volume, on: true }),
+            Command::ResumeIo => run(|volume| Admin::Suspend { volume, on: false }),
+            Command::PauseSync => {
+                let code = run(|volume| Admin::PauseSync { volume, on: true });
+                paused(code, RetCode::ERR_PAUSE_IS_SET)
+            }
+            Command::ResumeSync => {
+                let code = run(|volume| Admin::PauseSync { volume, on: false });
+                paused(code, why_still_paused(device))
+            }
+            Command::Invalidate if has_disk(device) => run(|volume| Admin::Invalidate {
+                volume,
+                remote: false,
+            }),
+            Command::InvalPeer if has_disk(device) => run(|volume| Admin::Invalidate {
+                volume,
+                remote: true,
+            }),
+            Command::NewCUuid => self.new_current_uuid(device),
+            Command::Invalidate | Command::InvalPeer => RetCode::ERR_NO_DISK,
+            Command::StartOv => {
+                self.refuse(RetCode::ERR_INVALID_REQUEST, "verify: not supported yet")
+            }
+            _ => RetCode::ERR_INVALID_REQUEST,
+        }
+    }
+
+    fn set_role(&mut self, device: &Arc<Device>) -> RetCode {
+        let force = match self.attributes.parms::<SetRoleParms>() {
+            Ok(parms) => parms.assume_uptodate.unwrap_or(false),
+            Err(error) => return self.refuse_attribute(error),
+        };
+        let primary = self.command == Command::Primary;
+        device.resource.command(Some(device), |volume| {
+            if primary {
+                Admin::Promote { volume, force }
+            } else {
+                Admin::Demote { volume }
+            }
+        })
+    }
+
+    fn new_current_uuid(&mut self, device: &Arc<Device>) -> RetCode {
+        let clear_bitmap = match self.attributes.parms::<NewCUuidParms>() {
+            Ok(parms) => parms.clear_bm.unwrap_or(false),
+            Err(error) => return self.refuse_attribute(error),
+        };
+        if !has_disk(device) {
+            return RetCode::ERR_NO_DISK;
+        }
+        device
+            .resource
+            .command(Some(device), |volume| Admin::NewCurrentUuid {
+                volume,
+                clear_bitmap,
+            })
+    }
+
+    /// Commands that only look. Errors: `EMSGSIZE` if the reply has no room.
+    pub(super) fn look(&mut self, device: &Arc<Device>) -> Result<RetCode> {
+        if self.command == Command::GetTimeoutType {
+            let outdated = state_of(device).peer_disk == DiskState::Outdated;
+            let kind = if outdated {
+                TimeoutType::PeerOutdated
+            } else {
+                TimeoutType::Default
+            };
+            let block = TimeoutParms {
+                timeout_type: Some(kind.number()),
+            };
+            put_block(self.reply.body(), &block, true)?;
+            return Ok(RetCode::NO_ERROR);
+        }
+        let secrets = self.request.caller_is_system_admin();
+        let resource = &device.resource;
+        let to = self.reply.body();
+        resource.with_core(|core| {
+            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device));
+            let Some(at) = at else {
+                return Ok(RetCode::ERR_MINOR_INVALID);
+            };
+            View { resource, core }.put_status(to, at, None, secrets)?;
+            Ok(RetCode::NO_ERROR)
+        })
+    }
+}
+
+fn has_disk(device: &Arc<Device>) -> bool {
+    state_of(device).disk >= DiskState::Inconsistent
+}
+
+/// Pausing has no other outcome than that there was nothing to do.
+fn paused(code: RetCode, nothing: RetCode) -> RetCode {
+    let refused = [
+        RetCode::SS_NOTHING_TO_DO,
+        RetCode::ERR_PAUSE_IS_SET,
+        RetCode::ERR_PAUSE_IS_CLEAR,
+    ];
+    if refused.contains(&code) {
+        nothing
+    } else {
+        RetCode::NO_ERROR
+    }
+}
+
+/// Why a resync does not go on although this node's administrator did not pause it.
+fn why_still_paused(device: &Arc<Device>) -> RetCode {
+    let state = state_of(device);
+    let paused = matches!(state.conn, ConnState::PausedSyncS | ConnState::PausedSyncT);
+    if paused && state.aftr_isp {
+        RetCode::ERR_PIC_AFTER_DEP
+    } else if paused && state.peer_isp {
+        RetCode::ERR_PIC_PEER_DEP
+    } else {
+        RetCode::ERR_PAUSE_IS_CLEAR
+    }
+}

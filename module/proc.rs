@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/proc/drbd`: the version, and two to four lines for each device.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::seq_file::SeqFile;
+use kernel::seq_print;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::engine::control::FAMILY_VERSION;
+use crate::engine::options::WireProtocol;
+use crate::engine::resource::VolumeRecord;
+use crate::engine::state::{
+    ConnState,
+    DiskState,
+    Role, //
+};
+use crate::engine::wire::{
+    PROTOCOL_MAX,
+    PROTOCOL_MIN, //
+};
+use crate::status::{
+    Figures,
+    View, //
+};
+use crate::sys::procfs::Show;
+
+/// The version of DRBD that this is compatible with; tools choose their language by it.
+const VERSION: &str = "8.4.11";
+
+/// KiB that one bit of the bitmap stands for.
+const KIB_PER_BIT: u64 = 4;
+
+/// Above so many bits (4 GiB), the bar counts in MiB.
+const BITS_SHOWN_AS_KIB: u64 = 4 << (30 - 12);
+
+/// What the file shows.
+pub struct Devices {
+    driver: Arc<Driver>,
+}
+
+impl Devices {
+    /// Shows the devices of the module.
+    pub fn new(driver: &Arc<Driver>) -> Self {
+        Self {
+            driver: driver.clone(),
+        }
+    }
+}
+
+impl Show for Devices {
+    fn show(&self, to: &SeqFile) -> Result {
+        seq_print!(
+            to,
+            "version: {} (api:{}/proto:{}-{})\n",
+            VERSION,
+            FAMILY_VERSION,
+            PROTOCOL_MIN,
+            PROTOCOL_MAX
+        );
+        seq_print!(to, "srcversion: {:<24}\n", "TANDEM");
+        let mut next = 0;
+        while let Some(device) = self.driver.device_from(next) {
+            if device.minor != next {
+                seq_print!(to, "\n");
+            }
+            next = device.minor + 1;
+            let resource = &device.resource;
+            resource.with_core(|core| {
+                let at = core.devices.iter().position(|d| Arc::ptr_eq(d, &device));
+                let view = View { resource, core };
+                if let Some(record) = at.and_then(|at| core.records.get(at)) {
+                    show_device(to, &view, record, &device);
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The letter for a flag, or a dash.
+fn flag(on: bool, letter: char) -> char {
+    if on {
+        letter
+    } else {
+        '-'
+    }
+}
+
+fn show_device(to: &SeqFile, view: &View<'_>, record: &VolumeRecord, device: &Device) {
+    let state = record.state;
+    let conn = state.conn;
+    let idle = conn == ConnState::StandAlone && state.disk == DiskState::Diskless;
+    if idle && state.role == Role::Secondary {
+        seq_print!(to, "{:2}: cs:Unconfigured\n", record.minor);
+        return;
+    }
+    let protocol = match view.net_conf().map(|conf| conf.options.protocol) {
+        None => ' ',
+        Some(WireProtocol::A) => 'A',
+        Some(WireProtocol::B) => 'B',
+        Some(WireProtocol::C) => 'C',
+    };
+    seq_print!(
+        to,
+        "{:2}: cs:{} ro:{}/{} ds:{}/{} {} {}{}{}{}{}{}\n",
+        record.minor,
+        conn.as_str(),
+        state.role.as_str(),
+        state.peer.as_str(),
+        state.disk.as_str(),
+        state.peer_disk.as_str(),
+        protocol,
+        if state.is_suspended() { 's' } else { 'r' },
+        flag(state.aftr_isp, 'a'),
+        flag(state.peer_isp, 'p'),
+        flag(state.user_isp, 'u'),
+        // The congestion of the network, which nothing reports.
+        '-',
+        '-'
+    );
+    let figures = Figures::of(device);
+    show_figures(to, view, &figures);
+    if matches!(
+        conn,
+        ConnState::SyncSource | ConnState::SyncTarget | ConnState::VerifyS | ConnState::VerifyT
+    ) {
+        show_progress(to, record, &figures);
+    }
+}
+
+fn show_figures(to: &SeqFile, view: &View<'_>, figures: &Figures) {
+    let counters = &figures.counters;
+    let order = match view.write_ordering() {
+        0 => 'n',
+        1 => 'd',
+        _ => 'f',
+    };
+    seq_print!(
+        to,
+        "    ns:{} nr:{} dw:{} dr:{} al:{} bm:{} ",
+        counters.sent / 2,
+        counters.received / 2,
+        counters.written / 2,
+        counters.read / 2,
+        counters.log_writes,
+        counters.bitmap_writes
+    );
+    seq_print!(
+        to,
+        "lo:{} pe:{} ua:{} ap:{} ep:{} wo:{} oos:{}\n",
+        counters.local_pending,
+        counters.peer_pending,
+        counters.unanswered,
+        counters.application_pending,
+        view.resource.link.unacked_epochs(),
+        order,
+        figures.out_of_sync * KIB_PER_BIT
+    );
+}
+
+/// A number of KiB/s with commas.
+fn show_rate(to: &SeqFile, rate: u64) {
+    if rate >= 1_000_000 {
+        let thousands = rate / 1000;
+        let (high, middle) = (thousands / 1000, thousands % 1000);
+        seq_print!(to, "{},{:03},{:03}", high, middle, rate % 1000);
+    } else if rate >= 1000 {
+        seq_print!(to, "{},{:03}", rate / 1000, rate % 1000);
+    } else {
+        seq_print!(to, "{}", rate);
+    }
+}
+
+/// Thousandths of a resync that are done.
+fn per_mille(total: u64, left: u64) -> u64 {
+    if left > total {
+        return if total == 0 { 1000 } else { 0 };
+    }
+    // The same rounding as DRBD's, which monitors compare.
+    let shift = if total > u64::from(u32::MAX) { 16 } else { 10 };
+    1000 - (left >> shift) * 1000 / (1 + (total >> shift))
+}
+
+fn show_progress(to: &SeqFile, record: &VolumeRecord, figures: &Figures) {
+    let conn = record.state.conn;
+    let verify = matches!(conn, ConnState::VerifyS | ConnState::VerifyT);
+    let resync = figures.resync.unwrap_or_default();
+    let left = figures
+        .out_of_sync
+        .saturating_sub(resync.failed)
+        .min(resync.total);
+    let done = per_mille(resync.total, left);
+    let bar = done / 50;
+    seq_print!(to, "\t[");
+    for _ in 1..bar {
+        seq_print!(to, "=");
+    }
+    seq_print!(to, ">");
+    for _ in bar..20 {
+        seq_print!(to, ".");
+    }
+    let word = if verify { "verified:" } else { "sync'ed:" };
+    seq_print!(to, "] {}{:3}.{}% ", word, done / 10, done % 10);
+    if resync.total > BITS_SHOWN_AS_KIB {
+        let mib = |bits: u64| (bits >> 10) * KIB_PER_BIT;
+        seq_print!(to, "({}/{})M\n\t", mib(left), mib(resync.total));
+    } else {
+        let kib = |bits: u64| bits * KIB_PER_BIT;
+        seq_print!(to, "({}/{})K\n\t", kib(left), kib(resync.total));
+    }
+    show_speed(to, record, resync.total - left, left, &resync.started);
+}
+
+fn show_speed(
+    to: &SeqFile,
+    record: &VolumeRecord,
+    done: u64,
+    left: u64,
+    started: &crate::engine::ids::Instant,
+) {
+    let seconds = (Device::now().since(*started) / 1000).max(1);
+    let remaining = seconds * (left / (done / 100 + 1)) / 100;
+    seq_print!(
+        to,
+        "finish: {}:{:02}:{:02} speed: ",
+        remaining / 3600,
+        remaining % 3600 / 60,
+        remaining % 60
+    );
+    let rate = done / seconds * KIB_PER_BIT;
+    show_rate(to, rate);
+    seq_print!(to, " (");
+    show_rate(to, rate);
+    seq_print!(to, ")");
+    if matches!(record.state.conn, ConnState::SyncTarget | ConnState::VerifyS) {
+        let options = &record.options;
+        let fixed = options.c_plan_ahead == 0;
+        seq_print!(to, " want: ");
+        show_rate(
+            to,
+            if fixed {
+                options.resync_rate
+            } else {
+                options.c_max_rate
+            }
+            .into(),
+        );
+    }
+    seq_print!(to, " K/sec\n");
+}
