@@ -102,10 +102,13 @@ fn attr<V: AttrValue>(attrs: &[u8], nr: u16) -> Option<V> {
         .and_then(|(_, payload)| V::decode(payload))
 }
 
+/// Options of a single attempt to connect: no part of the configuration.
+const ONCE: [&str; 2] = ["tentative", "discard-my-data"];
+
 /// A section with its options, if there is one to show.
 fn section<T: OptionTable>(page: &mut Page, name: &str, attrs: &[u8], show_defaults: bool) {
     let mut lines = Vec::new();
-    for spec in T::TABLE {
+    for spec in T::TABLE.iter().filter(|spec| !ONCE.contains(&spec.name)) {
         let payload = AttrIter::new(attrs)
             .filter_map(Result::ok)
             .find(|(nr, _)| *nr == spec.nr);

@@ -82,6 +82,7 @@ fn only_what_is_no_default_is_shown() {
 fn defaults_are_shown_when_asked_for() {
     let text = text(&resource(&disk(-3), &NetConf::default()), true);
     assert!(text.contains("protocol        \tC; # default\n"), "{text}");
+    assert!(!text.contains("tentative"), "{text}");
     assert!(text.contains("resync-after    \t-1; # default\n"), "{text}");
 }
 
