@@ -103,7 +103,11 @@ impl Machine<'_> {
             );
             add(
                 "-device",
-                format!("virtio-net-pci,netdev=net-{id},id={id},mac={}", cable.mac),
+                // Large frames: emulated machines pay by the packet, and the cable takes them whole.
+                format!(
+                    "virtio-net-pci,netdev=net-{id},id={id},mac={},host_mtu=32000",
+                    cable.mac
+                ),
             );
         }
         add("-device", "virtio-serial-pci".into());
