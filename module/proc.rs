@@ -156,7 +156,8 @@ fn show_figures(to: &SeqFile, view: &View<'_>, figures: &Figures) {
         counters.peer_pending,
         counters.unanswered,
         counters.application_pending,
-        view.resource.link.unacked_epochs(),
+        // The epoch that is being filled counts too.
+        view.resource.link.unacked_epochs().max(1),
         order,
         figures.out_of_sync * KIB_PER_BIT
     );

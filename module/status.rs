@@ -167,6 +167,19 @@ pub fn peer_device_info(state: DeviceState) -> PeerDeviceInfo {
     }
 }
 
+/// Whether new requests of applications have to wait.
+fn is_blocked(state: DeviceState) -> bool {
+    let conn = matches!(
+        state.conn,
+        ConnState::StartingSyncS
+            | ConnState::StartingSyncT
+            | ConnState::WfBitMapT
+            | ConnState::WfSyncUuid
+    );
+    let disk = matches!(state.disk, DiskState::Attaching | DiskState::Negotiating);
+    conn || disk || state.is_suspended()
+}
+
 /// The disk, while it can be used.
 fn usable(record: &VolumeRecord) -> Option<&Disk> {
     record.disk_at_least(DiskState::Inconsistent)
@@ -270,7 +283,7 @@ impl View<'_> {
             dev_bm_writes: figures.counters.bitmap_writes,
             dev_upper_pending: figures.counters.application_pending,
             dev_lower_pending: figures.counters.local_pending,
-            dev_upper_blocked: record.state.is_suspended(),
+            dev_upper_blocked: is_blocked(record.state),
             dev_exposed_data_uuid: record.exposed_uuid,
             ..DeviceStatistics::default()
         };
@@ -346,7 +359,8 @@ fn state_info(
     };
     let mut info = StateInfo {
         sib_reason: Some(reason.number()),
-        current_state: Some(record.state.pack().0),
+        // An event tells of the moment of the change, even where more has happened since.
+        current_state: Some(change.map_or(record.state, |(_, new)| new).pack().0),
         capacity: Some(figures.capacity),
         ed_uuid: Some(record.exposed_uuid),
         prev_state: change.map(|(old, _)| old.pack().0),

@@ -532,7 +532,7 @@ fn operation(command: &Command, kind: u32) -> bindings::genl_split_ops {
         0
     };
     let lenient = bindings::genl_validate_flags_GENL_DONT_VALIDATE_STRICT
-        | bindings::genl_validate_flags_GENL_DONT_VALIDATE_DUMP;
+        | bindings::genl_validate_flags_GENL_DONT_VALIDATE_DUMP_STRICT;
     bindings::genl_split_ops {
         policy: (&raw const shim::tandem_genl_no_policy).cast(),
         cmd: command.number,
