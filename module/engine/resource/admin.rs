@@ -41,10 +41,11 @@ pub(super) struct Pending {
 /// What a waiting command wants.
 #[derive(Clone, Copy, Debug)]
 enum Goal {
-    /// This state of one volume, once the peer agreed.
+    /// This change of one volume, once the peer agreed. A change and not a state: much else may
+    /// happen until then.
     State {
         volume: usize,
-        wanted: DeviceState,
+        change: StateChange,
         forced: bool,
     },
     /// Leave the peer; `outdated`: we already offered to be outdated.
@@ -190,12 +191,12 @@ impl Step<'_> {
 
     /// Asks the peer whether it can do without our disk.
     pub(super) fn ask_to_detach(&mut self, token: Token, volume: usize, wanted: DeviceState) {
-        let request = difference(self.state(volume), wanted);
+        let (mask, value) = difference(self.state(volume), wanted).pack();
         self.resource.pending = Some(Pending {
             token,
             goal: Goal::AskDetach { volume },
         });
-        self.send(volume, Outgoing::StateRequest(request));
+        self.send(volume, Outgoing::StateRequest(StateRequest { mask, value }));
     }
 
     /// The disk of a volume is out of use.
@@ -244,13 +245,14 @@ impl Step<'_> {
         match goal {
             Goal::State {
                 volume,
-                wanted,
+                change,
                 forced,
             } => {
                 self.resource.pending = None;
                 if !agreed {
                     return self.answer_state(token, Err(StateError::CwFailedByPeer));
                 }
+                let wanted = change.apply(&self.state(volume));
                 let verdict = self.carry_out(volume, wanted, forced);
                 self.answer_state(token, verdict.map(|_| StateSuccess::ClusterWide));
             }
@@ -330,16 +332,17 @@ impl Step<'_> {
             let verdict = self.carry_out(volume, wanted, forced);
             return self.answer_state(token, verdict);
         }
+        let change = difference(old, wanted);
         self.resource.pending = Some(Pending {
             token,
             goal: Goal::State {
                 volume,
-                wanted,
+                change,
                 forced,
             },
         });
-        let request = difference(old, wanted);
-        self.send(volume, Outgoing::StateRequest(request));
+        let (mask, value) = change.pack();
+        self.send(volume, Outgoing::StateRequest(StateRequest { mask, value }));
     }
 
     /// Makes a change that was found possible, with what belongs to a change of role.
@@ -488,15 +491,13 @@ impl Step<'_> {
     }
 }
 
-/// The fields in which two states differ, as a request that the peer understands.
-fn difference(old: DeviceState, new: DeviceState) -> StateRequest {
-    let change = StateChange {
+/// The fields in which two states differ.
+fn difference(old: DeviceState, new: DeviceState) -> StateChange {
+    StateChange {
         role: (old.role != new.role).then_some(new.role),
         conn: (old.conn != new.conn).then_some(new.conn),
         disk: (old.disk != new.disk).then_some(new.disk),
         peer_disk: (old.peer_disk != new.peer_disk).then_some(new.peer_disk),
         ..StateChange::default()
-    };
-    let (mask, value) = change.pack();
-    StateRequest { mask, value }
+    }
 }

@@ -12,7 +12,8 @@ use crate::engine::uuid::{
     compare,
     Party,
     SyncDecision,
-    Terms, //
+    Terms,
+    JUST_CREATED, //
 };
 use crate::engine::wire::state::UuidFlags;
 
@@ -38,6 +39,7 @@ impl Step<'_> {
         volume: usize,
         peer_role: Role,
         peer_disk: DiskState,
+        peer_conn: ConnState,
     ) -> Option<ConnState> {
         let record = self.volumes.get(volume)?;
         let own_disk = match (record.state.disk, record.negotiating) {
@@ -45,13 +47,23 @@ impl Step<'_> {
             (disk, _) => disk,
         };
         let decision = self.compare(volume, peer_role)?;
-        let direction = self.direction(volume, decision, own_disk, peer_disk)?;
+        let direction = match (
+            self.direction(volume, decision, own_disk, peer_disk)?,
+            peer_conn,
+        ) {
+            // The peer compared before it repaired its generations, and waits for our bitmap.
+            (Direction::None, ConnState::WfBitMapS) => Direction::Target { full: false },
+            (Direction::None, ConnState::WfBitMapT) => Direction::Source { full: false },
+            (direction, _) => direction,
+        };
         self.check_direction(volume, direction, own_disk)?;
         let full = matches!(
             direction,
             Direction::Source { full: true } | Direction::Target { full: true }
         );
-        if full {
+        // A bitmap that counts from fresh metadata knows nothing of what was on the disks before.
+        let fresh = direction != Direction::None && self.counts_from_creation(volume);
+        if full || fresh {
             self.notice(volume, Notice::FullSync);
             self.push(Effect::FillBitmap { volume, set: true });
         }
@@ -60,6 +72,18 @@ impl Step<'_> {
             Direction::Target { .. } => ConnState::WfBitMapT,
             Direction::None => ConnState::Connected,
         })
+    }
+
+    fn counts_from_creation(&self, volume: usize) -> bool {
+        let Some(record) = self.volumes.get(volume) else {
+            return false;
+        };
+        let own = record.disk.as_ref().map(|d| d.superblock.uuids.bitmap);
+        let peer = record.peer_uuids.map(|u| u.bitmap);
+        [own, peer]
+            .into_iter()
+            .flatten()
+            .any(|bitmap| bitmap & !1 == JUST_CREATED)
     }
 
     /// Compares the generations, and repairs our own where the rules say so.

@@ -118,7 +118,7 @@ impl Step<'_> {
             new.conn = ConnState::Behind;
         }
         if self.considers_resync(volume, old, peer) {
-            match self.decide_resync(volume, peer.role, peer_disk) {
+            match self.decide_resync(volume, peer.role, peer_disk, peer.conn) {
                 Some(conn) => new.conn = conn,
                 None if old.disk == DiskState::Negotiating => {
                     new.disk = DiskState::Failed;

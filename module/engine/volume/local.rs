@@ -283,7 +283,12 @@ impl<S: Storage> Volume<S> {
         let ok = match slot.operation {
             // Without a disk of its own, a flush has nothing to flush here.
             Operation::Flush => slot.local != Local::Failed,
-            _ => slot.succeeded(),
+            Operation::Read => slot.succeeded(),
+            // A disk that is not good will be overwritten by a resync.
+            _ => {
+                slot.mirror == Mirror::Acked
+                    || slot.local == Local::Done && self.policy.local == LocalUse::Full
+            }
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
         if writes && slot.on_both() && slot.in_sync {

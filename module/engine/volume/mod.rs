@@ -177,6 +177,18 @@ impl<S: Storage> Volume<S> {
 
     /// Gives the volume the tables of a newly attached disk; returns those of the former one.
     pub fn set_disk(&mut self, disk: Option<DiskTables<S>>) -> Option<DiskTables<S>> {
+        // What requests hold of the former log means nothing to this one.
+        for index in 0..self.slots.len() {
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.logged = 0;
+            }
+        }
+        for index in 0..self.peers.len() {
+            if let Some(peer) = self.peers.get_mut(index) {
+                peer.logged = 0;
+            }
+        }
+        self.retry = true;
         core::mem::replace(&mut self.disk, disk)
     }
 
@@ -214,10 +226,30 @@ impl<S: Storage> Volume<S> {
         if mirror_changed {
             // Writes that went to the peer and writes that did not never share an epoch.
             fx.push(VolumeEffect::FlushStream);
+            if policy.mirror == MirrorUse::MarkAndTell {
+                // The bitmap is going to be sent: what the peer may still refuse belongs into it.
+                self.mark_unanswered();
+            }
         }
         self.retry = true;
         self.releasing |= !policy.hold;
         self.resume(fx);
+    }
+
+    /// Marks all writes that the peer has not answered.
+    fn mark_unanswered(&mut self) {
+        for list in [slot::QUEUED, slot::SENT] {
+            let mut next = self.slots.first(list);
+            while let Some(index) = next {
+                next = self.slots.after(index);
+                let Some(&slot) = self.slots.get(index) else {
+                    break;
+                };
+                if slot.mirror.is_unanswered() && slot.operation != Operation::Read {
+                    self.mark(slot.extent);
+                }
+            }
+        }
     }
 
     /// Whether an earlier step left something to do.

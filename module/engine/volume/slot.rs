@@ -111,6 +111,11 @@ pub(super) enum Mirror {
 }
 
 impl Mirror {
+    /// Whether the peer has neither taken nor refused it yet.
+    pub(super) fn is_unanswered(self) -> bool {
+        matches!(self, Mirror::Queued | Mirror::Sending | Mirror::Sent)
+    }
+
     /// Whether nothing more is expected before the request may be completed.
     fn finished(self) -> bool {
         matches!(self, Mirror::None | Mirror::Acked | Mirror::Lost)

@@ -145,13 +145,16 @@ impl Disk {
     /// A flush completed.
     pub fn end_flush(&mut self, flushed: &[(u64, u32)]) {
         for &(sector, content) in flushed {
-            self.durable[sector as usize] = content;
             let Some(contents) = self.dirty.get_mut(&sector) else {
                 continue;
             };
+            // Another flush may have done it, and more, before.
+            let Some(at) = contents.iter().rposition(|&c| c == content) else {
+                continue;
+            };
+            self.durable[sector as usize] = content;
             // What came later stays volatile.
-            let at = contents.iter().rposition(|&c| c == content);
-            contents.drain(..at.map_or(0, |at| at + 1));
+            contents.drain(..=at);
             if contents.is_empty() {
                 self.dirty.remove(&sector);
             }

@@ -160,6 +160,20 @@ impl Run {
             .iter()
             .map(|n| n.volume.out_of_sync())
             .collect();
+        for n in 0..2 {
+            let node = &self.world.nodes[n];
+            let text = format!(
+                "counters {:?} progress {:?} conn {:?} handling {:?} events {:?}",
+                node.volume.counters(),
+                node.volume.resync_progress(),
+                node.conn
+                    .as_ref()
+                    .map(|c| (c.tx.len(), c.rx.len(), c.rx_wait, c.stage)),
+                node.handling,
+                node.events
+            );
+            self.world.tell(n, || text);
+        }
         let text = format!(
             "stuck: a {} b {}, open requests {open:?}, bits {bits:?}",
             show(self.world.nodes[0].state()),
@@ -197,6 +211,7 @@ impl Run {
                 self.busy[n] = Some(self.world.connect(n));
             } else if !self.world.oracle.synced
                 && self.serving().is_none()
+                && self.free(1 - n)
                 && self.world.nodes[1 - n].up
                 && state.conn == ConnState::Connected
                 && state.disk == DiskState::Inconsistent

@@ -746,7 +746,7 @@ impl World {
                 }
                 if self.nodes[n].lower {
                     let own = self.nodes[n].disk.read(app.extent);
-                    if self.nodes[n].volume.policy().local != LocalUse::None
+                    if self.nodes[n].volume.policy().local == LocalUse::Full
                         && own.iter().any(|&c| c < app.id)
                     {
                         self.fail(format!("write {} completed without the own disk", app.id));
@@ -1064,12 +1064,6 @@ impl World {
                 .oracle
                 .check_content(&self.nodes[0].disk.cached.clone(), 0);
             self.check(result);
-            for n in 0..2 {
-                let bits = self.nodes[n].volume.out_of_sync();
-                if bits != 0 {
-                    self.fail(format!("in sync, but {} has {bits} bits set", NAMES[n]));
-                }
-            }
         }
     }
 }
