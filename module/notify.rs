@@ -444,6 +444,7 @@ pub fn connection(resource: &Arc<Resource>, core: &Core, old: ConnState, new: Co
         batch.connection((destroy, view), new, false);
         // Both addresses are free for another connection.
         resource.set_addresses(None, None);
+        *resource.pin.lock() = None;
     }
 }
 

@@ -48,6 +48,7 @@ use crate::notify;
 use crate::session::Session;
 use crate::status::Summary;
 use crate::sys::clock;
+use crate::sys::pin::ModulePin;
 use crate::sys::lock::{
     Mutex,
     SpinLock, //
@@ -121,6 +122,8 @@ pub struct Resource {
     receiver: Mutex<Option<Thread>>,
     /// One command of the administrator at a time.
     admin: Mutex<()>,
+    /// A module with a connection stays loaded.
+    pub pin: Mutex<Option<ModulePin>>,
     /// One change of the configuration at a time; taken before all other locks of a resource.
     pub config: Mutex<()>,
     tokens: AtomicU32,
@@ -159,6 +162,7 @@ impl Resource {
                 worker: crate::mutex!(None, c"tandem_worker")?,
                 receiver: crate::mutex!(None, c"tandem_receiver")?,
                 admin: crate::mutex!((), c"tandem_admin")?,
+                pin: crate::mutex!(None, c"tandem_pin")?,
                 config: crate::mutex!((), c"tandem_config")?,
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,

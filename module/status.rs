@@ -263,7 +263,8 @@ impl View<'_> {
     /// The options and the places of a volume's disk, while it can be used.
     pub fn disk_conf(&self, record: &VolumeRecord, device: &Device) -> Option<DiskConf> {
         usable(record)?;
-        let paths = device.paths.lock().clone()?;
+        let paths = device.paths.lock();
+        let paths = paths.as_ref()?;
         Some(DiskConf {
             backing_dev: Some(paths.data),
             meta_dev: Some(paths.meta),

@@ -2,6 +2,9 @@
 
 //! Tandem: a replicated block device for a pair of machines, compatible with DRBD 8.4.
 
+// What is public is so inside of this crate, which has no users.
+#![allow(unreachable_pub)]
+
 mod control;
 mod device;
 mod disk;

@@ -28,6 +28,7 @@ use crate::engine::resource::{
     VolumeRecord, //
 };
 use crate::engine::state::DiskState;
+use crate::sys::pin::ModulePin;
 
 use super::minor::state_of;
 use super::Call;
@@ -39,8 +40,7 @@ const INVARIANT: [u16; 5] = [1, 2, 3, 4, 5];
 /// Smallest number for a place of metadata.
 const INDEX_MIN: i32 = -3;
 
-/// Where a disk is, as the administrator said it.
-#[derive(Clone)]
+/// Where an attached disk is, as the administrator said it.
 pub struct DiskPaths {
     /// Path of the disk.
     pub data: FixedStr<127>,
@@ -48,6 +48,8 @@ pub struct DiskPaths {
     pub meta: FixedStr<127>,
     /// Place of the metadata, in DRBD's numbers.
     pub index: i32,
+    /// A module with a disk stays loaded.
+    pub _pin: ModulePin,
 }
 
 impl Call<'_> {
@@ -63,10 +65,14 @@ impl Call<'_> {
             Ok(conf) => conf,
             Err(error) => return self.refuse_attribute(error),
         };
+        let Some(pin) = ModulePin::new() else {
+            return RetCode::ERR_INTR;
+        };
         let paths = DiskPaths {
             data: conf.backing_dev.unwrap_or_default(),
             meta: conf.meta_dev.unwrap_or_default(),
             index: conf.meta_dev_idx.unwrap_or(INDEX_MIN),
+            _pin: pin,
         };
         if paths.index < INDEX_MIN {
             let why = "no such place for metadata";

@@ -8,11 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
-pub(crate) mod disk;
+pub mod disk;
 mod dump;
 mod minor;
 mod net;
-pub(crate) mod reply;
+pub mod reply;
 mod resource;
 mod state;
 
@@ -46,7 +46,7 @@ use crate::sys::lock::MutexGuard;
 use attributes::Attributes;
 use reply::Reply;
 
-pub(crate) use resource::remove;
+pub use resource::remove;
 
 /// Commands from here on would have their netlink flags checked by the kernel.
 const STRICT_FROM: u8 = 42;

@@ -38,6 +38,7 @@ use crate::resource::{
 };
 use crate::status::View;
 use crate::sys::digest::Digest;
+use crate::sys::pin::ModulePin;
 use crate::sys::socket::Address;
 
 use super::Call;
@@ -125,10 +126,15 @@ impl Call<'_> {
         if let Err(code) = self.check_algorithms(&options) {
             return code;
         }
+        let Some(pin) = ModulePin::new() else {
+            return RetCode::ERR_INTR;
+        };
+        *resource.pin.lock() = Some(pin);
         let code = resource.command(None, |_| Admin::Connect { options });
         if code.is_success() {
             return RetCode::NO_ERROR;
         }
+        *resource.pin.lock() = None;
         code
     }
 

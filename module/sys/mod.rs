@@ -25,6 +25,7 @@ pub mod lock;
 pub mod page;
 pub mod params;
 pub mod payload;
+pub mod pin;
 pub mod procfs;
 mod shim;
 pub mod signal;
