@@ -71,10 +71,7 @@ impl Establish {
     /// The peer reached us and sent its first packet. `None`: it is no packet to begin with.
     pub fn accepted(&mut self, first: Command) -> Option<Accepted> {
         let (channel, crossed) = match first {
-            Command::InitialData => (
-                Channel::Data,
-                core::mem::replace(&mut self.data, true),
-            ),
+            Command::InitialData => (Channel::Data, core::mem::replace(&mut self.data, true)),
             Command::InitialMeta => {
                 self.resolver = true;
                 (Channel::Meta, core::mem::replace(&mut self.meta, true))

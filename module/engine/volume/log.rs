@@ -113,7 +113,10 @@ impl<S: Storage> Volume<S> {
             held = 0;
         }
         let ready = !blocked && (first..=last).all(|extent| disk.log.is_active(extent));
-        if !ready && disk.log.collected() != 0 && !disk.log.is_committing() {
+        // Asked for once: a request that only waits must cost no effect, or a step with many
+        // waiting requests would never come to its end.
+        if !ready && disk.log.collected() != 0 && !disk.log.is_committing() && !self.log_asked {
+            self.log_asked = true;
             fx.push(VolumeEffect::WriteLog);
         }
         (ready, held)
@@ -134,6 +137,7 @@ impl<S: Storage> Volume<S> {
     /// Begins a transaction with everything that waits for one; `None` when there is nothing, or
     /// one is on its way. `block` receives what has to be written.
     pub fn log_prepare(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<LogWrite> {
+        self.log_asked = false;
         let disk = self.disk.as_mut()?;
         let commit = disk.log.commit(block, crc)?;
         let mut write = LogWrite {

@@ -134,6 +134,8 @@ pub struct Volume<S: Storage> {
     counters: Counters,
     arrivals: u64,
     sequence: u32,
+    /// `WriteLog` was yielded and not answered by `log_prepare` yet.
+    log_asked: bool,
     /// Waiting requests have to be looked at again.
     retry: bool,
     /// The connection was lost and its requests are still being failed.
@@ -159,6 +161,7 @@ impl<S: Storage> Volume<S> {
             counters: Counters::default(),
             arrivals: 0,
             sequence: 0,
+            log_asked: false,
             retry: false,
             losing: false,
             releasing: false,
