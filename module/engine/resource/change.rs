@@ -155,7 +155,9 @@ impl Step<'_> {
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
-        let Some(old) = record.disk.as_ref().map(|disk| disk.superblock.flags) else {
+        // A disk that is coming or going says nothing of its data.
+        let settled = record.disk_at_least(DiskState::Inconsistent);
+        let Some(old) = settled.map(|disk| disk.superblock.flags) else {
             return;
         };
         let new = state_flags(record, old);

@@ -28,7 +28,10 @@ use super::peer::{
     PeerSlot,
     PEER_ACTIVE, //
 };
-use super::policy::ResyncUse;
+use super::policy::{
+    MirrorUse,
+    ResyncUse, //
+};
 use super::remote::PeerRequestError;
 use super::slot::{
     Operation,
@@ -311,9 +314,11 @@ impl<S: Storage> Volume<S> {
 
     /// The target acknowledged resync data that we sent: written (`ok`) or not.
     pub fn resync_acked(&mut self, extent: Extent, ok: bool, fx: &mut Effects) {
-        if ok {
+        // Once the resync was given up, the range may have been written and marked meanwhile.
+        let counts = self.resync.running && self.policy.mirror == MirrorUse::Send;
+        if ok && counts {
             self.unmark(extent);
-        } else {
+        } else if !ok {
             self.resync.failed(extent);
         }
         self.check_resync_end(fx);

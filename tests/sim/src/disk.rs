@@ -118,11 +118,9 @@ impl Disk {
         !overlap
     }
 
-    /// A write completed.
-    pub fn complete(&mut self, op: u64, durable: bool) {
-        let Some((extent, data)) = self.in_flight.remove(&op) else {
-            return;
-        };
+    /// A write completed; its range.
+    pub fn complete(&mut self, op: u64, durable: bool) -> Option<Extent> {
+        let (extent, data) = self.in_flight.remove(&op)?;
         for (sector, content) in (extent.sector..extent.end()).zip(data) {
             self.cached[sector as usize] = content;
             if durable {
@@ -132,6 +130,7 @@ impl Disk {
                 self.dirty.entry(sector).or_default().push(content);
             }
         }
+        Some(extent)
     }
 
     /// What a flush that is submitted now will have made durable when it completes.

@@ -339,7 +339,7 @@ impl World {
             }
             What::Lost(id, loss) => self.lost(n, id, loss),
             What::LocalWrite(ticket, op) => {
-                self.nodes[n].disk.complete(op, false);
+                self.write_done(n, op);
                 self.nodes[n].volume.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
@@ -365,7 +365,7 @@ impl World {
                 self.finish(n, fx);
             }
             What::PeerWrite(ticket, op) => {
-                self.nodes[n].disk.complete(op, false);
+                self.write_done(n, op);
                 self.nodes[n].volume.peer_io_done(ticket, true, &mut fx);
                 self.finish(n, fx);
                 self.kick_resync(n);
@@ -415,6 +415,13 @@ impl World {
                 let kind = if write { IoKind::Write } else { IoKind::Read };
                 self.post(n, Event::IoError { volume: 0, kind }, false);
             }
+        }
+    }
+
+    fn write_done(&mut self, n: usize, op: u64) {
+        if let Some(extent) = self.nodes[n].disk.complete(op, false) {
+            let content = self.nodes[n].disk.read(extent);
+            self.tell(n, || format!("disk write {}+{}: {content:?}", extent.sector, content.len()));
         }
     }
 
