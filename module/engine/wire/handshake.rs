@@ -59,12 +59,12 @@ impl Features {
 newtype_field!(Features(u32));
 
 fixed_packet! {
-    /// Payload of ConnectionFeatures (80 bytes).
+    /// Payload of ConnectionFeatures (72 bytes).
     ///
     /// ```text
-    /// 0 lowest version u32   4 features u32   8 highest version u32   12 zero, 68 bytes
+    /// 0 lowest version u32   4 features u32   8 highest version u32   12 zero, 60 bytes
     /// ```
-    pub struct ConnectionFeatures, pad 68 {
+    pub struct ConnectionFeatures, pad 60 {
         /// Lowest protocol version that the sender speaks.
         pub protocol_min: u32,
         /// Features of the sender.

@@ -24,11 +24,11 @@ fn header_80_is_laid_out_as_in_c() {
     let header = Header {
         volume: 0,
         command: Command::ConnectionFeatures,
-        length: 80,
+        length: 72,
     };
     let mut buf = [0xffu8; 16];
     assert_eq!(header.emit(&mut buf, PROTOCOL_BEFORE_HANDSHAKE), Ok(8));
-    assert_eq!(buf[..8], [0x83, 0x74, 0x02, 0x67, 0xff, 0xfe, 0, 80]);
+    assert_eq!(buf[..8], [0x83, 0x74, 0x02, 0x67, 0xff, 0xfe, 0, 72]);
     assert_eq!(
         Header::parse(&buf[..8], PROTOCOL_BEFORE_HANDSHAKE),
         Ok(header)
@@ -162,9 +162,9 @@ fn payload_rules_match_the_packets() {
 
 #[test]
 fn connection_features_is_laid_out_as_in_c() {
-    let mut buf = [0xffu8; 80];
+    let mut buf = [0xffu8; 72];
     let command = Command::ConnectionFeatures;
-    assert_eq!(ConnectionFeatures::OWN.emit(command, &mut buf), Ok(80));
+    assert_eq!(ConnectionFeatures::OWN.emit(command, &mut buf), Ok(72));
     assert_eq!(buf[..12], [0, 0, 0, 86, 0, 0, 0, 15, 0, 0, 0, 101]);
     assert!(buf[12..].iter().all(|&b| b == 0));
     assert_eq!(
@@ -228,7 +228,7 @@ fn lengths_are_those_of_the_c_structs() {
     assert_eq!(Barrier::LEN, 8);
     assert_eq!(BlockAck::LEN, 24);
     assert_eq!(BarrierAck::LEN, 8);
-    assert_eq!(ConnectionFeatures::LEN, 80);
+    assert_eq!(ConnectionFeatures::LEN, 72);
     assert_eq!(StateReport::LEN, 4);
     assert_eq!(StateRequest::LEN, 8);
     assert_eq!(StateReply::LEN, 4);
