@@ -8,6 +8,8 @@ use kernel::prelude::*;
 use crate::engine::control::{
     AttrBlock,
     AttrError,
+    AttrIter,
+    AttrType,
     CfgContext,
     Command,
     ConnectionInfo,
@@ -32,6 +34,14 @@ use crate::engine::control::{
     NLA_TYPE_MASK,
     TOP_LEVEL_MAX, //
 };
+use crate::engine::options::{
+    DiskOptions,
+    NetOptions,
+    OptionKind,
+    OptionSpec,
+    OptionTable,
+    ResourceOptions, //
+};
 
 /// The payloads of a request's blocks, by number.
 pub struct Attributes<'a> {
@@ -42,8 +52,8 @@ impl<'a> Attributes<'a> {
     /// Takes a request apart.
     ///
     /// Errors: `EINVAL` for blocks that the command does not have or that are not marked as
-    /// nested, for attributes that a block does not have, and for what is cut off; `ERANGE` for
-    /// values of a wrong length.
+    /// nested, for attributes that a block does not have, for values of a wrong length and for what
+    /// is cut off; `ERANGE` for addresses that are too long.
     pub fn parse(bytes: &'a [u8], command: Command) -> Result<Self> {
         let mut blocks = [None; TOP_LEVEL_MAX as usize + 1];
         let mut rest = bytes;
@@ -110,11 +120,43 @@ fn check(number: u16, payload: &[u8]) -> Result {
 }
 
 fn check_as<B: AttrBlock>(payload: &[u8]) -> Result {
+    check_texts::<B>(payload)?;
     // A part of it is enough: what is built up here is thrown away.
     match B::default().update(payload) {
         // Values are judged by the command, which can say what is wrong.
         Ok(()) | Err(AttrError::BadValue(_) | AttrError::Missing(_)) => Ok(()),
-        Err(AttrError::BadLength(_)) => Err(ERANGE),
-        Err(AttrError::Truncated | AttrError::Unknown(_)) => Err(EINVAL),
+        // The kernel's policies say so of bytes that are too long, and EINVAL of all else.
+        Err(AttrError::BadLength(name)) if is_bytes::<B>(name) => Err(ERANGE),
+        Err(AttrError::BadLength(_) | AttrError::Truncated | AttrError::Unknown(_)) => Err(EINVAL),
+    }
+}
+
+fn is_bytes<B: AttrBlock>(name: &str) -> bool {
+    let mut specs = B::ATTRS.iter();
+    specs.any(|spec| spec.name == name && matches!(spec.kind, AttrType::Bytes(_)))
+}
+
+/// Texts end with a zero.
+fn check_texts<B: AttrBlock>(payload: &[u8]) -> Result {
+    for attribute in AttrIter::new(payload) {
+        let (number, value) = attribute.map_err(|_| EINVAL)?;
+        let own = B::ATTRS.iter().find(|spec| spec.nr == number);
+        let option = options_of(B::NR).iter().find(|spec| spec.nr == number);
+        let text = own.is_some_and(|spec| matches!(spec.kind, AttrType::Text(_)))
+            || option.is_some_and(|spec| matches!(spec.kind, OptionKind::Text { .. }));
+        if text && !value.contains(&0) {
+            return Err(EINVAL);
+        }
+    }
+    Ok(())
+}
+
+/// The options in a block.
+fn options_of(block: u16) -> &'static [OptionSpec] {
+    match block {
+        DiskConf::NR => DiskOptions::TABLE,
+        NetConf::NR => NetOptions::TABLE,
+        ResourceOpts::NR => ResourceOptions::TABLE,
+        _ => &[],
     }
 }

@@ -103,7 +103,7 @@ impl Call<'_> {
             return code;
         }
         let code = self.begin(resource);
-        if code != RetCode::NO_ERROR {
+        if !code.is_success() {
             resource.set_addresses(former.0, former.1);
         }
         code
@@ -132,7 +132,7 @@ impl Call<'_> {
         *resource.pin.lock() = Some(pin);
         let code = resource.command(None, |_| Admin::Connect { options });
         if code.is_success() {
-            return RetCode::NO_ERROR;
+            return RetCode::SS_SUCCESS;
         }
         *resource.pin.lock() = None;
         code
