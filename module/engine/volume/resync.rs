@@ -188,7 +188,9 @@ impl<S: Storage> Volume<S> {
     }
 
     fn ask_for(&mut self, extent: Extent, fx: &mut Effects) -> bool {
-        let Some(index) = self.peers.take() else {
+        // Writes of the peer come on the same stream before the data: they need slots, too.
+        let crowded = self.peers.used() >= self.peers.len() / 2;
+        let Some(index) = (!crowded).then(|| self.peers.take()).flatten() else {
             self.resync.cursor = extent.sector / BLOCK_SECTORS;
             return false;
         };
