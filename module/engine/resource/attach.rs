@@ -197,6 +197,13 @@ impl Step<'_> {
         if let Some(record) = self.volumes.get_mut(volume) {
             record.disk = None;
             record.negotiating = None;
+            // From here on applications see the peer's data.
+            let peer = record.peer_uuids.filter(|_| {
+                wanted.conn >= ConnState::Connected && wanted.peer_disk == DiskState::UpToDate
+            });
+            if let Some(peer) = peer {
+                record.exposed_uuid = peer.current;
+            }
         }
         self.detached(volume);
     }

@@ -104,6 +104,10 @@ impl Step<'_> {
             let random = self.random();
             self.new_generation(volume, random);
         }
+        if old.role == Role::Primary && new.role == Role::Secondary {
+            // As soon as the superblock says Secondary, a crash does not apply the log any more.
+            self.push(Effect::SaveBitmap { volume });
+        }
         self.update_flags(volume);
         if fresh || self.volumes.get(volume).is_some_and(|v| v.dirty) {
             self.save(volume);
@@ -247,10 +251,6 @@ impl Step<'_> {
     }
 
     fn after_request(&mut self, volume: usize, old: DeviceState, new: DeviceState) {
-        let demoted = old.role == Role::Primary && new.role == Role::Secondary;
-        if demoted && new.conn <= ConnState::Connected {
-            self.push(Effect::SaveBitmap { volume });
-        }
         let starting = |c| matches!(c, ConnState::StartingSyncS | ConnState::StartingSyncT);
         if !starting(old.conn) && starting(new.conn) {
             self.start_full_sync(volume, new.conn);

@@ -317,8 +317,7 @@ impl<S: Storage> Volume<S> {
     /// The target acknowledged resync data that we sent: written (`ok`) or not.
     pub fn resync_acked(&mut self, extent: Extent, ok: bool, fx: &mut Effects) {
         // Once the resync was given up, the range may have been written and marked meanwhile.
-        let counts = self.resync.running && self.policy.mirror == MirrorUse::Send;
-        if ok && counts {
+        if ok && self.policy.mirror == MirrorUse::Send {
             self.unmark(extent);
         } else if !ok {
             self.resync.failed(extent);

@@ -200,12 +200,13 @@ impl Run {
             }
             let node = &self.world.nodes[n];
             let state = node.state();
-            if state.disk == DiskState::Diskless && !node.lower {
+            let stranded = state.role == Role::Primary && node.resource.net().is_none();
+            if state.disk == DiskState::Diskless && !node.lower && !stranded {
                 self.busy[n] = Some(self.world.attach(n));
             } else if node.resource.net().is_none()
                 && node.net == Net::Off
                 && self.wanted[n]
-                && state.disk > DiskState::Attaching
+                && (state.disk > DiskState::Attaching || stranded)
                 && !self.world.oracle.split
             {
                 self.busy[n] = Some(self.world.connect(n));
