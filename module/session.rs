@@ -23,6 +23,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::engine::establish::{
+    Accepted,
     Channel,
     Establish, //
 };
@@ -49,6 +50,7 @@ use crate::sys::lock::{
 };
 use crate::sys::page::PagePool;
 use crate::sys::socket::{
+    Address,
     BufferSizes,
     Listener,
     ReceiveFlags,
@@ -162,11 +164,12 @@ pub fn run(resource: &Arc<Resource>) {
 }
 
 fn pause(resource: &Resource, ms: u32) {
-    resource.net_wake.wait_until_timeout(ms, || resource.leaving());
+    resource
+        .net_wake
+        .wait_until_timeout(ms, || resource.leaving());
 }
 
 /// The sockets, one by one.
-#[derive(Default)]
 struct Pair {
     data: Option<TcpSocket>,
     meta: Option<TcpSocket>,
@@ -208,10 +211,7 @@ fn is_alive(socket: &TcpSocket) -> bool {
 }
 
 /// Calls and listens until both sockets are there. `None`: the network is to be left.
-fn connect(
-    resource: &Resource,
-    net: &NetOptions,
-) -> Result<Option<(TcpSocket, TcpSocket, bool)>> {
+fn connect(resource: &Resource, net: &NetOptions) -> Result<Option<(TcpSocket, TcpSocket, bool)>> {
     let sizes = BufferSizes {
         send: net.sndbuf_size,
         receive: net.rcvbuf_size,
@@ -220,7 +220,11 @@ fn connect(
         return Ok(None);
     };
     let listener = Listener::bind(&own, sizes)?;
-    let mut pair = Pair::default();
+    let mut pair = Pair {
+        data: None,
+        meta: None,
+        establish: Establish::new((own.host(), own.port()) < (peer.host(), peer.port())),
+    };
     loop {
         if resource.leaving() {
             return Ok(None);
@@ -236,15 +240,31 @@ fn connect(
             pair.establish.called(channel);
         }
         if !pair.establish.is_complete() {
-            listen(resource, net, &listener, &peer, &mut pair)?;
+            listen(
+                resource,
+                net,
+                &listener,
+                &peer,
+                &mut pair,
+                connect_pause(net),
+                true,
+            )?;
         }
         if pair.establish.is_complete() {
-            // The other node may be about to replace one of them: see whether they stay.
+            // Calls of the other node may be on their way: see which sockets stay.
             let check = match net.socket_check_timeout {
                 0 => net.ping_timeout,
                 configured => configured,
             };
-            pause(resource, check * 100);
+            listen(
+                resource,
+                net,
+                &listener,
+                &peer,
+                &mut pair,
+                check * 100,
+                false,
+            )?;
             pair.check();
         }
         if pair.establish.is_complete() {
@@ -255,19 +275,29 @@ fn connect(
     }
 }
 
-/// Waits for calls of the peer, about `connect-int` seconds.
+/// How long to wait for the peer's call before calling again, in milliseconds: about
+/// `connect-int`, but two nodes with the same interval must not call at the same time for ever.
+fn connect_pause(net: &NetOptions) -> u32 {
+    let base = net.connect_int * 1000;
+    let jitter = base / 7;
+    base - jitter + (clock::random_u64() % u64::from(2 * jitter + 1)) as u32
+}
+
+/// Takes calls of the peer for `left` milliseconds, or until both sockets are there
+/// (`until_complete`).
 fn listen(
     resource: &Resource,
     net: &NetOptions,
     listener: &Listener,
-    peer: &crate::sys::socket::Address,
+    peer: &Address,
     pair: &mut Pair,
+    mut left: u32,
+    until_complete: bool,
 ) -> Result {
-    let base = net.connect_int * 1000;
-    // Two nodes with the same interval must not call at the same time for ever.
-    let jitter = base / 7;
-    let mut left = base - jitter + (clock::random_u64() % u64::from(2 * jitter + 1)) as u32;
-    while left > 0 && !resource.leaving() && !pair.establish.is_complete() {
+    while left > 0 && !resource.leaving() {
+        if until_complete && pair.establish.is_complete() {
+            break;
+        }
         let step = LISTEN_MS.min(left);
         left -= step;
         let Some(socket) = listener.accept(step)? else {
@@ -277,14 +307,11 @@ fn listen(
             continue;
         }
         pair.check();
+        let coin = clock::random_u64() & 1 == 0;
         let first = first_packet(&socket, net);
-        match first.and_then(|command| pair.establish.accepted(command)) {
-            Some(accepted) => {
-                pair.put(accepted.channel, socket);
-                if accepted.crossed && clock::random_u64() & 1 == 0 {
-                    return Ok(());
-                }
-            }
+        match first.and_then(|command| pair.establish.accepted(command, coin)) {
+            Some(Accepted::Take(channel)) => pair.put(channel, socket),
+            Some(Accepted::Close) => {}
             None => resource.log(format_args!("a caller's first packet is none of ours")),
         }
     }
@@ -340,7 +367,11 @@ fn exchange_features(session: &Session) -> Result<ConnectionFeatures> {
     let len = ConnectionFeatures::OWN
         .emit(Command::ConnectionFeatures, body)
         .map_err(|_| EINVAL)?;
-    send_all(&session.data, packet.get(..head + len).ok_or(EINVAL)?, false)?;
+    send_all(
+        &session.data,
+        packet.get(..head + len).ok_or(EINVAL)?,
+        false,
+    )?;
     let answer = packet.get_mut(..8).ok_or(EINVAL)?;
     session.data.receive_exact(answer)?;
     let header = Header::parse(answer, PROTOCOL_BEFORE_HANDSHAKE).map_err(|_| EPROTO)?;

@@ -4,8 +4,12 @@
 //!
 //! A connection has a data socket and a meta socket. Each node calls the other and listens for its
 //! call; the first packet on a new socket tells which of the two it is to be. When both nodes call
-//! at once, their sockets cross: the later one replaces the former, and a random pause breaks the
-//! symmetry.
+//! at once, their sockets cross: of two sockets for the same purpose only one may stay, and both
+//! nodes have to agree which.
+//!
+//! The rule here: the call of the node with the lower address stays. The C module always takes the
+//! peer's call instead; against it the rule fails when our address is the higher one, then both
+//! sockets die, and from the second crossing on a coin decides on this side too.
 //!
 //! Source: the behaviour of the C module (`drivers/block/drbd/drbd_receiver.c`).
 
@@ -32,22 +36,36 @@ impl Channel {
 
 /// What to do with a socket that the peer made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// What it is to be, in place of the one there is.
-    pub channel: Channel,
-    /// It crossed with one of ours: pause for a random time before calling again.
-    pub crossed: bool,
+pub enum Accepted {
+    /// It is to be this, in place of one that there may be.
+    Take(Channel),
+    /// Ours stays: close it.
+    Close,
 }
 
-/// Which sockets exist.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which sockets exist, and who called.
+#[derive(Clone, Copy, Debug)]
 pub struct Establish {
     data: bool,
     meta: bool,
     resolver: bool,
+    /// Our calls stay when they cross with the peer's.
+    preferred: bool,
+    crossings: u32,
 }
 
 impl Establish {
+    /// Nothing is there yet. `preferred`: our address is lower than the peer's.
+    pub fn new(preferred: bool) -> Self {
+        Self {
+            data: false,
+            meta: false,
+            resolver: false,
+            preferred,
+            crossings: 0,
+        }
+    }
+
     /// What the next socket that we make ourselves is to be; `None` when both are there.
     pub fn next_call(&self) -> Option<Channel> {
         match (self.data, self.meta) {
@@ -68,17 +86,29 @@ impl Establish {
         }
     }
 
-    /// The peer reached us and sent its first packet. `None`: it is no packet to begin with.
-    pub fn accepted(&mut self, first: Command) -> Option<Accepted> {
+    /// The peer reached us and sent its first packet; `coin` is a random bit. `None`: it is no
+    /// packet to begin with.
+    pub fn accepted(&mut self, first: Command, coin: bool) -> Option<Accepted> {
         let (channel, crossed) = match first {
-            Command::InitialData => (Channel::Data, core::mem::replace(&mut self.data, true)),
-            Command::InitialMeta => {
-                self.resolver = true;
-                (Channel::Meta, core::mem::replace(&mut self.meta, true))
-            }
+            Command::InitialData => (Channel::Data, self.data),
+            Command::InitialMeta => (Channel::Meta, self.meta),
             _ => return None,
         };
-        Some(Accepted { channel, crossed })
+        if crossed {
+            self.crossings = self.crossings.saturating_add(1);
+            // Two crossings are one collision: one for each socket.
+            if self.preferred || (self.crossings > 2 && coin) {
+                return Some(Accepted::Close);
+            }
+        }
+        match channel {
+            Channel::Data => self.data = true,
+            Channel::Meta => {
+                self.meta = true;
+                self.resolver = true;
+            }
+        }
+        Some(Accepted::Take(channel))
     }
 
     /// A socket turned out to be dead.
@@ -100,3 +130,7 @@ impl Establish {
         self.resolver
     }
 }
+
+#[cfg(test)]
+#[path = "establish_tests.rs"]
+mod tests;
