@@ -77,7 +77,12 @@ impl Driver {
     pub fn resource_after(&self, former: Option<usize>) -> Option<Arc<Resource>> {
         let registry = self.registry.lock();
         let next = match former {
-            Some(former) => 1 + registry.resources.iter().position(|r| name_of(r) == former)?,
+            Some(former) => {
+                1 + registry
+                    .resources
+                    .iter()
+                    .position(|r| name_of(r) == former)?
+            }
             None => 0,
         };
         registry.resources.get(next).cloned()
@@ -106,7 +111,11 @@ impl Driver {
     /// Errors: `ENOMEM`.
     pub fn add_resource(&self, resource: &Arc<Resource>) -> Result<bool> {
         let mut registry = self.registry.lock();
-        if registry.resources.iter().any(|r| r.name.to_bytes() == resource.name.to_bytes()) {
+        if registry
+            .resources
+            .iter()
+            .any(|r| r.name.to_bytes() == resource.name.to_bytes())
+        {
             return Ok(false);
         }
         registry.resources.push(resource.clone(), GFP_KERNEL)?;
@@ -123,7 +132,11 @@ impl Driver {
             .iter()
             .position(|d| d.minor >= device.minor)
             .unwrap_or(registry.devices.len());
-        if registry.devices.get(at).is_some_and(|d| d.minor == device.minor) {
+        if registry
+            .devices
+            .get(at)
+            .is_some_and(|d| d.minor == device.minor)
+        {
             return Ok(false);
         }
         registry.devices.reserve(1, GFP_KERNEL)?;

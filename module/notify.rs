@@ -39,7 +39,9 @@ use crate::resource::{
 };
 use crate::status::{
     device_info,
+    is_blocked,
     peer_device_info,
+    About,
     Summary,
     View, //
 };
@@ -133,12 +135,7 @@ impl Notifier {
 }
 
 impl Batch<'_> {
-    fn send(
-        &mut self,
-        command: Command,
-        minor: u32,
-        fill: impl FnOnce(&mut Builder) -> Result,
-    ) {
+    fn send(&mut self, command: Command, minor: u32, fill: impl FnOnce(&mut Builder) -> Result) {
         let channel = &mut *self.0;
         channel.state_sequence = channel.state_sequence.wrapping_add(1);
         channel.send(channel.state_sequence, command, minor, fill);
@@ -239,7 +236,10 @@ pub fn put_device_event(
     if kind != NotificationType::Destroy {
         put_block(to, &device_info(state), false)?;
     }
-    put_block(to, &view.device_statistics(record, device), false)
+    let mut statistics = view.device_statistics(record, device);
+    // As at the moment of the change, even where more has happened since.
+    statistics.dev_upper_blocked = is_blocked(state);
+    put_block(to, &statistics, false)
 }
 
 /// Fills an event about a device at the peer. Errors: `EMSGSIZE` if there is no room.
@@ -339,7 +339,23 @@ fn tell_change(
         batch.peer_device((change, view), at, new, false);
     }
     batch.event(device.minor, |to| {
-        view.put_status(to, at, Some((old, new)), false)
+        view.put_status(to, at, About::Change(old, new), false)
+    });
+}
+
+/// Tells user space how far a device's resync is, if there is one. May sleep.
+pub fn progress(device: &Arc<Device>) {
+    if device.volume.lock().resync_progress().is_none() {
+        return;
+    }
+    let resource = &device.resource;
+    resource.with_core(|core| {
+        let view = &View { resource, core };
+        if let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) {
+            resource.driver.notifier.batch().event(device.minor, |to| {
+                view.put_status(to, at, About::Progress, false)
+            });
+        }
     });
 }
 
@@ -383,13 +399,21 @@ fn device_told(device: &Arc<Device>, kind: NotificationType) {
         let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
             return;
         };
-        let state = core.records.get(at).map_or(DeviceState::INITIAL, |r| r.state);
+        let state = core
+            .records
+            .get(at)
+            .map_or(DeviceState::INITIAL, |r| r.state);
         let peer = view.is_connected_to_peer();
         let mut batch = resource.driver.notifier.batch();
         if peer && kind == NotificationType::Destroy {
             batch.peer_device((kind, view), at, state, true);
         }
-        batch.device((kind, view), at, state, peer && kind == NotificationType::Create);
+        batch.device(
+            (kind, view),
+            at,
+            state,
+            peer && kind == NotificationType::Create,
+        );
         if peer && kind == NotificationType::Create {
             batch.peer_device((kind, view), at, state, false);
         }

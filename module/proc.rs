@@ -237,7 +237,10 @@ fn show_speed(
     seq_print!(to, " (");
     show_rate(to, rate);
     seq_print!(to, ")");
-    if matches!(record.state.conn, ConnState::SyncTarget | ConnState::VerifyS) {
+    if matches!(
+        record.state.conn,
+        ConnState::SyncTarget | ConnState::VerifyS
+    ) {
         let options = &record.options;
         let fixed = options.c_plan_ahead == 0;
         seq_print!(to, " want: ");

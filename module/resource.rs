@@ -534,11 +534,14 @@ impl Resource {
     /// The worker: tells the engine what interrupts found out, and looks at the clock.
     fn work(self: &Arc<Self>) {
         while !self.stopping.load(Ordering::Acquire) {
-            self.wake.wait_timeout(TICK_MS);
+            let tick = !self.wake.wait_timeout(TICK_MS);
             let mut position = 0;
             while let Some(device) = self.link.device_at(position) {
                 position += 1;
                 self.look_at(&device);
+                if tick {
+                    notify::progress(&device);
+                }
             }
             self.check_timeout();
         }

@@ -90,6 +90,17 @@ impl Figures {
     }
 }
 
+/// Why everything about a volume is told.
+#[derive(Clone, Copy)]
+pub enum About {
+    /// Somebody asked.
+    Status,
+    /// Its state was the first and is the second.
+    Change(DeviceState, DeviceState),
+    /// A resync gets on.
+    Progress,
+}
+
 /// A resource at one moment.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -168,7 +179,7 @@ pub fn peer_device_info(state: DeviceState) -> PeerDeviceInfo {
 }
 
 /// Whether new requests of applications have to wait.
-fn is_blocked(state: DeviceState) -> bool {
+pub fn is_blocked(state: DeviceState) -> bool {
     let conn = matches!(
         state.conn,
         ConnState::StartingSyncS
@@ -323,14 +334,12 @@ impl View<'_> {
 
     /// Everything about one volume, in the old form: for `GET_STATUS` and `EVENT`.
     ///
-    /// `change`: the state before and after, in an event about that.
-    ///
     /// Errors: `EMSGSIZE` if there is no room.
     pub fn put_status(
         &self,
         to: &mut Builder,
         position: usize,
-        change: Option<(DeviceState, DeviceState)>,
+        about: About,
         secrets: bool,
     ) -> Result {
         let record = self.core.records.get(position).ok_or(ENODEV)?;
@@ -343,20 +352,17 @@ impl View<'_> {
         if let Some(conf) = self.net_conf() {
             put_block(to, &conf, secrets)?;
         }
-        put_block(to, &state_info(record, device, change), secrets)
+        put_block(to, &state_info(record, device, about), secrets)
     }
 }
 
-fn state_info(
-    record: &VolumeRecord,
-    device: &Device,
-    change: Option<(DeviceState, DeviceState)>,
-) -> StateInfo {
+fn state_info(record: &VolumeRecord, device: &Device, about: About) -> StateInfo {
     let figures = Figures::of(device);
     let counters = figures.counters;
-    let reason = match change {
-        Some(_) => SibReason::StateChange,
-        None => SibReason::GetStatusReply,
+    let (reason, change) = match about {
+        About::Status => (SibReason::GetStatusReply, None),
+        About::Change(old, new) => (SibReason::StateChange, Some((old, new))),
+        About::Progress => (SibReason::SyncProgress, None),
     };
     let mut info = StateInfo {
         sib_reason: Some(reason.number()),
@@ -381,9 +387,10 @@ fn state_info(
         let uuids = &disk.superblock.uuids;
         let [first, second] = uuids.history;
         let mut bytes = [0; 32];
-        for (to, from) in bytes
-            .chunks_exact_mut(8)
-            .zip([uuids.current, uuids.bitmap, first, second])
+        for (to, from) in
+            bytes
+                .chunks_exact_mut(8)
+                .zip([uuids.current, uuids.bitmap, first, second])
         {
             to.copy_from_slice(&from.to_ne_bytes());
         }

@@ -37,6 +37,7 @@ use crate::resource::{
 use crate::status::{
     device_info,
     peer_device_info,
+    About,
     View, //
 };
 use crate::sys::genl::{
@@ -111,10 +112,7 @@ pub fn part(
         return Ok(());
     }
     let secrets = request.caller_is_system_admin();
-    let dump = Dump {
-        command,
-        secrets,
-    };
+    let dump = Dump { command, secrets };
     while cursor.mode() != mode::END {
         let Some(resource) = present(driver, &mut cursor) else {
             return dump.end(&mut cursor, out);
@@ -248,7 +246,7 @@ impl Dump {
             let done = self.entry(out, record.minor, |to| match self.command {
                 Command::GetDevices => self.put_device(to, view, at),
                 Command::GetPeerDevices => self.put_peer_device(to, view, at),
-                _ => view.put_status(to, at, None, self.secrets),
+                _ => view.put_status(to, at, About::Status, self.secrets),
             })?;
             if !done {
                 return Ok(false);

@@ -253,10 +253,7 @@ impl Call<'_> {
         let resource = self.resource.clone().ok_or(EINVAL)?;
         if need(self.command) == Need::Minor {
             let device = self.device.clone().ok_or(EINVAL)?;
-            if matches!(
-                self.command,
-                Command::GetStatus | Command::GetTimeoutType
-            ) {
+            if matches!(self.command, Command::GetStatus | Command::GetTimeoutType) {
                 return self.look(&device);
             }
             let config = resource.config.lock();

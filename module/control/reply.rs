@@ -91,9 +91,7 @@ impl<'a> Reply<'a> {
     pub fn new(request: &'a Request<'a>, context: Option<&[u8]>) -> Result<Self> {
         let mut message = request.new_reply(REPLY_SIZE)?;
         if let Some(context) = context {
-            message
-                .body()
-                .put(CfgContext::NR | NLA_F_NESTED, context)?;
+            message.body().put(CfgContext::NR | NLA_F_NESTED, context)?;
         }
         Ok(Self { request, message })
     }

@@ -12,7 +12,10 @@ use crate::engine::control::{
     ResourceOpts,
     RetCode, //
 };
-use crate::engine::options::OptionTable;
+use crate::engine::options::{
+    OptionTable,
+    ResourceOptions, //
+};
 use crate::engine::resource::Admin;
 use crate::engine::state::ConnState;
 use crate::notify;
@@ -41,6 +44,9 @@ impl Call<'_> {
             let why = "invalid resource name: not UTF-8";
             return self.refuse(RetCode::ERR_INVALID_REQUEST, why);
         }
+        if !is_cpu_mask(&options) {
+            return self.refuse_cpu_mask();
+        }
         if self.resource.is_some() {
             return self.resource_exists();
         }
@@ -61,6 +67,11 @@ impl Call<'_> {
                 RetCode::ERR_NOMEM
             }
         }
+    }
+
+    fn refuse_cpu_mask(&mut self) -> RetCode {
+        let why = "cpu-mask: not a hexadecimal mask";
+        self.refuse(RetCode::ERR_INVALID_REQUEST, why)
     }
 
     fn resource_exists(&mut self) -> RetCode {
@@ -84,6 +95,9 @@ impl Call<'_> {
             }
         }
         let options = block.options;
+        if !is_cpu_mask(&options) {
+            return self.refuse_cpu_mask();
+        }
         resource.command(None, |_| Admin::ResourceOptions { options })
     }
 
@@ -111,6 +125,12 @@ impl Call<'_> {
         }
         delete(self.driver, resource)
     }
+}
+
+/// Whether the mask of CPUs is one: hexadecimal digits in groups, or nothing at all.
+fn is_cpu_mask(options: &ResourceOptions) -> bool {
+    let mut bytes = options.cpu_mask.as_bytes().iter();
+    bytes.all(|byte| byte.is_ascii_hexdigit() || *byte == b',')
 }
 
 /// Does something with all devices, until it fails.

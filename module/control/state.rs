@@ -20,7 +20,10 @@ use crate::engine::state::{
     ConnState,
     DiskState, //
 };
-use crate::status::View;
+use crate::status::{
+    About,
+    View, //
+};
 
 use super::minor::state_of;
 use super::reply::put_block;
@@ -33,7 +36,9 @@ impl Call<'_> {
         match self.command {
             Command::Primary | Command::Secondary => self.set_role(device),
             Command::Outdate => run(|volume| Admin::Outdate { volume }),
+            Command::SuspendIo if state_of(device).susp => RetCode::SS_NOTHING_TO_DO,
             Command::SuspendIo => run(|volume| Admin::Suspend { volume, on: true }),
+            Command::ResumeIo if !state_of(device).is_suspended() => RetCode::SS_NOTHING_TO_DO,
             Command::ResumeIo => run(|volume| Admin::Suspend { volume, on: false }),
             Command::PauseSync => {
                 let code = run(|volume| Admin::PauseSync { volume, on: true });
@@ -114,7 +119,7 @@ impl Call<'_> {
             let Some(at) = at else {
                 return Ok(RetCode::ERR_MINOR_INVALID);
             };
-            View { resource, core }.put_status(to, at, None, secrets)?;
+            View { resource, core }.put_status(to, at, About::Status, secrets)?;
             Ok(RetCode::NO_ERROR)
         })
     }

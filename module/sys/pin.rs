@@ -12,7 +12,8 @@ impl ModulePin {
     /// Pins the module; `None` when it is being unloaded already. Any context.
     pub fn new() -> Option<Self> {
         // SAFETY: Our own module, whose code is running.
-        let pinned = unsafe { bindings::try_module_get((&raw const shim::__this_module).cast_mut().cast()) };
+        let pinned =
+            unsafe { bindings::try_module_get((&raw const shim::__this_module).cast_mut().cast()) };
         pinned.then_some(Self(()))
     }
 }
