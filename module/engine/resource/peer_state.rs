@@ -117,7 +117,8 @@ impl Step<'_> {
         if peer.conn == ConnState::Ahead {
             new.conn = ConnState::Behind;
         }
-        if self.considers_resync(volume, old, peer) {
+        let compared = self.considers_resync(volume, old, peer);
+        if compared {
             match self.decide_resync(volume, peer.role, peer_disk, peer.conn) {
                 Some(conn) => new.conn = conn,
                 None if old.disk == DiskState::Negotiating => {
@@ -131,7 +132,9 @@ impl Step<'_> {
         new.peer_disk = peer_disk;
         new.peer_isp = peer.aftr_isp || peer.user_isp;
         let settled = matches!(new.conn, ConnState::Connected | ConnState::WfBitMapS);
-        if settled && new.disk == DiskState::Negotiating {
+        // A report from before the peer knew of our disk decides nothing about it.
+        let answered = compared || peer.disk < DiskState::Negotiating;
+        if settled && answered && new.disk == DiskState::Negotiating {
             let negotiated = self.volumes.get(volume).and_then(|v| v.negotiating);
             new.disk = negotiated.map_or(new.disk, |(disk, _)| disk);
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::meta::activity_log_block::{
-    emit_initialized, replay, Block, Ring, Scan, BLOCK_BYTES, FREE, MAX_SLOTS,
+    emit_initialized, replay, Block, Ring, Scan, BLOCK_BYTES, FREE,
 };
 use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
 use tandem_engine::engine::meta::geometry::{Geometry, Layout};
@@ -64,6 +64,8 @@ pub struct Disk {
     in_flight: BTreeMap<u64, (Extent, Vec<u32>)>,
     superblock: [u8; SUPERBLOCK_BYTES],
     log: Vec<[u8; BLOCK_BYTES]>,
+    /// What the log says, until it is written again.
+    logged: std::cell::RefCell<Option<Vec<u32>>>,
     pages: Vec<[u8; PAGE_BYTES]>,
 }
 
@@ -84,6 +86,7 @@ impl Disk {
             in_flight: BTreeMap::new(),
             superblock: image,
             log: vec![block; LOG_BLOCKS],
+            logged: std::cell::RefCell::default(),
             pages: vec![[0; PAGE_BYTES]; pages],
         }
     }
@@ -178,6 +181,9 @@ impl Disk {
 
     /// Writes a metadata block; `torn`: power fails in the middle.
     pub fn write_meta(&mut self, write: &MetaWrite, torn: Option<&mut Rng>) {
+        if matches!(write, MetaWrite::Log(..)) {
+            self.logged.take();
+        }
         let (to, from): (&mut [u8], &[u8]) = match write {
             // All that matters is in one sector, which no disk tears.
             MetaWrite::Superblock(image) => (&mut self.superblock, &image[..]),
@@ -214,8 +220,17 @@ impl Disk {
         bitmap
     }
 
-    /// The extents in the activity log on disk, and the number of the next transaction.
-    pub fn log_extents(&self) -> (Vec<u32>, u32) {
+    /// The extents in the activity log on disk.
+    pub fn log_extents(&self) -> Vec<u32> {
+        if let Some(logged) = &*self.logged.borrow() {
+            return logged.clone();
+        }
+        let logged = self.scan_log();
+        self.logged.replace(Some(logged.clone()));
+        logged
+    }
+
+    fn scan_log(&self) -> Vec<u32> {
         let mut scan = Scan::new(RING);
         for position in 0..RING.blocks() {
             scan.visit(&Block::parse(
@@ -224,7 +239,7 @@ impl Disk {
             ));
         }
         let plan = scan.finish().expect("log");
-        let mut slots = vec![FREE; usize::from(MAX_SLOTS)];
+        let mut slots = vec![FREE; 256];
         for position in plan.positions(RING) {
             if let Ok(Block::Update(update)) =
                 Block::parse(&self.log[RING.block_of(position) as usize], crc32c)
@@ -233,7 +248,7 @@ impl Disk {
             }
         }
         slots.retain(|&extent| extent != FREE);
-        (slots, plan.next_number)
+        slots
     }
 
     /// What `drbdmeta apply-al` does before an attach.
@@ -243,7 +258,7 @@ impl Disk {
             superblock.flags.has(Flags::PRIMARY) || superblock.flags.has(Flags::CRASHED_PRIMARY);
         if was_primary {
             let mut bitmap = self.bitmap();
-            for extent in self.log_extents().0 {
+            for extent in self.log_extents() {
                 bitmap.set_range(u64::from(extent) * 1024, 1024);
             }
             let mut page = bitmap.next_changed_page(0);
@@ -254,6 +269,7 @@ impl Disk {
                 page = bitmap.next_changed_page(n + 1);
             }
         }
+        self.logged.take();
         for block in &mut self.log {
             emit_initialized(block, crc32c);
         }

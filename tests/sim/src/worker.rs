@@ -363,7 +363,11 @@ impl World {
         let alone = new.conn < ConnState::Connected || new.peer_disk < DiskState::Inconsistent;
         if new.role == Role::Primary && alone {
             // It starts a generation of its own.
-            self.oracle.behind[1 - n] = true;
+            self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;
+        }
+        if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
+            // The peer starts one.
+            self.oracle.behind[n] = true;
         }
         self.look_for_sync();
     }

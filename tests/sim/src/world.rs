@@ -421,7 +421,13 @@ impl World {
     fn write_done(&mut self, n: usize, op: u64) {
         if let Some(extent) = self.nodes[n].disk.complete(op, false) {
             let content = self.nodes[n].disk.read(extent);
-            self.tell(n, || format!("disk write {}+{}: {content:?}", extent.sector, content.len()));
+            self.tell(n, || {
+                format!(
+                    "disk write {}+{}: {content:?}",
+                    extent.sector,
+                    content.len()
+                )
+            });
         }
     }
 
@@ -568,7 +574,7 @@ impl World {
         if !self.nodes[n].volume.policy().log {
             return;
         }
-        let (logged, _) = self.nodes[n].disk.log_extents();
+        let logged = self.nodes[n].disk.log_extents();
         for e in extent.sector / 8192..=(extent.end() - 1) / 8192 {
             if !logged.contains(&(e as u32)) {
                 self.fail(format!(
@@ -750,6 +756,12 @@ impl World {
                 }
                 if !has || !expected {
                     self.oracle.behind[peer] = true;
+                }
+                let own = self.nodes[n].disk.read(app.extent);
+                if own.iter().any(|&c| c < app.id) {
+                    // Only the peer has it, whatever its state is called here.
+                    self.oracle.behind[n] = true;
+                    self.oracle.behind[peer] &= !has;
                 }
                 if self.nodes[n].lower {
                     let own = self.nodes[n].disk.read(app.extent);
@@ -1029,7 +1041,7 @@ impl World {
         let mut covered = Vec::new();
         for node in &mut self.nodes {
             let on_disk = node.disk.bitmap();
-            let (log, _) = node.disk.log_extents();
+            let log = node.disk.log_extents();
             let attached = node.up && node.lower;
             for &block in &suspects {
                 let marked = if attached {
