@@ -237,12 +237,16 @@ impl Device {
         self.set_lower(Some(lower));
     }
 
-    /// Takes the disk out of use, after the I/O at it has ended. May sleep.
-    pub fn release_disk(&self) {
+    /// Waits until the I/O at the disk has ended. May sleep.
+    pub fn drain_disk(&self) {
         // Nothing new is started: the policy that forbids it came before.
         const LOOK_AGAIN_MS: u32 = 20;
         let idle = || self.volume.lock().counters().local_pending == 0;
         while !self.room.wait_until_timeout(LOOK_AGAIN_MS, idle) {}
+    }
+
+    /// Takes the disk out of use, which nothing uses any more. May sleep.
+    pub fn release_disk(&self) {
         let lower = self.set_lower(None);
         let tables = self.volume.lock().set_disk(None);
         drop((lower, tables));

@@ -256,6 +256,11 @@ impl Link {
         self.data_wake.raise();
     }
 
+    /// A write that was queued is not sent after all.
+    pub fn retract_write(&self, epoch: u32) {
+        self.outbox.lock().stream.retract_write(epoch);
+    }
+
     /// Queues a read for the peer.
     pub fn queue_read(&self, volume: u16, ticket: Ticket) {
         self.queue(Item::Read { volume, ticket });

@@ -72,6 +72,11 @@ impl Lower {
         if !fill(io.buffer_mut().get_mut(..bytes).ok_or(EINVAL)?) {
             return Ok(());
         }
+        if self.flushes && !self.meta.same_device(&self.data) {
+            // What metadata says of the data must not be on disk before the data. (On one device
+            // the write below flushes first.)
+            self.data.flush()?;
+        }
         let flags = WriteFlags {
             fua: self.flushes,
             preflush: self.flushes,

@@ -170,6 +170,12 @@ impl Receiver<'_> {
             Command::DataRequest | Command::RsDataRequest | Command::RsThinReq => {
                 self.request(header)
             }
+            Command::CsumRsRequest => {
+                // Whether the digest matches is not looked at: sending the data is always right.
+                let fixed = rule.fixed as usize;
+                self.receive_behind(fixed, follow as usize)?;
+                self.request(header)
+            }
             Command::Barrier => self.barrier(header),
             Command::OutOfSync => self.out_of_sync(header),
             Command::Bitmap | Command::CompressedBitmap => {

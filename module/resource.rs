@@ -432,6 +432,11 @@ impl Resource {
             }
             Effect::InstallDisk { .. } => device.install_disk(),
             Effect::ReleaseDisk { .. } => {
+                device.drain_disk();
+                // The last word of this disk: what it missed, it must remember.
+                if volume_thread::save_bitmap(&device).is_err() {
+                    self.log(format_args!("volume {}: bitmap not saved", device.number));
+                }
                 device.release_disk();
                 return Some(Event::DiskReleased { volume });
             }
@@ -451,6 +456,8 @@ impl Resource {
             Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
             Effect::StartResync { .. } => {
                 let limits = resync_limits(core, volume);
+                // A former resync's end must not end this one.
+                device.take_resync_finished();
                 device.feed(|volume, fx| volume.start_resync(Device::now(), limits, fx));
                 device.wake.raise();
             }

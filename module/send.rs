@@ -114,8 +114,8 @@ impl Sender<'_> {
                 volume,
                 ticket,
                 epoch,
-            } => self.request(volume, ticket, epoch),
-            Item::Read { volume, ticket } => self.request(volume, ticket, 0),
+            } => self.request(volume, ticket, Some(epoch)),
+            Item::Read { volume, ticket } => self.request(volume, ticket, None),
             Item::OutOfSync { volume, extent } => {
                 let desc = BlockDesc {
                     sector: extent.sector,
@@ -186,16 +186,24 @@ impl Sender<'_> {
     }
 
     /// Sends a request of the application: a write with its data, or a read.
-    fn request(&mut self, volume: u16, ticket: Ticket, epoch: u32) -> Result {
+    fn request(&mut self, volume: u16, ticket: Ticket, epoch: Option<u32>) -> Result {
         let Some(device) = self.resource.link.device(volume) else {
             return Ok(());
         };
         // The hold keeps the data in place, whatever happens to the request meanwhile.
         let held = device.with_request(ticket.index, |bio| bio.hold());
         let now = Device::now();
-        let view = device.volume.lock().send_begin(ticket, epoch, now);
-        let (Some(view), Some(held)) = (view, held) else {
+        let view = device.volume.lock().send_begin(ticket, epoch.unwrap_or(0), now);
+        let Some(view) = view else {
+            // Given up since it was queued.
+            if let Some(epoch) = epoch {
+                self.resource.link.retract_write(epoch);
+            }
             return Ok(());
+        };
+        let Some(held) = held else {
+            device.feed(|volume, fx| volume.send_done(ticket, fx));
+            return Err(EIO);
         };
         let sent = match view.operation {
             Operation::Read => {

@@ -71,11 +71,6 @@ pub fn save_bitmap(device: &Device) -> Result {
     let Some(lower) = device.lower() else {
         return Ok(());
     };
-    if !lower.meta.same_device(&lower.data) {
-        // A cleared bit must not be on disk before the data that made it so. (On one device,
-        // each metadata write flushes first.)
-        lower.data.flush()?;
-    }
     let mut from = 0;
     loop {
         let next = device.volume.lock().next_changed_page(from);

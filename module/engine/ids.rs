@@ -19,6 +19,9 @@ pub const BLOCK_SECTORS: u64 = 8;
 /// Largest single request on the wire and in a slot, in bytes (`DRBD_MAX_BIO_SIZE`).
 pub const MAX_REQUEST_BYTES: u32 = 1 << 20;
 
+/// Largest single request without payload, in bytes (`DRBD_MAX_BATCH_BIO_SIZE`): discards.
+pub const MAX_DISCARD_BYTES: u32 = 128 << 20;
+
 /// `block_id` of resync requests (`ID_SYNCER`, `drivers/block/drbd/drbd_int.h`).
 pub const ID_SYNCER: u64 = u64::MAX;
 

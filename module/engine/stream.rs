@@ -117,6 +117,38 @@ impl Stream {
         }
     }
 
+    /// A write that was given its place will not be sent after all: its request is gone.
+    pub fn retract_write(&mut self, epoch: u32) {
+        let matches = |e: &Epoch| e.number.get() == epoch;
+        if matches(&self.current) {
+            self.current.writes = self.current.writes.saturating_sub(1);
+        } else if let Some(closed) = self.closed.as_mut().filter(|e| matches(e)) {
+            closed.writes = closed.writes.saturating_sub(1);
+            if closed.writes == 0 {
+                self.closed = None;
+            }
+        } else if let Some(at) = self.unacked().iter().position(matches) {
+            self.retract_unacked(at);
+        }
+    }
+
+    fn unacked(&self) -> &[Epoch] {
+        self.unacked.get(..self.unacked_len).unwrap_or(&[])
+    }
+
+    /// The barrier is in the queue already. The peer does not acknowledge an epoch without
+    /// writes, so an empty one is not waited for.
+    fn retract_unacked(&mut self, at: usize) {
+        let Some(epoch) = self.unacked.get_mut(at) else {
+            return;
+        };
+        epoch.writes = epoch.writes.saturating_sub(1);
+        if epoch.writes == 0 {
+            self.unacked.copy_within(at + 1.., at);
+            self.unacked_len -= 1;
+        }
+    }
+
     /// A write of `epoch` is about to be reported as done (or a flush came): later writes must
     /// not be mixed with it. Call this *before* the report.
     pub fn close_epoch(&mut self, epoch: u32) {

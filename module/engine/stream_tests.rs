@@ -112,3 +112,27 @@ fn two_barriers_at_once_are_an_error() {
     assert_eq!(s.peer_barrier(7), Ok(false));
     assert_eq!(s.peer_barrier(8), Err(EpochError::BarrierInBarrier));
 }
+
+#[test]
+fn a_retracted_write_is_not_counted() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.place_write();
+    s.retract_write(a.epoch);
+    s.close_epoch(a.epoch);
+    s.take_barrier();
+    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(()));
+}
+
+#[test]
+fn an_epoch_whose_only_write_is_retracted_needs_no_acknowledgement() {
+    let mut s = Stream::new(100);
+    let a = s.place_write();
+    s.close_epoch(a.epoch);
+    s.take_barrier();
+    s.retract_write(a.epoch);
+    let b = s.place_write();
+    s.close_epoch(b.epoch);
+    s.take_barrier();
+    assert_eq!(s.barrier_acked(b.epoch, 1), Ok(()));
+}

@@ -3,6 +3,7 @@
 //! A volume's state changes, and what follows from it.
 
 use crate::engine::meta::superblock::Flags;
+use crate::engine::options::WireProtocol;
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -184,9 +185,11 @@ impl Step<'_> {
     /// Puts the policy of the present state in force; `hold` until something is on disk.
     pub(super) fn set_policy(&mut self, volume: usize, hold: bool) {
         let version = self.resource.agreed.version;
+        let protocol = self.resource.net.as_ref().map(|net| net.protocol);
         if let Some(record) = self.volumes.get(volume) {
             let mut policy = policy_of(record.state, record.options.al_updates, version);
             policy.hold |= hold;
+            policy.done_when_sent = protocol == Some(WireProtocol::A);
             self.push(Effect::SetPolicy { volume, policy });
         }
     }

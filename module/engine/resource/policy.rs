@@ -35,6 +35,7 @@ pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> P
         only_disk,
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
+        done_when_sent: false,
     }
 }
 

@@ -6,8 +6,9 @@
 //! while a write changes it. So every request in flight is entered here, and one that overlaps an
 //! earlier one waits.
 //!
-//! The table is a hash over regions of 1 MiB. No request is larger than that, so each lies in one
-//! or two regions.
+//! The table is a hash over regions of 1 MiB. No request with a payload is larger than that, so
+//! each lies in one or two regions. Larger ranges without payload (discards of the peer, up to
+//! 128 MiB) are rare; they are on a list of their own that every search looks at too.
 
 use core::ops::DerefMut;
 
@@ -54,8 +55,17 @@ impl Default for OverlapNode {
 pub(super) struct Overlaps<N, H> {
     nodes: N,
     heads: H,
+    /// The list of ranges that are larger than a region.
+    large: u32,
     local_slots: u32,
     entered: u32,
+}
+
+/// The bucket of ranges that are larger than a region.
+const LARGE: u32 = NIL - 1;
+
+fn is_large(extent: Extent) -> bool {
+    extent.end() - extent.sector > 1 << REGION_SHIFT
 }
 
 impl<N, H> Overlaps<N, H>
@@ -68,6 +78,7 @@ where
         Self {
             nodes,
             heads,
+            large: NIL,
             local_slots,
             entered: 0,
         }
@@ -78,13 +89,16 @@ where
         if extent.bytes == 0 {
             return;
         }
+        self.entered += 1;
+        if is_large(extent) {
+            return self.link(self.node_index(owner), LARGE, extent, arrival);
+        }
         let first = self.bucket(extent.sector >> REGION_SHIFT);
         let last = self.bucket((extent.end() - 1) >> REGION_SHIFT);
         self.link(self.node_index(owner), first, extent, arrival);
         if last != first {
             self.link(self.node_index(owner) + 1, last, extent, arrival);
         }
-        self.entered += 1;
     }
 
     /// Takes the range of `owner` out again, if it is in.
@@ -131,19 +145,42 @@ where
         if extent.bytes == 0 {
             return None;
         }
-        let first = self.bucket(extent.sector >> REGION_SHIFT);
-        let last = self.bucket((extent.end() - 1) >> REGION_SHIFT);
-        let buckets = if first == last { 1 } else { 2 };
-        for bucket in [first, last].into_iter().take(buckets) {
-            let mut index = self.heads.get(bucket as usize).copied().unwrap_or(NIL);
+        let mut search = |bucket: u32| {
+            let mut index = self.head(bucket);
             while let Some(node) = self.nodes.get(index as usize) {
                 if node.extent.overlaps(extent) && wanted(index, node) {
                     return Some(index);
                 }
                 index = node.next;
             }
+            None
+        };
+        if self.large != NIL {
+            if let Some(found) = search(LARGE) {
+                return Some(found);
+            }
         }
-        None
+        if is_large(extent) {
+            return (0..self.heads.len() as u32).find_map(search);
+        }
+        let first = self.bucket(extent.sector >> REGION_SHIFT);
+        let last = self.bucket((extent.end() - 1) >> REGION_SHIFT);
+        search(first).or_else(|| if last == first { None } else { search(last) })
+    }
+
+    fn head(&self, bucket: u32) -> u32 {
+        match bucket {
+            LARGE => self.large,
+            _ => self.heads.get(bucket as usize).copied().unwrap_or(NIL),
+        }
+    }
+
+    fn set_head(&mut self, bucket: u32, index: u32) {
+        if bucket == LARGE {
+            self.large = index;
+        } else if let Some(head) = self.heads.get_mut(bucket as usize) {
+            *head = index;
+        }
     }
 
     fn bucket(&self, region: u64) -> u32 {
@@ -168,7 +205,7 @@ where
     }
 
     fn link(&mut self, index: u32, bucket: u32, extent: Extent, arrival: u64) {
-        let head = self.heads.get(bucket as usize).copied().unwrap_or(NIL);
+        let head = self.head(bucket);
         let Some(node) = self.nodes.get_mut(index as usize) else {
             return;
         };
@@ -182,9 +219,7 @@ where
         if let Some(next) = self.nodes.get_mut(head as usize) {
             next.prev = index;
         }
-        if let Some(place) = self.heads.get_mut(bucket as usize) {
-            *place = index;
-        }
+        self.set_head(bucket, index);
     }
 
     fn unlink(&mut self, index: u32) -> bool {
@@ -201,11 +236,14 @@ where
         if let Some(node) = self.nodes.get_mut(next as usize) {
             node.prev = prev;
         }
-        if let Some(node) = self.nodes.get_mut(prev as usize) {
-            node.next = next;
-        } else if let Some(head) = self.heads.get_mut(bucket as usize) {
-            *head = next;
+        match self.nodes.get_mut(prev as usize) {
+            Some(node) => node.next = next,
+            None => self.set_head(bucket, next),
         }
         true
     }
 }
+
+#[cfg(test)]
+#[path = "overlap_tests.rs"]
+mod tests;

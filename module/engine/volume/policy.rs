@@ -59,6 +59,8 @@ pub struct Policy {
     pub only_disk: bool,
     /// Good data is within reach, on our disk or the peer's; else writes fail.
     pub good_data: bool,
+    /// The peer's half of a write is done when it is sent (protocol A).
+    pub done_when_sent: bool,
     /// Writes of the peer take part in the activity log.
     pub peer_log: bool,
 }

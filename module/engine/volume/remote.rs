@@ -8,6 +8,7 @@ use crate::engine::ids::{
     PeerTicket,
     Sequence,
     Ticket,
+    MAX_DISCARD_BYTES,
     MAX_REQUEST_BYTES, //
 };
 
@@ -123,10 +124,17 @@ impl<S: Storage> Volume<S> {
     ///
     /// That sending failed is no matter here: the connection's loss is reported on its own.
     pub fn send_done(&mut self, ticket: Ticket, fx: &mut Effects) {
+        let done_when_sent = self.policy.done_when_sent;
         let Some(slot) = self.find(ticket) else {
             return;
         };
         match slot.mirror {
+            Mirror::Sending if done_when_sent && slot.operation != Operation::Read => {
+                slot.mirror = Mirror::Acked;
+                self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+                self.settle(ticket.index, fx);
+                self.resume(fx);
+            }
             Mirror::Sending => slot.mirror = Mirror::Sent,
             Mirror::Settled { acked } => {
                 slot.mirror = if acked { Mirror::Acked } else { Mirror::Lost };
@@ -149,8 +157,10 @@ impl<S: Storage> Volume<S> {
         fx: &mut Effects,
     ) -> Result<(), PeerRequestError> {
         let slot = self.find(ticket).ok_or(PeerRequestError::Unexpected)?;
-        // The answer can overtake the sender's report that it has finished sending.
-        if !matches!(slot.mirror, Mirror::Sending | Mirror::Sent) {
+        // The answer can overtake the sender's report that it has finished sending. A refusal can
+        // come after the write was done by being sent (protocol A).
+        let late = slot.mirror == Mirror::Acked && !ok;
+        if !late && !matches!(slot.mirror, Mirror::Sending | Mirror::Sent) {
             return Err(PeerRequestError::Unexpected);
         }
         slot.in_sync = in_sync;
@@ -161,7 +171,9 @@ impl<S: Storage> Volume<S> {
             (_, true) => Mirror::Acked,
             (_, false) => Mirror::Lost,
         };
-        self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+        if !late {
+            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+        }
         if !ok && !read {
             self.mark(extent);
             fx.push(VolumeEffect::Report(Report::PeerWriteFailed));
@@ -368,7 +380,11 @@ impl<S: Storage> Volume<S> {
             return Err(PeerRequestError::NoDisk);
         }
         let empty = new.extent.bytes == 0 && !new.flags.preflush;
-        if empty || !new.extent.fits(self.capacity, MAX_REQUEST_BYTES) {
+        let most = match new.operation {
+            Operation::Discard | Operation::Zeroes { .. } => MAX_DISCARD_BYTES,
+            _ => MAX_REQUEST_BYTES,
+        };
+        if empty || !new.extent.fits(self.capacity, most) {
             return Err(PeerRequestError::OutOfRange);
         }
         let index = self.peers.take().ok_or(PeerRequestError::Full)?;
