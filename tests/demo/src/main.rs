@@ -2,11 +2,13 @@
 
 //! `make demo`: two machines, one disk, a power cut, told on the terminal.
 
+mod disks;
 mod narrator;
+mod progress;
 mod story;
 mod tree;
 
-use std::{env, process::ExitCode};
+use std::{env, fs, process::ExitCode};
 
 use anyhow::Result;
 use vm::{Cluster, Driver, Drivers, Spec};
@@ -56,11 +58,12 @@ fn run() -> Result<()> {
     narrator.done("nodes a and b are up; a cable joins them, nothing reaches the host's network");
     let result = Story::new(&cluster, &mut narrator).and_then(|mut story| story.tell());
     let checked = cluster.check();
-    let consoles = cluster.folder().display().to_string();
+    let folder = cluster.folder().to_path_buf();
     drop(cluster);
     result
         .and(checked)
-        .inspect_err(|_| println!("  the consoles are in {consoles}"))?;
+        .inspect_err(|_| println!("  the machines' consoles are in {}", folder.display()))?;
+    fs::remove_dir_all(&folder)?;
     narrator.end();
     Ok(())
 }

@@ -7,6 +7,8 @@ use std::{
     time::Instant,
 };
 
+use crate::progress::Progress;
+
 /// Numbers chapters and takes their time.
 pub(crate) struct Narrator {
     begin: Instant,
@@ -33,7 +35,7 @@ impl Narrator {
         self.chapter = Instant::now();
         self.percent = None;
         println!(
-            "[{:5.1} s] {}. {text}",
+            "[{:5.1} s] {:2}. {text}",
             self.begin.elapsed().as_secs_f64(),
             self.number
         );
@@ -43,30 +45,34 @@ impl Narrator {
     pub(crate) fn done(&mut self, text: &str) {
         self.clear();
         println!(
-            "            {text} ({:.1} s)",
+            "              {text} ({:.1} s)",
             self.chapter.elapsed().as_secs_f64()
         );
     }
 
     /// Shows how far a resync is: over itself on a terminal, in a few lines elsewhere.
-    pub(crate) fn progress(&mut self, percent: u32, rest: &str) {
+    pub(crate) fn progress(&mut self, progress: &Progress) {
+        let Progress { percent, pace } = progress;
+        let full = (percent / 4).min(25) as usize;
+        let bar = format!("{}{}", "#".repeat(full), ".".repeat(25 - full));
         if self.terminal {
-            let full = (percent.min(100) / 4) as usize;
-            let bar = format!("{}{}", "#".repeat(full), ".".repeat(25 - full));
-            print!("\r\x1b[K            [{bar}] {percent:3} % {rest}");
+            print!("\r\x1b[K              [{bar}] {percent:3} %  {pace}");
             // Only for show.
             let _ = io::stdout().flush();
-        } else if self.percent.is_none_or(|last| percent >= last + 25) {
-            println!("            resync: {percent} % {rest}");
+        } else if self.percent.is_none_or(|last| *percent >= last + 25) {
+            println!("              [{bar}] {percent:3} %  {pace}");
         } else {
             return;
         }
-        self.percent = Some(percent);
+        self.percent = Some(*percent);
     }
 
     /// The last words before the verdict.
     pub(crate) fn end(&self) {
-        println!("[{:5.1} s] The end.", self.begin.elapsed().as_secs_f64());
+        println!(
+            "[{:5.1} s] The end: one machine lost, no file lost.",
+            self.begin.elapsed().as_secs_f64()
+        );
     }
 
     fn clear(&self) {
