@@ -3,6 +3,8 @@
 //! The receiver of the meta socket: acknowledgements, and signs of life.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -48,20 +50,13 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         buffer,
         len: 0,
     };
-    let mut pinged = false;
+    let mut ping = Ping::default();
     while !session.is_down() {
-        let wait = if pinged {
-            session.net.ping_timeout * 100
-        } else {
-            session.net.ping_int * 1000
-        };
+        let wait = ping.wait(session);
         session.meta.set_receive_timeout(Some(wait));
         match receiver.packets() {
-            Ok(()) => pinged = false,
-            Err(Ended::Idle) if !pinged || heard_since(session, wait) => {
-                resource.link.queue_meta(MetaItem::Ping);
-                pinged = true;
-            }
+            Ok(()) => ping = Ping::default(),
+            Err(Ended::Idle) if !ping.is_overdue(session, wait) => ping.look(resource, session),
             Err(Ended::Idle) => {
                 resource.log(format_args!("the peer did not answer a ping in time"));
                 return session.fail(resource, Loss::NetworkFailure);
@@ -74,6 +69,53 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
                 ));
                 return session.fail(resource, Loss::ProtocolError);
             }
+        }
+    }
+}
+
+/// How often the thread looks whether somebody wants a ping, in milliseconds.
+const LOOK_MS: u32 = 250;
+
+/// What is known of the peer's life while nothing comes.
+#[derive(Default)]
+struct Ping {
+    /// A ping is on its way.
+    sent: bool,
+    /// For how long nothing came since the last packet or ping, in milliseconds.
+    idle: u32,
+}
+
+impl Ping {
+    /// After what idle time something has to be done.
+    fn limit(&self, session: &Session) -> u32 {
+        if self.sent {
+            session.net.ping_timeout * 100
+        } else {
+            session.net.ping_int * 1000
+        }
+    }
+
+    /// How long to wait for a packet, in milliseconds.
+    fn wait(&self, session: &Session) -> u32 {
+        self.limit(session).saturating_sub(self.idle).clamp(1, LOOK_MS)
+    }
+
+    /// Nothing came for another `waited` milliseconds: whether the peer is dead.
+    fn is_overdue(&mut self, session: &Session, waited: u32) -> bool {
+        self.idle += waited;
+        let limit = self.limit(session);
+        self.sent && self.idle >= limit && !heard_since(session, limit)
+    }
+
+    /// Sends a ping if it is time for one, or somebody wants one.
+    fn look(&mut self, resource: &Resource, session: &Session) {
+        let wanted = session.ping_wanted.swap(false, Ordering::AcqRel) && !self.sent;
+        if wanted || self.idle >= self.limit(session) {
+            resource.link.queue_meta(MetaItem::Ping);
+            *self = Ping {
+                sent: true,
+                idle: 0,
+            };
         }
     }
 }

@@ -386,6 +386,11 @@ impl Resource {
                     let _ = send_meta::send_state_reply(&session, volume, connection, code);
                 }
             }
+            Effect::Ping => {
+                if let Some(session) = self.session() {
+                    session.ping_wanted.store(true, Ordering::Release);
+                }
+            }
             Effect::StartNetwork => self.start_network(),
             Effect::CloseNetwork => self.close_network(core),
             Effect::StopNetwork => self.stop_network(),
@@ -551,6 +556,7 @@ impl Resource {
                 }
             }
             self.check_timeout();
+            self.post(Event::Tick);
         }
     }
 

@@ -3,6 +3,8 @@
 //! The sender of the data socket: takes items from the queue and puts packets on the wire.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -55,7 +57,7 @@ use crate::engine::wire::{
 use crate::link::Item;
 use crate::resource::Resource;
 use crate::session::{
-    send_all,
+    send_patiently,
     Session, //
 };
 use crate::storage::KernelStorage;
@@ -73,6 +75,8 @@ struct Sender<'a> {
     resource: &'a Arc<Resource>,
     session: &'a Session,
     packet: KVec<u8>,
+    /// Timeouts without progress that are left before the peer counts as dead.
+    patience: u32,
 }
 
 /// Sends until the session is down.
@@ -84,6 +88,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         resource,
         session,
         packet,
+        patience: 0,
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
@@ -102,6 +107,23 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
     }
 }
 
+/// The socket took nothing for a whole timeout: whether to go on. A ping finds out whether the
+/// peer is only slow.
+fn wait_on(session: &Session, patience: &mut u32) -> bool {
+    if session.is_down() {
+        return false;
+    }
+    session.ping_wanted.store(true, Ordering::Release);
+    match *patience {
+        0 => true,
+        1 => false,
+        _ => {
+            *patience -= 1;
+            true
+        }
+    }
+}
+
 fn wire_error(error: WireError) -> Error {
     pr_err!("cannot encode a packet: {:?}\n", error);
     EINVAL
@@ -109,6 +131,8 @@ fn wire_error(error: WireError) -> Error {
 
 impl Sender<'_> {
     fn send_item(&mut self, item: Item) -> Result {
+        // So many timeouts the peer may take for one item (`ko-count`; 0: no limit).
+        self.patience = self.session.net.ko_count;
         match item {
             Item::Write {
                 volume,
@@ -144,8 +168,14 @@ impl Sender<'_> {
         emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
     ) -> Result {
         let len = self.encode(volume, command, 0, emit)?;
+        self.send_encoded(len, false)
+    }
+
+    /// Sends the first `len` bytes of the buffer.
+    fn send_encoded(&mut self, len: usize, more: bool) -> Result {
         let bytes = self.packet.get(..len).ok_or(EINVAL)?;
-        send_all(&self.session.data, bytes, false)
+        let (session, patience) = (self.session, &mut self.patience);
+        send_patiently(&session.data, bytes, more, || wait_on(session, patience))
     }
 
     /// Encodes header and sub-header; `follow` bytes of data will come behind.
@@ -284,15 +314,16 @@ impl Sender<'_> {
     }
 
     fn with_payload(&mut self, len: usize, payload: Payload<'_>, transfer: Transfer) -> Result {
-        let more = payload.remaining() > 0;
-        let bytes = self.packet.get(..len).ok_or(EINVAL)?;
-        send_all(&self.session.data, bytes, more)?;
+        self.send_encoded(len, payload.remaining() > 0)?;
         let mut payload = payload;
         while payload.remaining() > 0 {
             let flags = SendFlags::default();
-            self.session
-                .data
-                .send_payload(&mut payload, flags, transfer)?;
+            let data = &self.session.data;
+            match data.send_payload(&mut payload, flags, transfer) {
+                Ok(_) => {}
+                Err(error) if error == EAGAIN && wait_on(self.session, &mut self.patience) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -88,6 +88,8 @@ pub struct Session {
     features: AtomicU32,
     down: AtomicBool,
     loss: SpinLock<Option<Loss>>,
+    /// Somebody wants to know now whether the peer lives.
+    pub ping_wanted: AtomicBool,
     /// When something last came from the peer, in milliseconds.
     pub last_received: SpinLock<u64>,
 }
@@ -340,14 +342,27 @@ fn first_packet(socket: &TcpSocket, net: &NetOptions) -> Option<Command> {
 }
 
 /// Sends all of `bytes`; `more` says that something follows at once. May sleep.
-pub fn send_all(socket: &TcpSocket, mut bytes: &[u8], more: bool) -> Result {
+pub fn send_all(socket: &TcpSocket, bytes: &[u8], more: bool) -> Result {
+    send_patiently(socket, bytes, more, || false)
+}
+
+/// Like [`send_all`], but goes on after a timeout without progress if `patient` says so.
+pub fn send_patiently(
+    socket: &TcpSocket,
+    mut bytes: &[u8],
+    more: bool,
+    mut patient: impl FnMut() -> bool,
+) -> Result {
     let flags = SendFlags {
         more,
         dont_wait: false,
     };
     while !bytes.is_empty() {
-        let sent = socket.send(bytes, flags)?;
-        bytes = bytes.get(sent..).ok_or(EIO)?;
+        match socket.send(bytes, flags) {
+            Ok(sent) => bytes = bytes.get(sent..).ok_or(EIO)?,
+            Err(error) if error == EAGAIN && patient() => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
@@ -443,6 +458,7 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),
             down: AtomicBool::new(false),
+            ping_wanted: AtomicBool::new(false),
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
         },

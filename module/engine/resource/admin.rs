@@ -3,6 +3,7 @@
 //! The administrator's commands.
 
 use crate::engine::control::RetCode;
+use crate::engine::ids::Instant;
 use crate::engine::state::{
     number_of,
     verdict_of,
@@ -31,6 +32,10 @@ use super::effect::{
 use super::rules;
 use super::Step;
 
+/// How much longer than a ping's answer may take a promotion waits for it, in milliseconds: the
+/// receiver has to notice, and to come down.
+const PING_GRACE_MS: u64 = 1500;
+
 /// A command that waits for the peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
@@ -47,6 +52,12 @@ enum Goal {
         volume: usize,
         change: StateChange,
         forced: bool,
+    },
+    /// Become Primary as soon as the peer turns out to be dead, or not to be Primary any more.
+    PromoteSoon {
+        volume: usize,
+        force: bool,
+        deadline: Instant,
     },
     /// Leave the peer; `outdated`: we already offered to be outdated.
     Disconnect { outdated: bool },
@@ -232,7 +243,7 @@ impl Step<'_> {
                 token,
                 goal: Goal::Disconnect { .. },
             }) => self.start_leaving(token),
-            _ => {}
+            _ => self.promote_now(),
         }
     }
 
@@ -275,7 +286,7 @@ impl Step<'_> {
                 }
                 self.start_leaving(token);
             }
-            Goal::Leaving | Goal::Detach { .. } => {}
+            Goal::Leaving | Goal::Detach { .. } | Goal::PromoteSoon { .. } => {}
         }
     }
 
@@ -307,7 +318,58 @@ impl Step<'_> {
         if force && verdict == Err(StateError::PrimaryNop) {
             wanted.peer_disk = DiskState::Outdated;
         }
+        if verdict == Err(StateError::TwoPrimaries) && self.resource.pending.is_none() {
+            return self.promote_soon(token, volume, force);
+        }
         self.ask(token, volume, wanted, forced);
+    }
+
+    /// The peer is Primary, as far as we know: perhaps it is dead and nobody noticed yet. A ping
+    /// will tell.
+    fn promote_soon(&mut self, token: Token, volume: usize, force: bool) {
+        let answer_ms = self
+            .resource
+            .net
+            .as_ref()
+            .map_or(0, |net| u64::from(net.ping_timeout) * 100);
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::PromoteSoon {
+                volume,
+                force,
+                deadline: self.env.now.plus(answer_ms + PING_GRACE_MS),
+            },
+        });
+        self.push(Effect::Ping);
+    }
+
+    /// Time has passed, or the connection is gone.
+    pub(super) fn promote_now(&mut self) {
+        let Some(Pending {
+            token,
+            goal:
+                Goal::PromoteSoon {
+                    volume,
+                    force,
+                    deadline,
+                },
+        }) = self.resource.pending
+        else {
+            return;
+        };
+        let promoted = DeviceState {
+            role: Role::Primary,
+            ..self.state(volume)
+        };
+        let verdict = rules::check_state(self.sanitize(volume, promoted), &self.context(volume));
+        let still = verdict == Err(StateError::TwoPrimaries);
+        if !still {
+            self.resource.pending = None;
+            self.promote(token, volume, force);
+        } else if self.env.now >= deadline {
+            self.resource.pending = None;
+            self.answer_state(token, Err(StateError::TwoPrimaries));
+        }
     }
 
     fn change_role(&mut self, token: Token, volume: usize, role: Role) {

@@ -477,6 +477,8 @@ pub enum Effect {
         /// The volume, by position.
         volume: usize,
     },
+    /// Ask the peer for a sign of life now.
+    Ping,
     /// Start the receiver, which looks for the peer.
     StartNetwork,
     /// Close the sockets; the receiver comes down and reports [`Event::Disconnected`].

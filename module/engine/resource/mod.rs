@@ -161,7 +161,7 @@ impl Step<'_> {
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
             Event::DiskReleased { volume } => self.disk_released(volume),
-            Event::Tick => {}
+            Event::Tick => self.promote_now(),
         }
     }
 
