@@ -91,10 +91,7 @@ pub fn attach(
             ..superblock
         },
         max_capacity,
-        max_bio_bytes: limits
-            .max_hw_sectors
-            .saturating_mul(512)
-            .min(MAX_BIO_SIZE),
+        max_bio_bytes: limits.max_hw_sectors.saturating_mul(512).min(MAX_BIO_SIZE),
         limits: QueueLimits {
             physical_block_size: limits.physical_block_size,
             logical_block_size: limits.logical_block_size,
@@ -260,8 +257,10 @@ impl Device {
             volume.bitmap().map(|bitmap| bitmap.sectors())
         };
         if old.is_some_and(|old| old != sectors) && self.resize_bitmap(sectors).is_err() {
-            self.resource
-                .log(format_args!("volume {}: no memory for the bitmap", self.number));
+            self.resource.log(format_args!(
+                "volume {}: no memory for the bitmap",
+                self.number
+            ));
             self.report_metadata_error();
         }
         self.with_disk(|disk| disk.set_capacity(sectors));

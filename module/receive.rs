@@ -287,8 +287,7 @@ impl Receiver<'_> {
         let protocol = self.session.net.protocol;
         if flags.has(DataFlags::SEND_WRITE_ACK) || (!told && protocol == WireProtocol::C) {
             WantedAck::Written
-        } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B)
-        {
+        } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B) {
             WantedAck::Received
         } else {
             WantedAck::None
@@ -501,8 +500,8 @@ impl Receiver<'_> {
         let malformed = |_| Stop::Protocol(header.command, Problem::Length(header.length));
         if header.command == Command::CompressedBitmap {
             let packet = Self::parse(header, CompressedBitmap::parse(payload, version))?;
-            let decoder = Decoder::new(packet.code, packet.pad_bits, packet.first_set)
-                .map_err(malformed)?;
+            let decoder =
+                Decoder::new(packet.code, packet.pad_bits, packet.first_set).map_err(malformed)?;
             let mut volume = device.volume.lock();
             cursor
                 .take_code(decoder, |first, count| {

@@ -97,7 +97,9 @@ impl Ping {
 
     /// How long to wait for a packet, in milliseconds.
     fn wait(&self, session: &Session) -> u32 {
-        self.limit(session).saturating_sub(self.idle).clamp(1, LOOK_MS)
+        self.limit(session)
+            .saturating_sub(self.idle)
+            .clamp(1, LOOK_MS)
     }
 
     /// Nothing came for another `waited` milliseconds: whether the peer is dead.
@@ -214,7 +216,10 @@ fn handle(resource: &Arc<Resource>, header: Header, payload: &[u8]) -> Option<()
 }
 
 fn barrier_acked(resource: &Resource, ack: BarrierAck) -> Option<()> {
-    resource.link.barrier_acked(ack.barrier, ack.set_size).ok()?;
+    resource
+        .link
+        .barrier_acked(ack.barrier, ack.set_size)
+        .ok()?;
     let mut position = 0;
     while let Some(device) = resource.link.device_at(position) {
         while !device.feed(|volume, fx| volume.barrier_acked(ack.barrier, fx)) {}
@@ -239,9 +244,7 @@ fn block_acked(device: &Arc<Device>, command: Command, ack: BlockAck) -> Option<
             }
             Command::WriteAck | Command::RecvAck => volume.peer_answered(ticket, true, false, fx),
             Command::RsWriteAck => volume.peer_answered(ticket, true, true, fx),
-            Command::NegAck | Command::NegDReply => {
-                volume.peer_answered(ticket, false, false, fx)
-            }
+            Command::NegAck | Command::NegDReply => volume.peer_answered(ticket, false, false, fx),
             Command::NegRsDReply => volume.resync_refused(extent, true, fx),
             Command::RsCancel => volume.resync_refused(extent, false, fx),
             // Nothing that we send is answered by these.

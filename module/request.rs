@@ -180,12 +180,7 @@ impl Device {
         }
     }
 
-    fn submit_write(
-        self: &Arc<Self>,
-        operation: Operation,
-        extent: Extent,
-        bio: MasterBio,
-    ) {
+    fn submit_write(self: &Arc<Self>, operation: Operation, extent: Extent, bio: MasterBio) {
         let flags = bio.flags();
         let flags = WriteFlags {
             fua: flags.fua,

@@ -48,11 +48,11 @@ use crate::notify;
 use crate::session::Session;
 use crate::status::Summary;
 use crate::sys::clock;
-use crate::sys::pin::ModulePin;
 use crate::sys::lock::{
     Mutex,
     SpinLock, //
 };
+use crate::sys::pin::ModulePin;
 use crate::sys::signal::{
     Signal,
     WaitQueue, //

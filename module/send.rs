@@ -223,7 +223,10 @@ impl Sender<'_> {
         // The hold keeps the data in place, whatever happens to the request meanwhile.
         let held = device.with_request(ticket.index, |bio| bio.hold());
         let now = Device::now();
-        let view = device.volume.lock().send_begin(ticket, epoch.unwrap_or(0), now);
+        let view = device
+            .volume
+            .lock()
+            .send_begin(ticket, epoch.unwrap_or(0), now);
         let Some(view) = view else {
             // Given up since it was queued.
             if let Some(epoch) = epoch {
@@ -240,9 +243,7 @@ impl Sender<'_> {
                 self.block_request(volume, Command::DataRequest, view.extent, ticket.block_id())
             }
             Operation::Discard | Operation::Zeroes { .. } => self.trim(volume, ticket, view),
-            Operation::Write | Operation::Flush => {
-                self.write(volume, ticket, view, held.payload())
-            }
+            Operation::Write | Operation::Flush => self.write(volume, ticket, view, held.payload()),
         };
         drop(held);
         device.feed(|volume, fx| volume.send_done(ticket, fx));
@@ -296,10 +297,9 @@ impl Sender<'_> {
 
     fn trim(&mut self, volume: u16, ticket: Ticket, view: SendView) -> Result {
         let (command, kind) = match view.operation {
-            Operation::Zeroes { unmap: true } => (
-                Command::Zeroes,
-                DataFlags::ZEROES.with(DataFlags::DISCARD),
-            ),
+            Operation::Zeroes { unmap: true } => {
+                (Command::Zeroes, DataFlags::ZEROES.with(DataFlags::DISCARD))
+            }
             Operation::Zeroes { unmap: false } => (Command::Zeroes, DataFlags::ZEROES),
             _ => (Command::Trim, DataFlags::DISCARD),
         };
@@ -431,7 +431,8 @@ impl Sender<'_> {
             }
             self.bitmap_packet(&device, &mut cursor)?;
         }
-        self.resource.post_for(&device, |volume| Event::BitmapSent { volume });
+        self.resource
+            .post_for(&device, |volume| Event::BitmapSent { volume });
         Ok(())
     }
 

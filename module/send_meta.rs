@@ -88,7 +88,9 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
                 barrier,
                 set_size: writes,
             };
-            encode(session, 0, Command::BarrierAck, to, |c, out| ack.emit(c, out))
+            encode(session, 0, Command::BarrierAck, to, |c, out| {
+                ack.emit(c, out)
+            })
         }
         MetaItem::Ping => encode(session, 0, Command::Ping, to, |_, _| Ok(0)),
         MetaItem::PingAck => encode(session, 0, Command::PingAck, to, |_, _| Ok(0)),

@@ -26,7 +26,11 @@ pub fn run(device: &Arc<Device>) {
     };
     while !device.is_stopping() {
         let syncing = device.volume.lock().resync_progress().is_some();
-        let tick = if syncing { RESYNC_TICK_MS } else { IDLE_TICK_MS };
+        let tick = if syncing {
+            RESYNC_TICK_MS
+        } else {
+            IDLE_TICK_MS
+        };
         device.wake.wait_timeout(tick);
         device.run_deferred();
         if device.log_wanted.swap(false, Ordering::AcqRel) {

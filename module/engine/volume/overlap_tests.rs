@@ -46,7 +46,11 @@ fn a_large_range_is_found_in_its_middle_and_finds_small_ones() {
 fn removing_one_leaves_the_others_of_its_bucket() {
     let mut t = table();
     for slot in 0..3 {
-        t.insert(Owner::Local(slot), Extent::new(u64::from(slot) * 8, 4096), 1);
+        t.insert(
+            Owner::Local(slot),
+            Extent::new(u64::from(slot) * 8, 4096),
+            1,
+        );
     }
     t.remove(Owner::Local(1));
     assert!(t.earlier(Extent::new(0, 512), 2));
