@@ -48,9 +48,4 @@ impl<T: Copy> Ring<T> {
         self.len -= 1;
         item
     }
-
-    /// Whether nothing is queued.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }

@@ -218,6 +218,10 @@ pub enum RarePacket {
 }
 
 /// Something happened that the resource has to decide about.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event is made and handled once; a box would be an allocation"
+)]
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The administrator asks for something and waits for [`Effect::Answer`].

@@ -27,6 +27,9 @@ impl Output for Collect {
     }
 }
 
+/// When the resource looks at the clock after it wanted a sign of life, in milliseconds.
+const PING_MS: u64 = 5000;
+
 impl World {
     /// Gives the resource of node `n` an event; `receiver`: the receiver waits for it.
     pub fn post(&mut self, n: usize, event: Event, receiver: bool) {
@@ -193,6 +196,8 @@ impl World {
                 self.kick_resync(n);
             }
             Effect::StopResync { .. } => self.nodes[n].volume.stop_resync(),
+            // A dead peer is noticed by the link's own timers; the engine looks again by the clock.
+            Effect::Ping => self.after(n, PING_MS, What::Tick),
             Effect::StartNetwork => {
                 self.nodes[n].net = Net::Looking;
                 self.after(n, 1, What::Connecting);

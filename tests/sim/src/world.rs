@@ -63,6 +63,8 @@ pub enum What {
     MetaDone(u64),
     /// A disk that is given up may be unused now.
     TryRelease,
+    /// The resource looks at the clock.
+    Tick,
     /// The receiver begins to look for the peer.
     Connecting,
     /// A turn of the sender.
@@ -324,6 +326,7 @@ impl World {
             What::Worker => self.worker(n),
             What::MetaDone(op) => self.meta_done(n, op),
             What::TryRelease => self.try_release(n),
+            What::Tick => self.post(n, Event::Tick, false),
             What::Connecting => {
                 if self.nodes[n].net == Net::Looking {
                     self.post(n, Event::Connecting, false);
