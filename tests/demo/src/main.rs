@@ -15,8 +15,9 @@ use vm::{Cluster, Driver, Drivers, Spec};
 
 use crate::{narrator::Narrator, story::Story};
 
-/// Room for the guest's `/usr/share` and more, small enough that the first sync takes seconds.
-const DISK_BYTES: u64 = 160 << 20;
+/// Several times the guest's `/usr/share`, so that the second sync is seen to be a part only; small
+/// enough that the first takes seconds.
+const DISK_BYTES: u64 = 256 << 20;
 
 fn main() -> ExitCode {
     vm::stop_orphans();

@@ -70,7 +70,7 @@ impl Narrator {
     /// The last words before the verdict.
     pub(crate) fn end(&self) {
         println!(
-            "[{:5.1} s] The end: one machine lost, no file lost.",
+            "[{:5.1} s] The end: a machine was lost, and no durable file.",
             self.begin.elapsed().as_secs_f64()
         );
     }

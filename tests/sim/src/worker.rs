@@ -28,7 +28,7 @@ impl Output for Collect {
 }
 
 /// When the resource looks at the clock after it wanted a sign of life, in milliseconds.
-const PING_MS: u64 = 5000;
+const PING_MS: u64 = 2100;
 
 impl World {
     /// Gives the resource of node `n` an event; `receiver`: the receiver waits for it.
@@ -78,7 +78,7 @@ impl World {
         node.records[0].open_count = u32::from(node.open);
         let env = Env {
             now: Instant(self.now),
-            random: self.rng.next(),
+            random: self.rng.draw(),
         };
         let node = &mut self.nodes[n];
         let mut out = Collect(Vec::new());

@@ -67,7 +67,7 @@ impl Agent {
         let mut answered = false;
         for _ in 0..4 {
             match qga.guest_sync(mark) {
-                Ok(_) => {
+                Ok(()) => {
                     answered = true;
                     break;
                 }
