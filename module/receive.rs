@@ -563,7 +563,9 @@ impl Receiver<'_> {
                     Self::parse(header, ProtocolSettings::parse(command, bytes, version))?;
                 RarePacket::Protocol(settings.into())
             }
-            Command::SyncParam | Command::SyncParam89 => return Ok(()),
+            // What the peer resyncs with, and the protocol that it switches to: each write says
+            // for itself how it wants to be acknowledged.
+            Command::SyncParam | Command::SyncParam89 | Command::ProtocolUpdate => return Ok(()),
             _ => return Err(Stop::Protocol(command, Problem::Unexpected)),
         };
         self.resource.post(Event::Packet {

@@ -59,6 +59,10 @@ impl Step<'_> {
         if flags.has(Flags::FULL_SYNC) || (crashed && flags.has(Flags::AL_DISABLED)) {
             self.notice(volume, Notice::FullSync);
             self.push(Effect::FillBitmap { volume, set: true });
+            // The bitmap says it from now on; the superblock is saved after it.
+            if let Some(disk) = self.volumes.get_mut(volume).and_then(|v| v.disk.as_mut()) {
+                disk.superblock.flags.put(Flags::FULL_SYNC, false);
+            }
         }
         self.come_up(volume, flags);
         self.answer(token, RetCode::NO_ERROR);
