@@ -34,7 +34,8 @@ use crate::engine::volume::{
     Slot,
     Tables,
     Volume,
-    VolumeEffect, //
+    VolumeEffect,
+    MAX_EFFECTS, //
 };
 use crate::link::Link;
 use crate::lower::Lower;
@@ -67,6 +68,29 @@ pub const REQUEST_SLOTS: usize = 2048;
 
 /// Requests of the peer that may be in progress on one device.
 pub const PEER_SLOTS: usize = 2048;
+
+/// What was kept for a request that the engine is done with.
+#[derive(Default)]
+enum Parcel {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The bio from above.
+    Request(MasterBio),
+    /// The payload of a request of the peer; held to be given back.
+    Payload(#[expect(dead_code, reason = "dropping it gives the pages back")] PageVec),
+}
+
+/// Answers a request of the application.
+fn complete(parcel: Parcel, ok: bool) {
+    if let Parcel::Request(bio) = parcel {
+        bio.complete(if ok {
+            BlkStatus::OK
+        } else {
+            BlkStatus::IO_ERROR
+        });
+    }
+}
 
 /// Work that end-of-I/O leaves to the volume's thread.
 #[derive(Clone, Copy)]
@@ -240,25 +264,44 @@ impl Device {
         atomic: bool,
     ) -> R {
         let mut fx = Effects::new();
+        let mut parcels = [const { Parcel::Nothing }; MAX_EFFECTS];
         let (result, mut more) = {
             let mut volume = self.volume.lock();
             let result = step(&mut volume, &mut fx);
+            self.take_parcels(&fx, &mut parcels);
             (result, volume.has_work())
         };
         loop {
-            for effect in fx.take() {
-                self.carry_out(effect, atomic);
+            for (effect, parcel) in fx.take().zip(parcels.iter_mut()) {
+                self.carry_out(effect, core::mem::take(parcel), atomic);
             }
             if !more {
                 return result;
             }
             let mut volume = self.volume.lock();
             volume.resume(&mut fx);
+            self.take_parcels(&fx, &mut parcels);
             more = volume.has_work();
         }
     }
 
-    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, atomic: bool) {
+    /// Takes out what is kept by slot for requests that the engine is done with. The volume's
+    /// lock is held: afterwards the slots may belong to others.
+    fn take_parcels(&self, fx: &Effects, parcels: &mut [Parcel; MAX_EFFECTS]) {
+        for (effect, parcel) in fx.iter().zip(parcels.iter_mut()) {
+            *parcel = match effect {
+                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => self
+                    .take_request(ticket.index)
+                    .map_or(Parcel::Nothing, Parcel::Request),
+                VolumeEffect::ReleasePeer(ticket) => self
+                    .take_payload(*ticket)
+                    .map_or(Parcel::Nothing, Parcel::Payload),
+                _ => Parcel::Nothing,
+            };
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcel: Parcel, atomic: bool) {
         let link = self.link();
         match effect {
             VolumeEffect::SubmitLocal(ticket) if atomic => self.defer(Deferred::Local(ticket)),
@@ -274,8 +317,8 @@ impl Device {
             VolumeEffect::QueueReply(ticket) => link.queue_reply(self.number, ticket),
             VolumeEffect::CloseEpoch(epoch) => link.close_epoch(epoch),
             VolumeEffect::FlushStream => link.flush_stream(),
-            VolumeEffect::Complete { ticket, ok } => self.complete(ticket, ok),
-            VolumeEffect::Release(ticket) => drop(self.take_request(ticket.index)),
+            VolumeEffect::Complete { ok, .. } => complete(parcel, ok),
+            VolumeEffect::Release(_) => drop(parcel),
             VolumeEffect::WriteLog => {
                 self.log_wanted.store(true, Ordering::Release);
                 self.wake.raise();
@@ -287,8 +330,8 @@ impl Device {
                 block_id,
             } => link.queue_ack(self.number, kind, extent, block_id),
             VolumeEffect::PeerWriteFinished => link.peer_write_finished(),
-            VolumeEffect::ReleasePeer(ticket) => {
-                drop(self.take_payload(ticket));
+            VolumeEffect::ReleasePeer(_) => {
+                drop(parcel);
                 self.room.wake_all();
             }
             VolumeEffect::Report(report) => self.report(report),
@@ -310,16 +353,6 @@ impl Device {
                 Some(Deferred::Peer(ticket)) => self.submit_peer(ticket),
                 None => return,
             }
-        }
-    }
-
-    fn complete(&self, ticket: Ticket, ok: bool) {
-        if let Some(bio) = self.take_request(ticket.index) {
-            bio.complete(if ok {
-                BlkStatus::OK
-            } else {
-                BlkStatus::IO_ERROR
-            });
         }
     }
 

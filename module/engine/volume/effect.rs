@@ -143,6 +143,15 @@ impl Effects {
         list.into_iter().flatten()
     }
 
+    /// Looks at the effects, in order.
+    ///
+    /// A slot that an effect names as completed or released may be taken for another request as
+    /// soon as the volume's lock is dropped: what the driver keeps by slot it has to take out
+    /// before that.
+    pub fn iter(&self) -> impl Iterator<Item = &VolumeEffect> {
+        self.list.iter().flatten()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
