@@ -1,3 +1,303 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of the data path.
+//! Tests of the data path, one volume at a time. The simulator (`tests/sim`) runs two.
+
+use super::*;
+use crate::engine::ids::PeerTicket;
+use crate::engine::meta::activity_log::LogSlot;
+use crate::engine::meta::activity_log_block::{
+    Ring,
+    BLOCK_BYTES, //
+};
+
+struct Vecs;
+
+impl Storage for Vecs {
+    type Array<T: 'static> = Vec<T>;
+}
+
+const SECTORS: u64 = 1 << 20;
+const SLOTS: usize = 64;
+
+/// The policy of a Primary with a good disk and a good peer.
+const MIRRORED: Policy = Policy {
+    local: LocalUse::Full,
+    mirror: MirrorUse::Send,
+    resync: ResyncUse::None,
+    peer_readable: true,
+    hold: false,
+    log: false,
+    only_disk: false,
+    good_data: true,
+    done_when_sent: false,
+    peer_log: false,
+};
+
+fn bitmap() -> Bitmap<Vecs> {
+    let words = Bitmap::<Vecs>::words_needed(SECTORS) as usize;
+    let changed = Bitmap::<Vecs>::changed_needed(SECTORS) as usize;
+    Bitmap::new(vec![0; words], vec![0; changed], SECTORS).unwrap()
+}
+
+fn volume(policy: Policy) -> Volume<Vecs> {
+    let mut volume = Volume::new(Tables {
+        slots: vec![Slot::default(); SLOTS],
+        peers: vec![PeerSlot::default(); SLOTS],
+        overlap_nodes: vec![OverlapNode::default(); 4 * SLOTS],
+        overlap_heads: vec![0; 64],
+    });
+    let log = ActivityLog::new(vec![LogSlot::default(); 67], vec![0; 128], Ring::DEFAULT, 0);
+    volume.set_disk(Some(DiskTables {
+        bitmap: bitmap(),
+        log: log.unwrap(),
+    }));
+    volume.set_capacity(SECTORS);
+    let mut fx = Effects::new();
+    volume.set_policy(policy, &mut fx);
+    volume
+}
+
+/// Writes 4 KiB at a block; returns the ticket and what is to be done.
+fn write(volume: &mut Volume<Vecs>, block: u64) -> (Ticket, Vec<VolumeEffect>) {
+    let mut fx = Effects::new();
+    let extent = Extent::new(block * 8, 4096);
+    let flags = WriteFlags::default();
+    let ticket = volume.write(Operation::Write, extent, flags, &mut fx);
+    (ticket.unwrap(), fx.take().collect())
+}
+
+/// Lets the sender send a write.
+fn send(volume: &mut Volume<Vecs>, ticket: Ticket, epoch: u32) {
+    let mut fx = Effects::new();
+    assert!(volume.send_begin(ticket, epoch, Instant(0)).is_some());
+    volume.send_done(ticket, &mut fx);
+}
+
+/// Carries a step out and everything that it leaves.
+fn run(
+    volume: &mut Volume<Vecs>,
+    step: impl FnOnce(&mut Volume<Vecs>, &mut Effects),
+) -> Vec<VolumeEffect> {
+    let mut fx = Effects::new();
+    step(volume, &mut fx);
+    let mut all: Vec<_> = fx.take().collect();
+    for _ in 0..1000 {
+        if !volume.has_work() {
+            return all;
+        }
+        volume.resume(&mut fx);
+        all.extend(fx.take());
+    }
+    panic!("a step did not come to its end");
+}
+
+fn completed(effects: &[VolumeEffect]) -> Vec<(Ticket, bool)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            VolumeEffect::Complete { ticket, ok } => Some((*ticket, *ok)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_mirrored_write_completes_after_both_halves() {
+    let mut v = volume(MIRRORED);
+    let (ticket, effects) = write(&mut v, 0);
+    assert!(effects.contains(&VolumeEffect::QueueWrite(ticket)));
+    assert!(effects.contains(&VolumeEffect::SubmitLocal(ticket)));
+    send(&mut v, ticket, 1);
+    let after_disk = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(completed(&after_disk), []);
+    let after_peer = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    assert_eq!(completed(&after_peer), [(ticket, true)]);
+}
+
+#[test]
+fn the_epoch_is_closed_before_the_write_is_reported() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 7);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    let close = effects
+        .iter()
+        .position(|e| *e == VolumeEffect::CloseEpoch(7));
+    let report = effects
+        .iter()
+        .position(|e| matches!(e, VolumeEffect::Complete { .. }));
+    assert!(close.unwrap() < report.unwrap());
+}
+
+#[test]
+fn a_slot_is_kept_until_the_barrier_is_acknowledged() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    assert_eq!(v.requests(), 1);
+    run(&mut v, |v, fx| assert!(v.barrier_acked(1, fx)));
+    assert_eq!((v.requests(), v.out_of_sync()), (0, 0));
+}
+
+#[test]
+fn what_no_barrier_confirmed_is_out_of_sync_when_the_connection_is_lost() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 3);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    run(&mut v, |v, fx| v.connection_lost(fx));
+    assert_eq!((v.requests(), v.out_of_sync()), (0, 1));
+}
+
+#[test]
+fn a_held_write_completes_when_the_policy_lets_it() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let hold = Policy {
+        hold: true,
+        mirror: MirrorUse::Mark,
+        ..MIRRORED
+    };
+    run(&mut v, |v, fx| v.set_policy(hold, fx));
+    let lost = run(&mut v, |v, fx| v.connection_lost(fx));
+    assert_eq!(completed(&lost), []);
+    let alone = Policy {
+        hold: false,
+        ..hold
+    };
+    let freed = run(&mut v, |v, fx| v.set_policy(alone, fx));
+    assert_eq!(completed(&freed), [(ticket, true)]);
+}
+
+#[test]
+fn an_overlapping_write_waits_for_the_earlier_one() {
+    let mut v = volume(MIRRORED);
+    let (first, _) = write(&mut v, 0);
+    let (second, effects) = write(&mut v, 0);
+    assert_eq!(effects, []);
+    send(&mut v, first, 1);
+    run(&mut v, |v, fx| v.local_done(first, true, fx));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(first, true, false, fx).unwrap();
+    });
+    assert!(effects.contains(&VolumeEffect::SubmitLocal(second)));
+}
+
+#[test]
+fn many_writes_that_wait_for_the_log_ask_for_it_once() {
+    let mut v = volume(Policy {
+        log: true,
+        ..MIRRORED
+    });
+    let mut asked = 0;
+    for extent in 0..40 {
+        let (_, effects) = write(&mut v, extent * 1024);
+        asked += effects.len();
+    }
+    assert_eq!(asked, 1);
+    // A step with all of them waiting comes to its end.
+    run(&mut v, |v, fx| {
+        v.set_policy(
+            Policy {
+                log: true,
+                ..MIRRORED
+            },
+            fx,
+        );
+    });
+    let mut block = [0; BLOCK_BYTES];
+    assert!(v.log_prepare(&mut block, |seed, _| seed).is_some());
+    let effects = run(&mut v, |v, fx| v.log_committed(true, fx));
+    let submitted = |e: &&VolumeEffect| matches!(e, VolumeEffect::SubmitLocal(_));
+    assert_eq!(effects.iter().filter(submitted).count(), 40);
+}
+
+#[test]
+fn a_full_table_refuses_and_takes_again() {
+    let mut v = volume(MIRRORED);
+    let first = write(&mut v, 0).0;
+    for block in 1..SLOTS as u64 {
+        write(&mut v, block);
+    }
+    let mut fx = Effects::new();
+    let extent = Extent::new(0, 4096);
+    let refused = v.write(Operation::Write, extent, WriteFlags::default(), &mut fx);
+    assert_eq!(refused, Err(Refusal::Full));
+    run(&mut v, |v, fx| v.local_done(first, true, fx));
+    run(&mut v, |v, fx| v.connection_lost(fx));
+    assert!(v.has_room());
+}
+
+#[test]
+fn an_answer_to_nothing_is_an_error_of_the_peer() {
+    let mut v = volume(MIRRORED);
+    let mut fx = Effects::new();
+    let ticket = Ticket::from_block_id(0x1234_5678_9abc_def0);
+    let answer = v.peer_answered(ticket, true, false, &mut fx);
+    assert_eq!(answer, Err(PeerRequestError::Unexpected));
+}
+
+#[test]
+fn a_write_of_the_peer_outside_of_the_volume_is_refused() {
+    let mut v = volume(Policy {
+        mirror: MirrorUse::Mark,
+        ..MIRRORED
+    });
+    let mut fx = Effects::new();
+    let taken = v.peer_write(
+        Operation::Write,
+        Extent::new(SECTORS - 1, 4096),
+        WriteFlags::default(),
+        1,
+        WantedAck::Written,
+        false,
+        &mut fx,
+    );
+    assert_eq!(taken, Err(PeerRequestError::OutOfRange));
+    assert!(fx.is_empty());
+}
+
+#[test]
+fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
+    let mut v = volume(MIRRORED);
+    let mut fx = Effects::new();
+    let ticket: PeerTicket = v
+        .peer_write(
+            Operation::Write,
+            Extent::new(8, 4096),
+            WriteFlags::default(),
+            42,
+            WantedAck::Written,
+            false,
+            &mut fx,
+        )
+        .unwrap();
+    assert_eq!(
+        fx.take().collect::<Vec<_>>(),
+        [VolumeEffect::SubmitPeer(ticket)]
+    );
+    let effects = run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+    assert!(matches!(
+        effects.first(),
+        Some(VolumeEffect::Ack {
+            kind: AckKind::Write,
+            block_id: 42,
+            ..
+        })
+    ));
+    assert!(effects.contains(&VolumeEffect::PeerWriteFinished));
+}
