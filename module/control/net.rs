@@ -204,6 +204,14 @@ impl Call<'_> {
             let why = "data-integrity-alg: not supported yet";
             return Err(self.refuse(RetCode::ERR_INTEGRITY_ALG, why));
         }
+        if options.allow_two_primaries {
+            let why = "allow-two-primaries: not supported yet, leave it out";
+            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
+        }
+        if options.tentative {
+            let why = "tentative: not supported yet, leave it out";
+            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
+        }
         if !options.cram_hmac_alg.is_empty() {
             let why = "cram-hmac-alg: not supported yet";
             return Err(self.refuse(RetCode::ERR_AUTH_ALG_ND, why));
