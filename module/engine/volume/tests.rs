@@ -301,3 +301,32 @@ fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
     ));
     assert!(effects.contains(&VolumeEffect::PeerWriteFinished));
 }
+
+#[test]
+fn with_protocol_a_a_write_is_done_when_it_is_sent() {
+    let mut v = volume(Policy {
+        done_when_sent: true,
+        ..MIRRORED
+    });
+    let (ticket, _) = write(&mut v, 0);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert!(v.send_begin(ticket, 1, Instant(0)).is_some());
+    let effects = run(&mut v, |v, fx| v.send_done(ticket, fx));
+    assert_eq!(completed(&effects), [(ticket, true)]);
+    // The peer may still lose it.
+    run(&mut v, |v, fx| v.connection_lost(fx));
+    assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
+fn a_write_that_the_peer_refuses_is_out_of_sync_and_succeeds() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, false, false, fx).unwrap();
+    });
+    assert_eq!(completed(&effects), [(ticket, true)]);
+    assert_eq!((v.requests(), v.out_of_sync()), (0, 1));
+}
