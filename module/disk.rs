@@ -31,6 +31,7 @@ use crate::engine::volume::DiskTables;
 use crate::engine::wire::state::QueueLimits;
 use crate::engine::wire::MAX_BIO_SIZE;
 use crate::lower::Lower;
+use crate::notify;
 use crate::request::base_limits;
 use crate::storage::{
     array,
@@ -41,6 +42,7 @@ use crate::sys::bdev::{
     Holder,
     MetaIo, //
 };
+use crate::sys::log::Level;
 
 /// A disk that was opened and read, waiting for the engine's word.
 pub struct Attaching {
@@ -227,8 +229,8 @@ impl Device {
         own.rotational = limits.rotational;
         let set = self.with_disk(|disk| disk.set_limits(&own, Some(&lower.data)));
         if !matches!(set, Some(Ok(()))) {
-            self.resource
-                .log(format_args!("volume {}: limits refused", self.number));
+            let line = format_args!("the limits of the lower device were refused");
+            notify::log_device(Level::Error, self, line);
         }
         self.volume.lock().set_disk(Some(tables));
         self.set_lower(Some(lower));
@@ -257,10 +259,8 @@ impl Device {
             volume.bitmap().map(|bitmap| bitmap.sectors())
         };
         if old.is_some_and(|old| old != sectors) && self.resize_bitmap(sectors).is_err() {
-            self.resource.log(format_args!(
-                "volume {}: no memory for the bitmap",
-                self.number
-            ));
+            let line = format_args!("no memory for a bitmap of the new size; free some");
+            notify::log_device(Level::Error, self, line);
             self.report_metadata_error();
         }
         self.with_disk(|disk| disk.set_capacity(sectors));

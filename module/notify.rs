@@ -54,6 +54,11 @@ use crate::sys::lock::{
     Mutex,
     MutexGuard, //
 };
+use crate::sys::log::{
+    self,
+    Level, //
+};
+use crate::words;
 
 /// Number before the first event's.
 const FIRST_SEQUENCE: u32 = 2;
@@ -87,7 +92,15 @@ impl Channel {
                 events.multicast(message)
             });
         if let Err(error) = sent {
-            pr_err!("drbd: event {} was not sent: {:?}\n", sequence, error);
+            log::print(
+                Level::Error,
+                format_args!("drbd"),
+                format_args!(
+                    "event {} was not sent: {}",
+                    sequence,
+                    words::of_error(error)
+                ),
+            );
         }
     }
 }
@@ -260,27 +273,19 @@ pub fn put_peer_device_event(
     put_block(to, &view.peer_device_statistics(record, device), false)
 }
 
-/// Shows a core formatting as a kernel one.
-struct Line<'a>(fmt::Arguments<'a>);
-
-impl kernel::fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_fmt(self.0)
-    }
-}
-
 /// Writes a line about a resource to the kernel log.
-pub fn log(name: &str, line: fmt::Arguments<'_>) {
-    pr_info!("drbd {}: {}\n", name, Line(line));
+pub fn log(level: Level, name: &str, line: fmt::Arguments<'_>) {
+    log::print(level, format_args!("drbd {}", name), line);
 }
 
-fn log_device(device: &Device, line: fmt::Arguments<'_>) {
-    pr_info!(
-        "drbd {}/{} drbd{}: {}\n",
-        device.resource.name_str(),
-        device.number,
-        device.minor,
-        Line(line)
+/// Writes a line about a device to the kernel log.
+pub fn log_device(level: Level, device: &Device, line: fmt::Arguments<'_>) {
+    let (number, minor) = (device.number, device.minor);
+    let name = device.resource.name_str();
+    log::print(
+        level,
+        format_args!("drbd {}/{} drbd{}", name, number, minor),
+        line,
     );
 }
 
@@ -292,7 +297,7 @@ pub fn changed(
     old: DeviceState,
     new: DeviceState,
 ) {
-    log_device(device, format_args!("{:?}", Change(old, new)));
+    log_device(Level::Info, device, format_args!("{}", Change(old, new)));
     if old.role != new.role {
         let primary = new.role == Role::Primary;
         device.primary.store(primary, Ordering::Release);
@@ -423,7 +428,7 @@ fn device_told(device: &Arc<Device>, kind: NotificationType) {
 /// What differs between two states, as DRBD's users know it from the log.
 struct Change(DeviceState, DeviceState);
 
-impl fmt::Debug for Change {
+impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Change(old, new) = self;
         let mut part = |name: &str, from: &str, to: &str| {
@@ -474,8 +479,17 @@ pub fn connection(resource: &Arc<Resource>, core: &Core, old: ConnState, new: Co
 
 /// Something that an administrator should know.
 pub fn notice(resource: &Arc<Resource>, core: &Core, volume: Option<usize>, notice: Notice) {
-    match volume.and_then(|volume| core.devices.get(volume)) {
-        Some(device) => log_device(device, format_args!("{:?}", notice)),
-        None => resource.log(format_args!("{:?}", notice)),
+    let device = volume.and_then(|volume| core.devices.get(volume));
+    let conn = volume
+        .and_then(|volume| core.records.get(volume))
+        .map_or(ConnState::StandAlone, |record| record.state.conn);
+    let mut write = |level, line: fmt::Arguments<'_>| match device {
+        Some(device) => log_device(level, device, line),
+        None => log(level, resource.name_str(), line),
+    };
+    if let (Notice::ResyncDone { failed }, Some(device)) = (notice, device) {
+        let progress = device.volume.lock().last_resync();
+        return words::resync_done(failed, progress, Device::now(), &mut write);
     }
+    words::of_notice(notice, conn, &mut write);
 }

@@ -6,8 +6,6 @@
 //! until what came before is on stable storage.
 #![forbid(unsafe_code)]
 
-use core::fmt;
-
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -58,6 +56,7 @@ use crate::engine::wire::state::{
 use crate::engine::wire::{
     Command,
     Header,
+    PayloadRule,
     WireError,
     SOCKET_BUFFER_SIZE, //
 };
@@ -65,6 +64,11 @@ use crate::link::MetaItem;
 use crate::resource::Resource;
 use crate::session::Session;
 use crate::sys::page::PageVec;
+use crate::words::{
+    Problem,
+    Refusal,
+    Socket, //
+};
 
 /// How long to wait for memory before the session's state is looked at, in milliseconds.
 const MEMORY_MS: u32 = 1000;
@@ -73,41 +77,19 @@ const MEMORY_MS: u32 = 1000;
 enum Stop {
     /// The session is over, or the network failed.
     Network,
-    /// The peer sent something that is not allowed: the packet, and what is wrong with it.
-    Protocol(Command, Problem),
+    /// The peer sent something that is not allowed.
+    Protocol(Refusal),
 }
 
-/// What is wrong with a packet.
-#[derive(Debug)]
-enum Problem {
-    /// Its form.
-    Wire(WireError),
-    /// It must not come now, or not at all.
-    Unexpected,
-    /// Its length.
-    Length(u32),
-    /// What it asks for.
-    Request(PeerRequestError),
-    /// It names a volume that does not exist.
-    Volume(u16),
-    /// Its place in the order.
-    Order,
+impl Stop {
+    fn refused(command: Command, problem: Problem) -> Self {
+        Stop::Protocol(Refusal::new(command, Socket::Data, problem))
+    }
 }
 
 impl From<Error> for Stop {
     fn from(_: Error) -> Self {
         Stop::Network
-    }
-}
-
-impl fmt::Debug for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Stop::Network => f.write_str("network failure"),
-            Stop::Protocol(command, problem) => {
-                write!(f, "{} refused: {:?}", command.as_str(), problem)
-            }
-        }
     }
 }
 
@@ -119,6 +101,8 @@ struct Receiver<'a> {
     buffer: KVec<u8>,
     /// Where the transfer of a bitmap stands, and of which volume.
     bitmap: Option<(u16, TransferCursor)>,
+    /// Bytes of a packet that are being waited for.
+    missing: usize,
 }
 
 /// Receives until something ends the session; returns why.
@@ -131,12 +115,15 @@ pub fn run(resource: &Arc<Resource>, session: &Session) -> Loss {
         session,
         buffer,
         bitmap: None,
+        missing: 0,
     };
     loop {
         match receiver.packet() {
             Ok(()) => {}
-            Err(stop @ Stop::Protocol(..)) => {
-                resource.log(format_args!("connection dropped: packet {:?}", stop));
+            Err(Stop::Protocol(refusal)) => {
+                if !session.is_down() {
+                    resource.complain(format_args!("{}, dropping connection", refusal));
+                }
                 return Loss::ProtocolError;
             }
             Err(Stop::Network) => return Loss::NetworkFailure,
@@ -150,16 +137,35 @@ impl Receiver<'_> {
         let version = self.session.version();
         let head = Header::encoded_len(version);
         self.receive(head)?;
-        let wire = |error| Stop::Protocol(Command::Unknown(0xffff), Problem::Wire(error));
-        let header = Header::parse(&self.buffer, version).map_err(wire)?;
+        let header = Header::parse(&self.buffer, version)
+            .map_err(|error| Stop::Protocol(Refusal::header(error, &self.buffer, version)))?;
         self.session.heard();
         let command = header.command;
         let rule = command
             .on_data_socket(version, self.session.features())
-            .ok_or(Stop::Protocol(command, Problem::Unexpected))?;
+            .ok_or(Stop::refused(command, Problem::Unexpected))?;
         if !rule.allows(header.length) {
-            return Err(Stop::Protocol(command, Problem::Length(header.length)));
+            let problem = Problem::Length {
+                expected: rule.fixed,
+                received: header.length,
+            };
+            return Err(Stop::refused(command, problem));
         }
+        self.handle(header, rule).map_err(|stop| match stop {
+            // Closed in the middle of a packet, and not by us.
+            Stop::Network if self.missing > 0 && !self.session.is_down() => {
+                let problem = Problem::Truncated {
+                    missing: self.missing,
+                };
+                Stop::refused(command, problem)
+            }
+            stop => stop,
+        })
+    }
+
+    /// Receives what belongs to a packet, and handles it.
+    fn handle(&mut self, header: Header, rule: PayloadRule) -> Outcome {
+        let command = header.command;
         self.receive(rule.fixed as usize)?;
         let follow = header.length - rule.fixed;
         match command {
@@ -200,7 +206,10 @@ impl Receiver<'_> {
     fn receive_behind(&mut self, at: usize, len: usize) -> Outcome {
         let end = at.saturating_add(len);
         let to = self.buffer.get_mut(at..end).ok_or(Stop::Network)?;
-        Ok(self.session.data.receive_exact(to)?)
+        self.missing = len;
+        self.session.data.receive_exact(to)?;
+        self.missing = 0;
+        Ok(())
     }
 
     fn bytes(&self, len: u32) -> &[u8] {
@@ -212,14 +221,14 @@ impl Receiver<'_> {
         self.resource
             .link
             .device(header.volume)
-            .ok_or(Stop::Protocol(header.command, problem))
+            .ok_or(Stop::refused(header.command, problem))
     }
 
     fn parse<T>(
         header: Header,
         parsed: core::result::Result<T, WireError>,
     ) -> core::result::Result<T, Stop> {
-        parsed.map_err(|error| Stop::Protocol(header.command, Problem::Wire(error)))
+        parsed.map_err(|error| Stop::refused(header.command, Problem::Wire(error)))
     }
 
     /// Memory for `bytes` bytes of payload; waits for it while the session lives.
@@ -235,9 +244,11 @@ impl Receiver<'_> {
         Err(Stop::Network)
     }
 
-    fn payload(&self, bytes: u32) -> core::result::Result<PageVec, Stop> {
+    fn payload(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
         let mut pages = self.memory(bytes)?;
+        self.missing = bytes as usize;
         self.session.data.receive_pages(&mut pages)?;
+        self.missing = 0;
         Ok(pages)
     }
 
@@ -249,7 +260,7 @@ impl Receiver<'_> {
             DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
         )?;
         if follow > MAX_REQUEST_BYTES {
-            return Err(Stop::Protocol(header.command, Problem::Length(follow)));
+            return Err(Stop::refused(header.command, Problem::TooLong(follow)));
         }
         let extent = Extent::new(data.sector, follow);
         let (operation, payload) = if follow == 0 {
@@ -342,7 +353,7 @@ impl Receiver<'_> {
             }
             Err(error) => {
                 link.peer_write_finished();
-                Err(Stop::Protocol(header.command, Problem::Request(error)))
+                Err(Stop::refused(header.command, Problem::Request(error)))
             }
         }
     }
@@ -385,7 +396,7 @@ impl Receiver<'_> {
                 }
                 Ok(())
             })
-            .map_err(|error| Stop::Protocol(header.command, Problem::Request(error)))
+            .map_err(|error| Stop::refused(header.command, Problem::Request(error)))
     }
 
     /// Data that our application reads through the peer.
@@ -395,7 +406,7 @@ impl Receiver<'_> {
             header,
             DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
         )?;
-        let unexpected = || Stop::Protocol(header.command, Problem::Unexpected);
+        let unexpected = || Stop::refused(header.command, Problem::Unexpected);
         let ticket = Ticket::from_block_id(data.block_id);
         let extent = device.volume.lock().remote_read(ticket);
         if extent.is_none_or(|extent| extent.bytes != follow || extent.sector != data.sector) {
@@ -425,7 +436,7 @@ impl Receiver<'_> {
         let capacity = device.volume.lock().capacity();
         if request.size == 0 || !extent.fits(capacity, MAX_REQUEST_BYTES) {
             let problem = Problem::Request(PeerRequestError::OutOfRange);
-            return Err(Stop::Protocol(header.command, problem));
+            return Err(Stop::refused(header.command, problem));
         }
         let mut payload = Some(self.memory(request.size)?);
         let taken = self.with_slot(&device, |volume, fx| {
@@ -446,7 +457,7 @@ impl Receiver<'_> {
                     .queue_ack(header.volume, kind, extent, request.block_id);
                 Ok(())
             }
-            Err(error) => Err(Stop::Protocol(header.command, Problem::Request(error))),
+            Err(error) => Err(Stop::refused(header.command, Problem::Request(error))),
         }
     }
 
@@ -459,7 +470,7 @@ impl Receiver<'_> {
         let link = &self.resource.link;
         let drained = link
             .peer_barrier(barrier.barrier)
-            .map_err(|_| Stop::Protocol(header.command, Problem::Order))?;
+            .map_err(|_| Stop::refused(header.command, Problem::Order))?;
         if !drained {
             link.epoch_wake
                 .wait_until(|| link.take_drained() || self.session.is_down());
@@ -481,7 +492,7 @@ impl Receiver<'_> {
         let extent = Extent::new(desc.sector, desc.size);
         device
             .feed(|volume, _| volume.peer_marked(extent))
-            .map_err(|error| Stop::Protocol(header.command, Problem::Request(error)))
+            .map_err(|error| Stop::refused(header.command, Problem::Request(error)))
     }
 
     /// A part of the peer's bitmap.
@@ -493,11 +504,11 @@ impl Receiver<'_> {
             .take()
             .unwrap_or((header.volume, TransferCursor::new(bits)));
         if number != header.volume {
-            return Err(Stop::Protocol(header.command, Problem::Order));
+            return Err(Stop::refused(header.command, Problem::Order));
         }
         let payload = self.bytes(header.length);
         let version = self.session.version();
-        let malformed = |_| Stop::Protocol(header.command, Problem::Length(header.length));
+        let malformed = |_| Stop::refused(header.command, Problem::Bitmap);
         if header.command == Command::CompressedBitmap {
             let packet = Self::parse(header, CompressedBitmap::parse(payload, version))?;
             let decoder =
@@ -566,7 +577,7 @@ impl Receiver<'_> {
             // What the peer resyncs with, and the protocol that it switches to: each write says
             // for itself how it wants to be acknowledged.
             Command::SyncParam | Command::SyncParam89 | Command::ProtocolUpdate => return Ok(()),
-            _ => return Err(Stop::Protocol(command, Problem::Unexpected)),
+            _ => return Err(Stop::refused(command, Problem::Unexpected)),
         };
         self.resource.post(Event::Packet {
             volume: header.volume,

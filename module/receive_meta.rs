@@ -34,6 +34,11 @@ use crate::session::Session;
 use crate::sys::clock;
 use crate::sys::socket::ReceiveFlags;
 use crate::sys::thread;
+use crate::words::{
+    Problem,
+    Refusal,
+    Socket, //
+};
 
 /// Bytes that are read at once: many acknowledgements.
 const BUFFER: usize = 4096;
@@ -58,15 +63,12 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             Ok(()) => ping = Ping::default(),
             Err(Ended::Idle) if !ping.is_overdue(session, wait) => ping.look(resource, session),
             Err(Ended::Idle) => {
-                resource.log(format_args!("the peer did not answer a ping in time"));
+                resource.complain(format_args!("PingAck did not arrive in time."));
                 return session.fail(resource, Loss::NetworkFailure);
             }
             Err(Ended::Network) => return session.fail(resource, Loss::NetworkFailure),
-            Err(Ended::Protocol(command)) => {
-                resource.log(format_args!(
-                    "connection dropped: {} on the meta socket is not allowed here",
-                    command.as_str()
-                ));
+            Err(Ended::Protocol(refusal)) => {
+                resource.complain(format_args!("{}, dropping connection", refusal));
                 return session.fail(resource, Loss::ProtocolError);
             }
         }
@@ -134,7 +136,7 @@ enum Ended {
     /// The socket is closed.
     Network,
     /// The packet must not come here, or not with that content.
-    Protocol(Command),
+    Protocol(Refusal),
 }
 
 struct Receiver<'a> {
@@ -174,17 +176,25 @@ impl Receiver<'_> {
         if bytes.len() < head {
             return Ok(None);
         }
-        let bad = |_| Ended::Protocol(Command::Unknown(0xffff));
-        let header = Header::parse(bytes, version).map_err(bad)?;
+        let header = Header::parse(bytes, version)
+            .map_err(|error| Ended::Protocol(Refusal::header(error, bytes, version)))?;
         let command = header.command;
-        if command.on_meta_socket() != Some(header.length) {
-            return Err(Ended::Protocol(command));
+        let refuse = |problem| Ended::Protocol(Refusal::new(command, Socket::Meta, problem));
+        match command.on_meta_socket() {
+            None => return Err(refuse(Problem::Unexpected)),
+            Some(expected) if expected != header.length => {
+                return Err(refuse(Problem::Length {
+                    expected,
+                    received: header.length,
+                }));
+            }
+            Some(_) => {}
         }
         let end = head + header.length as usize;
         let Some(payload) = bytes.get(head..end) else {
             return Ok(None);
         };
-        handle(self.resource, header, payload).ok_or(Ended::Protocol(command))?;
+        handle(self.resource, header, payload).ok_or(refuse(Problem::Unknown))?;
         Ok(Some(at + end))
     }
 }

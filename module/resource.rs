@@ -38,6 +38,7 @@ use crate::engine::resource::{
     VolumeRecord, //
 };
 use crate::engine::state::ConnState;
+use crate::engine::throttle::Throttle;
 use crate::engine::volume::ResyncLimits;
 use crate::engine::wire::handshake::Agreement;
 use crate::link::{
@@ -52,6 +53,7 @@ use crate::sys::lock::{
     Mutex,
     SpinLock, //
 };
+use crate::sys::log::Level;
 use crate::sys::pin::ModulePin;
 use crate::sys::signal::{
     Signal,
@@ -61,7 +63,8 @@ use crate::sys::socket::Address;
 use crate::sys::thread::Thread;
 use crate::{
     send_meta,
-    volume_thread, //
+    volume_thread,
+    words, //
 };
 
 /// Volumes of one resource.
@@ -129,6 +132,8 @@ pub struct Resource {
     tokens: AtomicU32,
     answer: SpinLock<Option<(Token, RetCode)>>,
     answered: WaitQueue,
+    /// Lines about failed connections.
+    throttle: SpinLock<Throttle>,
 }
 
 impl Resource {
@@ -163,6 +168,7 @@ impl Resource {
                 receiver: crate::mutex!(None, c"tandem_receiver")?,
                 admin: crate::mutex!((), c"tandem_admin")?,
                 pin: crate::mutex!(None, c"tandem_pin")?,
+                throttle: crate::spinlock!(Throttle::new(), c"tandem_throttle")?,
                 config: crate::mutex!((), c"tandem_config")?,
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
@@ -279,7 +285,24 @@ impl Resource {
 
     /// Writes a line to the kernel log.
     pub fn log(&self, line: fmt::Arguments<'_>) {
-        notify::log(self.name_str(), line);
+        notify::log(Level::Info, self.name_str(), line);
+    }
+
+    /// Writes why a connection was not made or is given up to the kernel log. A peer that does the
+    /// same thing again and again does not fill it. May sleep.
+    pub fn complain(&self, line: fmt::Arguments<'_>) {
+        let admitted = self.throttle.lock().admit(Device::now());
+        let Some(left_out) = admitted else {
+            return;
+        };
+        if left_out > 0 {
+            notify::log(
+                Level::Info,
+                self.name_str(),
+                format_args!("{} more lines about failed connections left out", left_out),
+            );
+        }
+        notify::log(Level::Error, self.name_str(), line);
     }
 
     /// Empties the queue of the data socket; what was read for the peer is given back. May sleep.
@@ -302,7 +325,8 @@ impl Resource {
                 continue;
             };
             if lower.disk_flushes && lower.data.flush().is_err() {
-                self.log(format_args!("volume {}: flush failed", device.number));
+                let line = format_args!("local disk FLUSH FAILED; look at the lower device");
+                notify::log_device(Level::Error, &device, line);
             }
         }
     }
@@ -340,7 +364,9 @@ impl Resource {
         core.decisions
             .handle(&mut core.records, env, event, &mut core.effects);
         if core::mem::take(&mut core.effects.lost) {
-            pr_err!("tandem: too many effects of one event\n");
+            self.log(format_args!(
+                "internal error: too many effects of one event, some are lost"
+            ));
         }
         let mut follow = None;
         let count = core.effects.list.len();
@@ -440,7 +466,8 @@ impl Resource {
                 device.drain_disk();
                 // The last word of this disk: what it missed, it must remember.
                 if volume_thread::save_bitmap(&device).is_err() {
-                    self.log(format_args!("volume {}: bitmap not saved", device.number));
+                    let line = format_args!("the bitmap could not be saved on the way down");
+                    notify::log_device(Level::Error, &device, line);
                 }
                 device.release_disk();
                 return Some(Event::DiskReleased { volume });
@@ -493,7 +520,10 @@ impl Resource {
         }) {
             // A former receiver was waited for before the command came here.
             Ok(thread) => *self.receiver.lock() = Some(thread),
-            Err(error) => self.log(format_args!("cannot start the receiver: {:?}", error)),
+            Err(error) => self.log(format_args!(
+                "cannot start the receiver: {}; disconnect and connect again",
+                words::of_error(error)
+            )),
         }
     }
 
@@ -581,7 +611,10 @@ impl Resource {
             position += 1;
             let oldest = device.volume.lock().oldest_unacked();
             if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
-                self.log(format_args!("the peer leaves writes unanswered"));
+                self.complain(format_args!(
+                    "the peer leaves writes unanswered for longer than timeout x ko-count, \
+                     dropping connection; look at the peer's disk and load"
+                ));
                 return session.fail(self, Loss::Timeout);
             }
         }

@@ -61,6 +61,10 @@ use crate::session::{
     Session, //
 };
 use crate::storage::KernelStorage;
+use crate::sys::log::{
+    self,
+    Level, //
+};
 use crate::sys::payload::Payload;
 use crate::sys::socket::{
     SendFlags,
@@ -92,7 +96,9 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
-            resource.log(format_args!("the queue to the peer is full"));
+            resource.complain(format_args!(
+                "the queue to the peer is full, dropping connection; it is made again by itself"
+            ));
             return session.fail(resource, Loss::Timeout);
         }
         let Some(item) = resource.link.next_item() else {
@@ -125,7 +131,15 @@ fn wait_on(session: &Session, patience: &mut u32) -> bool {
 }
 
 fn wire_error(error: WireError) -> Error {
-    pr_err!("cannot encode a packet: {:?}\n", error);
+    log::print(
+        Level::Error,
+        format_args!("drbd"),
+        format_args!(
+            "cannot encode a {} packet: {}",
+            error.command.as_str(),
+            error.as_str()
+        ),
+    );
     EINVAL
 }
 

@@ -58,6 +58,12 @@ use crate::sys::socket::{
     TcpSocket, //
 };
 use crate::sys::thread::Thread;
+use crate::words::{
+    self,
+    Problem,
+    Refusal,
+    Socket, //
+};
 
 /// Longest a call waits for the peer's answer before the flags are looked at, in milliseconds.
 const CALL_MS: u32 = 2000;
@@ -148,7 +154,10 @@ pub fn run(resource: &Arc<Resource>) {
             Ok(Some((data, meta, resolver))) => serve(resource, net, data, meta, resolver),
             Ok(None) => Loss::NetworkFailure,
             Err(error) => {
-                resource.log(format_args!("cannot listen for the peer: {:?}", error));
+                resource.complain(format_args!(
+                    "cannot listen for the peer: {}; check the local address of the connection",
+                    words::of_error(error)
+                ));
                 pause(resource, PAUSE_MS);
                 Loss::NetworkFailure
             }
@@ -314,7 +323,10 @@ fn listen(
         match first.and_then(|command| pair.establish.accepted(command, coin)) {
             Some(Accepted::Take(channel)) => pair.put(channel, socket),
             Some(Accepted::Close) => {}
-            None => resource.log(format_args!("a caller's first packet is none of ours")),
+            None => resource.complain(format_args!(
+                "Error receiving initial packet: the caller is no DRBD, or said nothing; see \
+                 who else connects to this address"
+            )),
         }
     }
     Ok(())
@@ -367,8 +379,22 @@ pub fn send_patiently(
     Ok(())
 }
 
+/// Why no versions and features were exchanged.
+enum NoHandshake {
+    /// The socket failed.
+    Network(Error),
+    /// The peer's packet is not the one that has to come.
+    Refused(Refusal),
+}
+
+impl From<Error> for NoHandshake {
+    fn from(error: Error) -> Self {
+        NoHandshake::Network(error)
+    }
+}
+
 /// Tells the peer our versions and reads its.
-fn exchange_features(session: &Session) -> Result<ConnectionFeatures> {
+fn exchange_features(session: &Session) -> core::result::Result<ConnectionFeatures, NoHandshake> {
     let mut packet = [0; Header::MAX_LEN + ConnectionFeatures::LEN];
     let header = Header {
         volume: 0,
@@ -389,15 +415,23 @@ fn exchange_features(session: &Session) -> Result<ConnectionFeatures> {
     )?;
     let answer = packet.get_mut(..8).ok_or(EINVAL)?;
     session.data.receive_exact(answer)?;
-    let header = Header::parse(answer, PROTOCOL_BEFORE_HANDSHAKE).map_err(|_| EPROTO)?;
-    let expected = header.command == Command::ConnectionFeatures
-        && header.length as usize == ConnectionFeatures::LEN;
-    if !expected {
-        return Err(EPROTO);
+    let before = PROTOCOL_BEFORE_HANDSHAKE;
+    let header = Header::parse(answer, before)
+        .map_err(|error| NoHandshake::Refused(Refusal::header(error, answer, before)))?;
+    let command = header.command;
+    let refuse = |problem| NoHandshake::Refused(Refusal::new(command, Socket::Data, problem));
+    if command != Command::ConnectionFeatures {
+        return Err(refuse(Problem::Unexpected));
+    }
+    if header.length as usize != ConnectionFeatures::LEN {
+        return Err(refuse(Problem::Length {
+            expected: ConnectionFeatures::LEN as u32,
+            received: header.length,
+        }));
     }
     let body = packet.get_mut(..ConnectionFeatures::LEN).ok_or(EINVAL)?;
     session.data.receive_exact(body)?;
-    ConnectionFeatures::parse(Command::ConnectionFeatures, body).map_err(|_| EPROTO)
+    ConnectionFeatures::parse(command, body).map_err(|error| refuse(Problem::Wire(error)))
 }
 
 fn configure(session: &Session) {
@@ -469,8 +503,13 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
 fn shake_hands(resource: &Arc<Resource>, session: &Session) -> bool {
     match exchange_features(session) {
         Ok(features) => resource.post(Event::Features(features)),
-        Err(error) => {
-            resource.log(format_args!("no handshake with the peer: {:?}", error));
+        Err(NoHandshake::Network(error)) => {
+            let why = words::of_error(error);
+            resource.complain(format_args!("no handshake with the peer: {}", why));
+            return false;
+        }
+        Err(NoHandshake::Refused(refusal)) => {
+            resource.complain(format_args!("no handshake with the peer: {}", refusal));
             return false;
         }
     }

@@ -26,6 +26,7 @@ mod status;
 mod storage;
 pub mod sys;
 mod volume_thread;
+mod words;
 
 use kernel::prelude::*;
 use kernel::sync::Arc;

@@ -123,7 +123,7 @@ impl Call<'_> {
         if code != RetCode::NO_ERROR {
             return code;
         }
-        if let Err(code) = self.check_algorithms(&options) {
+        if let Err(code) = self.check_supported(&options) {
             return code;
         }
         let Some(pin) = ModulePin::new() else {
@@ -170,7 +170,7 @@ impl Call<'_> {
         if code != RetCode::NO_ERROR {
             return code;
         }
-        if let Err(code) = self.check_algorithms(&options) {
+        if let Err(code) = self.check_supported(&options) {
             return code;
         }
         resource.command(None, |_| Admin::NetOptions { options })
@@ -190,18 +190,26 @@ impl Call<'_> {
         RetCode::NO_ERROR
     }
 
-    /// Refuses digests that the kernel does not have, and what they are not used for yet.
-    fn check_algorithms(&mut self, options: &NetOptions) -> core::result::Result<(), RetCode> {
+    /// Refuses what is not there yet, and digests that the kernel does not have.
+    fn check_supported(&mut self, options: &NetOptions) -> core::result::Result<(), RetCode> {
+        if options.allow_two_primaries {
+            let why = "allow-two-primaries is not supported yet: set it to no on both nodes";
+            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
+        }
+        if options.tentative {
+            let why = "tentative is not supported yet: connect without it";
+            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
+        }
         if !is_known(&options.csums_alg) {
-            let why = "csums-alg: the kernel has no such digest";
+            let why = "csums-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_CSUMS_ALG, why));
         }
         if !is_known(&options.verify_alg) {
-            let why = "verify-alg: the kernel has no such digest";
+            let why = "verify-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_VERIFY_ALG, why));
         }
         if !options.data_integrity_alg.is_empty() {
-            let why = "data-integrity-alg: not supported yet";
+            let why = "data-integrity-alg is not supported yet: leave it out on both nodes";
             return Err(self.refuse(RetCode::ERR_INTEGRITY_ALG, why));
         }
         if options.allow_two_primaries {
@@ -213,7 +221,7 @@ impl Call<'_> {
             return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
         }
         if !options.cram_hmac_alg.is_empty() {
-            let why = "cram-hmac-alg: not supported yet";
+            let why = "cram-hmac-alg is not supported yet: leave it out on both nodes";
             return Err(self.refuse(RetCode::ERR_AUTH_ALG_ND, why));
         }
         Ok(())

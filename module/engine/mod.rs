@@ -27,6 +27,7 @@ pub mod resource;
 pub mod state;
 pub mod storage;
 pub mod stream;
+pub mod throttle;
 pub mod uuid;
 pub mod volume;
 pub mod wire;

@@ -22,6 +22,7 @@ pub mod disk;
 pub mod genl;
 pub mod helper;
 pub mod lock;
+pub mod log;
 pub mod page;
 pub mod params;
 pub mod payload;

@@ -272,6 +272,10 @@ impl Step<'_> {
             return Err(StateError::ConcurrentStChg);
         }
         let change = mirrored(request).ok_or(StateError::NotSupported)?;
+        if matches!(change.conn, Some(ConnState::VerifyS | ConnState::VerifyT)) {
+            // There is no online verify yet: the peer is told before it begins one.
+            return Err(StateError::NotSupported);
+        }
         let wanted = change.apply(&self.state(volume));
         self.request(volume, wanted)
     }

@@ -134,6 +134,11 @@ impl<S: Storage> Volume<S> {
         self.resync.stop();
     }
 
+    /// The running resync, or else the last one.
+    pub fn last_resync(&self) -> Progress {
+        self.resync.progress
+    }
+
     /// How far the resync is; `None` when there is none.
     pub fn resync_progress(&self) -> Option<Progress> {
         self.resync.running.then_some(self.resync.progress)

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What an administrator reads in the kernel log: what is wrong, and what to do.
+//!
+//! Sentences that scripts look for in DRBD's log are the same here.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use kernel::prelude::*;
+
+use crate::engine::ids::Instant;
+use crate::engine::resource::Notice;
+use crate::engine::state::ConnState;
+use crate::engine::volume::{
+    PeerRequestError,
+    Progress, //
+};
+use crate::engine::wire::{
+    Command,
+    WireError,
+    WireReason,
+    PROTOCOL_MAX,
+    PROTOCOL_MIN, //
+};
+use crate::sys::log::Level;
+
+/// An errno in words.
+pub fn of_error(error: Error) -> &'static str {
+    let known = [
+        (EADDRINUSE, "the address is in use already"),
+        (EADDRNOTAVAIL, "this node has no such address"),
+        (EAGAIN, "nothing came in time"),
+        (ETIMEDOUT, "nothing came in time"),
+        (ECONNRESET, "the peer closed the connection"),
+        (ECONNREFUSED, "the peer does not listen"),
+        (EPIPE, "the peer closed the connection"),
+        (EINTR, "interrupted"),
+        (ENOMEM, "out of memory"),
+        (ENOBUFS, "out of memory"),
+        (EMSGSIZE, "it is too long"),
+        (EACCES, "not allowed"),
+        (EPERM, "not allowed"),
+    ];
+    let found = known.iter().find(|(errno, _)| *errno == error);
+    found.map_or("the kernel refused", |(_, text)| text)
+}
+
+/// The socket that a packet came on.
+#[derive(Clone, Copy)]
+pub enum Socket {
+    /// Data socket.
+    Data,
+    /// Meta socket.
+    Meta,
+}
+
+/// What is wrong with a packet.
+#[derive(Clone, Copy)]
+pub enum Problem {
+    /// The header starts with a wrong number; the number, and the protocol version.
+    Magic(u32, u32),
+    /// Its form.
+    Wire(WireError),
+    /// It must not come now, or not at all.
+    Unexpected,
+    /// Its length, in bytes.
+    Length {
+        /// Without what may follow.
+        expected: u32,
+        /// What the header says.
+        received: u32,
+    },
+    /// More data than one request may have, in bytes.
+    TooLong(u32),
+    /// The connection ended before it was complete; bytes of the part that was waited for.
+    Truncated {
+        /// See above.
+        missing: usize,
+    },
+    /// A bitmap that does not fit the volume, or cannot be decoded.
+    Bitmap,
+    /// What it asks for.
+    Request(PeerRequestError),
+    /// It names a volume that does not exist.
+    Volume(u16),
+    /// Its place in the order.
+    Order,
+    /// It answers something that was not asked.
+    Unknown,
+}
+
+/// A packet that ends the connection, and why.
+#[derive(Clone, Copy)]
+pub struct Refusal {
+    command: Command,
+    socket: Socket,
+    problem: Problem,
+}
+
+impl Refusal {
+    /// A packet with a header that can be read.
+    pub fn new(command: Command, socket: Socket, problem: Problem) -> Self {
+        Self {
+            command,
+            socket,
+            problem,
+        }
+    }
+
+    /// A header that cannot be read, and its bytes.
+    pub fn header(error: WireError, bytes: &[u8], version: u32) -> Self {
+        let problem = match (error.reason, bytes.first_chunk::<4>()) {
+            (WireReason::BadMagic, Some(magic)) => {
+                Problem::Magic(u32::from_be_bytes(*magic), version)
+            }
+            _ => Problem::Wire(error),
+        };
+        Self::new(error.command, Socket::Data, problem)
+    }
+}
+
+/// A packet's name, and the number of one that has none.
+struct Named(Command);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (0x{:04x})", self.0.as_str(), self.0.number())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Named(self.command);
+        match self.problem {
+            Problem::Magic(magic, version) => write!(
+                f,
+                "Wrong magic value 0x{magic:08x} in protocol version {version}: the peer is no \
+                 DRBD, or a byte was lost on the way"
+            ),
+            Problem::Wire(error) if matches!(error.reason, WireReason::BadPadding) => {
+                f.write_str("Header padding is not zero: the peer is no DRBD 8.4")
+            }
+            Problem::Wire(error) => write!(f, "packet {name} refused: {}", error.as_str()),
+            Problem::Unexpected => match self.socket {
+                Socket::Data => write!(
+                    f,
+                    "Unexpected data packet {name}: it is unknown, or not for this place"
+                ),
+                Socket::Meta => write!(
+                    f,
+                    "Unexpected meta packet {name}: it is unknown, or not for this socket"
+                ),
+            },
+            Problem::Length { expected, received } => write!(
+                f,
+                "{name}: unexpected packet size, expected:{expected} received:{received}"
+            ),
+            Problem::TooLong(bytes) => {
+                write!(f, "packet {name} refused: {bytes} bytes are too many")
+            }
+            Problem::Truncated { missing } => write!(
+                f,
+                "packet {name} refused: truncated, the peer closed the connection where {missing} \
+                 more bytes were expected"
+            ),
+            Problem::Bitmap => write!(
+                f,
+                "packet {name} refused: the bitmap does not fit the size of the volume"
+            ),
+            Problem::Request(error) => write!(
+                f,
+                "packet {name} refused: {}",
+                match error {
+                    PeerRequestError::Full => "no slot is free",
+                    PeerRequestError::NoDisk => "there is no local disk",
+                    PeerRequestError::OutOfRange => "request from peer beyond end of local disk",
+                    PeerRequestError::Unexpected => "it answers nothing that was asked",
+                }
+            ),
+            Problem::Volume(number) => write!(
+                f,
+                "packet {name} received for volume {number}, which is not configured locally; \
+                 configure the same volumes on both nodes"
+            ),
+            Problem::Order => write!(f, "packet {name} refused: it comes out of order"),
+            Problem::Unknown => {
+                write!(
+                    f,
+                    "packet {name} refused: it answers nothing that was asked"
+                )
+            }
+        }
+    }
+}
+
+/// Where lines go.
+type Write<'a> = &'a mut dyn FnMut(Level, fmt::Arguments<'_>);
+
+/// Writes a notice of the engine: what is the case, and if something is wrong, what to do. `conn`:
+/// the volume's connection state.
+pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
+    match notice {
+        Notice::VersionMismatch { min, max } => write(
+            Level::Error,
+            format_args!(
+                "incompatible DRBD dialects: I support {PROTOCOL_MIN}-{PROTOCOL_MAX}, peer \
+                 supports {min}-{max}"
+            ),
+        ),
+        Notice::Agreed { version, features } => {
+            write(
+                Level::Info,
+                format_args!("Handshake successful: Agreed network protocol version {version}"),
+            );
+            let has = |bit: u32, name: &'static str| match features & bit {
+                0 => "",
+                _ => name,
+            };
+            write(
+                Level::Info,
+                format_args!(
+                    "Feature flags enabled on protocol level: 0x{features:x}{}{}{}{}.",
+                    has(1, " TRIM"),
+                    has(2, " THIN_RESYNC"),
+                    has(4, " WRITE_SAME"),
+                    has(8, " WRITE_ZEROES")
+                ),
+            );
+        }
+        Notice::Compared { result, rule } => write(
+            Level::Info,
+            format_args!("uuid_compare()={result} by rule {rule}"),
+        ),
+        Notice::Incompatible(option) => {
+            write(Level::Error, format_args!("incompatible {option} settings"));
+        }
+        Notice::NeedsProtocol { version } => write(
+            Level::Alert,
+            format_args!("To resolve this both sides have to support at least protocol {version}"),
+        ),
+        Notice::UnrelatedData => write(Level::Alert, format_args!("Unrelated data, aborting!")),
+        Notice::SplitBrain => write(
+            Level::Alert,
+            format_args!("Split-Brain detected but unresolved, dropping connection!"),
+        ),
+        Notice::PrimaryWouldBeTarget => write(
+            Level::Error,
+            format_args!("I shall become SyncTarget, but I am primary!"),
+        ),
+        Notice::InconsistentSource => write(
+            Level::Error,
+            format_args!("I shall become SyncSource, but I am inconsistent!"),
+        ),
+        Notice::PeerTooSmall { possible, current } => write(
+            Level::Error,
+            format_args!("The peer's disk size is too small! ({possible} < {current} sectors)"),
+        ),
+        Notice::FullSync => write(
+            Level::Info,
+            format_args!("Writing the whole bitmap, full sync required"),
+        ),
+        Notice::ResyncStarted { blocks } => write(
+            Level::Info,
+            format_args!(
+                "Began resync as {} (will sync {} KB [{blocks} bits set]).",
+                conn.as_str(),
+                blocks.saturating_mul(4)
+            ),
+        ),
+        Notice::ResyncDone { failed } => {
+            resync_done(failed, Progress::default(), Instant(0), write)
+        }
+        Notice::WrongData { expected } => write(
+            Level::Error,
+            format_args!("Can only connect to data with current UUID={expected:016X}"),
+        ),
+        Notice::Forced => write(
+            Level::Warning,
+            format_args!("Forced to consider local data as UpToDate!"),
+        ),
+        Notice::DiskFailed => write(
+            Level::Error,
+            format_args!("Local IO failed in the lower device. Detaching..."),
+        ),
+    }
+    let advice = advice(notice);
+    if !advice.is_empty() {
+        write(Level::Info, format_args!("what to do: {advice}"));
+    }
+}
+
+/// What an administrator can do about a notice; nothing if nothing is wrong.
+fn advice(notice: Notice) -> &'static str {
+    match notice {
+        Notice::VersionMismatch { .. } => {
+            "install versions that share a protocol on both nodes, then connect again"
+        }
+        Notice::Incompatible(_) => "make that option equal on both nodes, then connect again",
+        Notice::NeedsProtocol { .. } => "update the older node, then connect again",
+        Notice::UnrelatedData => {
+            "check that both nodes mean the same volume; to give one node's data up, create its \
+             metadata anew (create-md) and connect again"
+        }
+        Notice::SplitBrain => {
+            "choose the node whose changes shall be lost, make it Secondary, and connect it with \
+             --discard-my-data; connect the other one as usual"
+        }
+        Notice::PrimaryWouldBeTarget => {
+            "stop using the device here, make this node Secondary, and connect again"
+        }
+        Notice::InconsistentSource => {
+            "make the node with the good data Primary (primary --force there), or invalidate the \
+             other one, then connect again"
+        }
+        Notice::PeerTooSmall { .. } => {
+            "give the peer a disk that is at least as large, or recreate this device smaller, \
+             then connect again"
+        }
+        Notice::WrongData { .. } => {
+            "connect to the node that this one was connected to before, or make this one \
+             Secondary first"
+        }
+        Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
+        Notice::Agreed { .. }
+        | Notice::Compared { .. }
+        | Notice::FullSync
+        | Notice::ResyncStarted { .. }
+        | Notice::ResyncDone { .. }
+        | Notice::Forced => "",
+    }
+}
+
+/// Writes how a resync went.
+pub fn resync_done(failed: u64, progress: Progress, now: Instant, write: Write<'_>) {
+    let seconds = now.since(progress.started) / 1000;
+    let synced = progress.total.saturating_sub(failed).saturating_mul(4);
+    let rate = synced.checked_div(seconds).unwrap_or(synced);
+    write(
+        Level::Info,
+        format_args!("Resync done (total {seconds} sec; paused 0 sec; {rate} K/sec)"),
+    );
+    if failed != 0 {
+        write(
+            Level::Error,
+            format_args!("            {failed} failed blocks"),
+        );
+        let what = "look for I/O errors of both lower devices, then disconnect and connect again";
+        write(Level::Info, format_args!("what to do: {what}"));
+    }
+}
