@@ -144,7 +144,7 @@ pub(crate) fn write_more(side: &Side<'_>, name: &str, count: u32) -> Result<Sums
 /// Makes an ext4 file system on the device and mounts it.
 pub(crate) fn make(side: &Side<'_>) -> Result<()> {
     side.ok(&format!(
-        "mke2fs -q -t ext4 -b 4096 -E nodiscard {DEVICE} && mount {DEVICE} {PLACE}"
+        "mke2fs -q -t ext4 -b 4096 -E nodiscard,lazy_journal_init=1 {DEVICE} && mount {DEVICE} {PLACE}"
     ))
     .map(drop)
 }
