@@ -10,7 +10,7 @@ mod tree;
 
 use std::{env, fs, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use vm::{Cluster, Driver, Drivers, Spec};
 
 use crate::{narrator::Narrator, story::Story};
@@ -28,13 +28,21 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("{error:#}");
-            let reason = format!("{error:#}");
-            println!(
-                "demo: FAIL ({})",
-                reason.lines().next().unwrap_or("unknown")
-            );
+            println!("demo: FAIL ({})", reason(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// One line: which chapter failed, and the cause at the bottom of it.
+fn reason(error: &anyhow::Error) -> String {
+    let cause = error.root_cause().to_string();
+    let cause = cause.lines().next().unwrap_or("unknown");
+    let chapter = error.to_string();
+    if error.chain().len() == 1 {
+        cause.into()
+    } else {
+        format!("{}: {cause}", chapter.lines().next().unwrap_or_default())
     }
 }
 
@@ -44,6 +52,10 @@ fn run() -> Result<()> {
         .as_deref()
         .unwrap_or("tandem")
         .parse()?;
+    ensure!(
+        driver != Driver::None,
+        "the demo needs a driver: DEMO_DRIVER is tandem or drbd"
+    );
     let mut narrator = Narrator::new();
     narrator.chapter(&format!(
         "Two virtual machines boot, with the module {driver} loaded"
@@ -67,4 +79,24 @@ fn run() -> Result<()> {
     fs::remove_dir_all(&folder)?;
     narrator.end();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::reason;
+
+    #[test]
+    fn the_reason_is_one_line_of_chapter_and_cause() {
+        let cause = anyhow!("node a: 'mount' ended with status 32\nmount: no such device");
+        assert_eq!(reason(&cause), "node a: 'mount' ended with status 32");
+        let error = cause
+            .context("end of the console:\nmuch text")
+            .context("going on with node b");
+        assert_eq!(
+            reason(&error),
+            "going on with node b: node a: 'mount' ended with status 32"
+        );
+    }
 }

@@ -96,6 +96,9 @@ struct Up {
     /// Count instructions instead of time (one processor, repeatable).
     #[arg(long)]
     icount: bool,
+    /// Another phase of timers when instructions are counted.
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
     /// Size of each of the two data disks.
     #[arg(long, default_value = "1G")]
     disk_size: String,
@@ -117,6 +120,7 @@ impl Up {
             cpus: self.cpus,
             mem_mib: u32::try_from(parse_size(&self.mem)? >> 20)?,
             icount: self.icount,
+            seed: self.seed,
             disk_bytes: parse_size(&self.disk_size)?,
             unsafe_disks: self.unsafe_disks,
             append: self.append.clone(),

@@ -134,6 +134,7 @@ impl Machine<'_> {
         if self.spec.icount {
             add("-accel", "tcg,thread=single".into());
             add("-icount", "shift=0,sleep=off".into());
+            add("-seed", self.spec.seed.to_string());
             add("-rtc", "base=2026-01-01,clock=vm".into());
             add("-cpu", "max".into());
             add("-smp", "1".into());

@@ -137,6 +137,9 @@ pub struct Spec {
     pub mem_mib: u32,
     /// Guest time counts instructions; one processor, repeatable.
     pub icount: bool,
+    /// Where QEMU's own random numbers begin when instructions are counted.
+    #[serde(default)]
+    pub seed: u32,
     /// Size of each of the two data disks, in bytes.
     pub disk_bytes: u64,
     /// The host may lose what the guest flushed (quicker; only where a test asks for it).
@@ -155,6 +158,7 @@ impl Default for Spec {
             cpus: 2,
             mem_mib: 1024,
             icount: false,
+            seed: 1,
             disk_bytes: 1 << 30,
             unsafe_disks: false,
             append: String::new(),
