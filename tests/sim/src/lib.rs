@@ -4,13 +4,22 @@
 //!
 //! Everything that happens is drawn from one seed; the same seed gives the same story.
 
+pub mod admin;
+pub mod app;
+pub mod check;
+pub mod device;
 pub mod disk;
+pub mod event;
+pub mod harm;
 pub mod net;
 pub mod node;
 pub mod oracle;
 pub mod packet;
 pub mod random;
+pub mod receive;
+pub mod receive_meta;
 pub mod rng;
+pub mod send;
 pub mod worker;
 pub mod world;
 

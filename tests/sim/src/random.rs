@@ -5,9 +5,10 @@
 use tandem_engine::engine::resource::Token;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
+use crate::event::Ev;
 use crate::node::Net;
 use crate::worker::show;
-use crate::world::{Config, Ev, World};
+use crate::world::{Config, World};
 
 /// The outcome of one seed.
 pub struct Outcome {

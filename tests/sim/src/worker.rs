@@ -15,9 +15,10 @@ use tandem_engine::engine::wire::state::StateReply;
 use tandem_engine::engine::wire::Command;
 
 use crate::disk::MetaWrite;
+use crate::event::What;
 use crate::node::{Item, MetaOp, Net, RxWait};
 use crate::packet::Packet;
-use crate::world::{What, World};
+use crate::world::World;
 
 struct Collect(Vec<Effect>);
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The administrator and what he says.
+
+use tandem_engine::engine::meta::activity_log::{ActivityLog, LogSlot};
+use tandem_engine::engine::resource::{Admin, Disk as EngineDisk, Event, Token};
+use tandem_engine::engine::state::DiskState;
+use tandem_engine::engine::volume::DiskTables;
+use tandem_engine::engine::wire::state::QueueLimits;
+
+use crate::disk::RING;
+use crate::event::What;
+use crate::world::World;
+
+impl World {
+    /// Gives a command; returns its token.
+    pub fn admin(&mut self, n: usize, command: Admin) -> Token {
+        self.nodes[n].token += 1;
+        let token = Token(self.nodes[n].token);
+        self.post(n, Event::Admin(token, command), false);
+        self.after(n, 3000, What::GiveUp(token));
+        token
+    }
+
+    /// The number that a command was answered with.
+    pub fn answer(&self, n: usize, token: Token) -> Option<i32> {
+        self.nodes[n]
+            .answers
+            .iter()
+            .find(|a| a.0 == token)
+            .map(|a| a.2)
+    }
+
+    /// Attaches the disk of a node.
+    pub fn attach(&mut self, n: usize) -> Token {
+        let node = &mut self.nodes[n];
+        if node.state().disk != DiskState::Diskless || node.lower {
+            node.token += 1;
+            return Token(node.token);
+        }
+        node.disk.apply_log();
+        let slots = node.config.al_extents;
+        let log = ActivityLog::new(vec![LogSlot::default(); slots], vec![0; slots], RING, 0);
+        node.attaching = Some(DiskTables {
+            bitmap: node.disk.bitmap(),
+            log: log.expect("log"),
+        });
+        let disk = EngineDisk {
+            superblock: node.disk.superblock(),
+            max_capacity: node.disk.sectors(),
+            max_bio_bytes: 1 << 20,
+            limits: QueueLimits::default(),
+        };
+        let options = node.config.disk.clone();
+        self.admin(
+            n,
+            Admin::Attach {
+                volume: 0,
+                disk,
+                options,
+            },
+        )
+    }
+
+    /// Configures the network of a node.
+    pub fn connect(&mut self, n: usize) -> Token {
+        let options = self.nodes[n].config.net.clone();
+        self.admin(n, Admin::Connect { options })
+    }
+
+    /// Promotes a node.
+    pub fn promote(&mut self, n: usize, force: bool) -> Token {
+        self.admin(n, Admin::Promote { volume: 0, force })
+    }
+
+    /// Demotes a node.
+    pub fn demote(&mut self, n: usize) -> Token {
+        self.nodes[n].open = false;
+        self.admin(n, Admin::Demote { volume: 0 })
+    }
+
+    /// Disconnects a node.
+    pub fn disconnect(&mut self, n: usize) -> Token {
+        self.admin(n, Admin::Disconnect { force: false })
+    }
+
+    /// Takes the disk of a node away.
+    pub fn detach(&mut self, n: usize) -> Token {
+        self.admin(
+            n,
+            Admin::Detach {
+                volume: 0,
+                force: false,
+            },
+        )
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The application: its requests, and what their completion promises.
+
+use tandem_engine::engine::ids::Extent;
+use tandem_engine::engine::state::{ConnState, DiskState};
+use tandem_engine::engine::volume::{Effects, LocalUse, Operation, ReadRoute, Refusal, WriteFlags};
+
+use crate::event::What;
+use crate::node::{App, AppKind};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn unpark(&mut self, n: usize) {
+        while self.nodes[n].volume.has_room() {
+            let Some(app) = self.nodes[n].parked.pop_front() else {
+                return;
+            };
+            self.submit(n, app);
+        }
+    }
+
+    pub(crate) fn submit(&mut self, n: usize, app: App) {
+        let mut fx = Effects::new();
+        let node = &mut self.nodes[n];
+        let taken = match app.kind {
+            AppKind::Write | AppKind::Flush(_) => {
+                let op = if matches!(app.kind, AppKind::Write) {
+                    Operation::Write
+                } else {
+                    Operation::Flush
+                };
+                node.volume
+                    .write(op, app.extent, WriteFlags::default(), &mut fx)
+                    .map(Some)
+            }
+            AppKind::Read(_) => node
+                .volume
+                .read(app.extent, &mut fx)
+                .map(|route| match route {
+                    ReadRoute::Local => None,
+                    ReadRoute::Slot(ticket) => Some(ticket),
+                }),
+        };
+        match taken {
+            Ok(Some(ticket)) => node.requests[ticket.index as usize] = Some(app),
+            Ok(None) => {
+                let delay = self.rng.within(1, self.config.disk);
+                self.after(n, delay, What::DirectRead(Box::new(app)));
+            }
+            Err(Refusal::Full) => node.parked.push_front(app),
+            Err(Refusal::Io) => self.completed(n, app, false),
+        }
+        self.finish(n, fx);
+    }
+
+    /// The application writes; returns the name of the write.
+    pub fn write(&mut self, n: usize, sector: u64, sectors: u32) -> u32 {
+        let extent = Extent::new(sector, sectors * 512);
+        let id = self.oracle.start(extent);
+        let data = vec![id; sectors as usize];
+        self.tell(n, || format!("app write {id} at {sector}+{sectors}"));
+        self.issue(n, id, AppKind::Write, extent, data);
+        id
+    }
+
+    /// The application flushes.
+    pub fn flush(&mut self, n: usize) {
+        let completed = self.oracle.completed();
+        self.issue(
+            n,
+            0,
+            AppKind::Flush(completed),
+            Extent::default(),
+            Vec::new(),
+        );
+    }
+
+    /// The application reads.
+    pub fn read(&mut self, n: usize, sector: u64, sectors: u32) {
+        let extent = Extent::new(sector, sectors * 512);
+        let lows = self.oracle.lows(extent);
+        self.issue(n, 0, AppKind::Read(lows), extent, Vec::new());
+    }
+
+    pub(crate) fn issue(
+        &mut self,
+        n: usize,
+        id: u32,
+        kind: AppKind,
+        extent: Extent,
+        data: Vec<u32>,
+    ) {
+        let app = App {
+            id,
+            kind,
+            extent,
+            data,
+            done: false,
+            peer_life: self.nodes[1 - n].life,
+        };
+        if self.nodes[n].volume.has_room() && self.nodes[n].parked.is_empty() {
+            self.submit(n, app);
+        } else {
+            self.nodes[n].parked.push_back(app);
+        }
+    }
+
+    pub(crate) fn completed(&mut self, n: usize, app: App, ok: bool) {
+        let peer = 1 - n;
+        if !ok {
+            return self.tell(n, || format!("app request {} failed", app.id));
+        }
+        match app.kind {
+            AppKind::Write => {
+                self.tell(n, || format!("app write {} completed", app.id));
+                self.oracle.ack(app.id, app.extent);
+                let there = &self.nodes[peer];
+                let same_life = there.up && there.life == app.peer_life;
+                let seen = self.nodes[n].state();
+                let expected = seen.conn >= ConnState::Connected
+                    && seen.peer_disk == DiskState::UpToDate
+                    && there.state().disk == DiskState::UpToDate;
+                let has = there.disk.read(app.extent).iter().all(|&c| c >= app.id);
+                if expected && same_life && !has {
+                    self.fail(format!(
+                        "write {} completed without the peer's disk",
+                        app.id
+                    ));
+                }
+                if !has || !expected {
+                    self.oracle.behind[peer] = true;
+                }
+                let own = self.nodes[n].disk.read(app.extent);
+                if own.iter().any(|&c| c < app.id) {
+                    // Only the peer has it, whatever its state is called here.
+                    self.oracle.behind[n] = true;
+                    self.oracle.behind[peer] &= !has;
+                }
+                if self.nodes[n].lower {
+                    let own = self.nodes[n].disk.read(app.extent);
+                    if self.nodes[n].volume.policy().local == LocalUse::Full
+                        && own.iter().any(|&c| c < app.id)
+                    {
+                        self.fail(format!("write {} completed without the own disk", app.id));
+                    }
+                }
+            }
+            AppKind::Flush(completed) => {
+                self.tell(n, || "app flush completed".into());
+                self.oracle.flushed(&completed);
+            }
+            AppKind::Read(lows) => {
+                let result = self.oracle.check_read(app.extent, &lows, &app.data);
+                self.check(result);
+            }
+        }
+    }
+}

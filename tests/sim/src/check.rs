@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The checks of the promises.
+
+use tandem_engine::engine::state::{ConnState, DiskState, Role};
+
+use crate::world::World;
+
+impl World {
+    pub(crate) fn promoted(&mut self, n: usize) {
+        if !self.oracle.synced && !self.oracle.split && self.oracle.touched.is_empty() {
+            let disk = self.nodes[n].disk.cached.clone();
+            return self
+                .oracle
+                .adopt(&disk[..self.config.sectors[0].min(self.config.sectors[1]) as usize]);
+        }
+        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
+        if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
+            self.oracle.split = true;
+        }
+        if !serves_itself || self.oracle.split {
+            return;
+        }
+        if self.oracle.behind[n] {
+            self.tell(n, || "promoted although it misses writes: split".into());
+            self.oracle.split = true;
+            return;
+        }
+        let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
+        self.check(result);
+        let (cached, durable) = (
+            self.nodes[n].disk.cached.clone(),
+            self.nodes[n].disk.durable.clone(),
+        );
+        self.oracle.settle(n, &cached, &durable);
+    }
+
+    /// A resync starts on a node: what its source lost is lost.
+    pub(crate) fn resync_starts(&mut self, n: usize) {
+        let source = match self.nodes[n].state().conn {
+            ConnState::SyncSource | ConnState::PausedSyncS => n,
+            ConnState::SyncTarget | ConnState::PausedSyncT => 1 - n,
+            _ => return,
+        };
+        if self.oracle.weak[source] {
+            self.oracle.weaken();
+            self.oracle.weak = [false; 2];
+        }
+    }
+
+    /// Whether both nodes say that they are in sync.
+    pub fn in_sync(&self) -> bool {
+        self.nodes.iter().all(|node| {
+            let s = node.state();
+            node.up
+                && s.conn == ConnState::Connected
+                && s.disk == DiskState::UpToDate
+                && s.peer_disk == DiskState::UpToDate
+        })
+    }
+
+    pub(crate) fn look_for_sync(&mut self) {
+        if self.in_sync() {
+            self.oracle.behind = [false; 2];
+            self.oracle.weak = [false; 2];
+            self.oracle.synced = true;
+        }
+    }
+
+    /// First sector in which the disks differ.
+    pub fn difference(&self) -> Option<usize> {
+        let [a, b] = &self.nodes;
+        a.disk
+            .cached
+            .iter()
+            .zip(&b.disk.cached)
+            .position(|(a, b)| a != b)
+    }
+
+    /// Checks that every difference is marked or covered by a log.
+    pub fn check_marks(&mut self) {
+        if !self.oracle.synced {
+            return;
+        }
+        let mut suspects: Vec<u64> = Vec::new();
+        for &sector in &self.oracle.touched {
+            let [a, b] = &self.nodes;
+            if a.disk.cached[sector as usize] != b.disk.cached[sector as usize] {
+                suspects.push(sector / 8);
+            }
+        }
+        suspects.dedup();
+        if suspects.is_empty() {
+            return;
+        }
+        let mut covered = Vec::new();
+        for node in &mut self.nodes {
+            let on_disk = node.disk.bitmap();
+            let log = node.disk.log_extents();
+            let attached = node.up && node.lower;
+            for &block in &suspects {
+                let marked = if attached {
+                    node.volume.bitmap().is_some_and(|b| b.is_set(block))
+                } else {
+                    on_disk.is_set(block)
+                };
+                if marked || log.contains(&((block / 1024) as u32)) {
+                    covered.push(block);
+                }
+            }
+        }
+        for block in suspects {
+            if !covered.contains(&block) {
+                let [a, b] = &self.nodes;
+                let i = block as usize * 8;
+                let text = format!(
+                    "block {block} differs and nobody knows: a {:?} b {:?}",
+                    &a.disk.cached[i..i + 8],
+                    &b.disk.cached[i..i + 8]
+                );
+                return self.fail(text);
+            }
+        }
+    }
+
+    /// Checks that disks which are said to be equal are.
+    pub fn check_equal(&mut self) {
+        if self.in_sync() {
+            if let Some(sector) = self.difference() {
+                let [a, b] = &self.nodes;
+                let text = format!(
+                    "in sync, but sector {sector} differs: a {} b {}",
+                    a.disk.cached[sector], b.disk.cached[sector]
+                );
+                return self.fail(text);
+            }
+            let result = self
+                .oracle
+                .check_content(&self.nodes[0].disk.cached.clone(), 0);
+            self.check(result);
+        }
+    }
+}

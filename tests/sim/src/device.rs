@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver of one volume: carries its steps' effects out on the disk and the link.
+
+use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
+use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
+use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
+use tandem_engine::engine::volume::{Effects, Operation, Report, VolumeEffect};
+
+use crate::disk::{crc32c, MetaWrite};
+use crate::event::What;
+use crate::node::{AppKind, Item};
+use crate::packet::Packet;
+use crate::world::{World, NAMES};
+
+impl World {
+    /// Carries the effects of a volume's step out, and what follows from them.
+    pub(crate) fn finish(&mut self, n: usize, mut fx: Effects) {
+        let mut more = self.nodes[n].volume.has_work();
+        loop {
+            let effects: Vec<VolumeEffect> = fx.take().collect();
+            for effect in effects {
+                self.carry(n, effect);
+            }
+            if !more {
+                return;
+            }
+            self.nodes[n].volume.resume(&mut fx);
+            more = self.nodes[n].volume.has_work();
+        }
+    }
+
+    pub(crate) fn carry(&mut self, n: usize, effect: VolumeEffect) {
+        match effect {
+            VolumeEffect::SubmitLocal(ticket) => self.submit_local(n, ticket),
+            VolumeEffect::QueueWrite(ticket) => {
+                let placed = self.nodes[n].stream.place_write();
+                if let Some(barrier) = placed.barrier {
+                    self.queue(n, Item::Barrier(barrier));
+                }
+                self.queue(n, Item::Write(ticket, placed.epoch));
+            }
+            VolumeEffect::QueueRead(ticket) => self.queue(n, Item::Read(ticket)),
+            VolumeEffect::QueueOutOfSync(extent) => {
+                use tandem_engine::engine::wire::{data::BlockDesc, Command};
+                let desc = BlockDesc {
+                    sector: extent.sector,
+                    size: extent.bytes,
+                };
+                let command = Command::OutOfSync;
+                let version = self.version(n);
+                let packet = Packet::new(version, command, vec![], |o| desc.emit(command, o));
+                self.queue(n, Item::Packet(packet));
+            }
+            VolumeEffect::QueueResyncRequest(extent) => {
+                use tandem_engine::engine::ids::ID_SYNCER;
+                use tandem_engine::engine::wire::{data::BlockRequest, Command};
+                let request = BlockRequest {
+                    sector: extent.sector,
+                    block_id: ID_SYNCER,
+                    size: extent.bytes,
+                };
+                let command = Command::RsDataRequest;
+                let version = self.version(n);
+                let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
+                self.queue(n, Item::Packet(packet));
+            }
+            VolumeEffect::QueueReply(ticket) => self.queue(n, Item::Reply(ticket)),
+            VolumeEffect::CloseEpoch(epoch) => {
+                self.nodes[n].stream.close_epoch(epoch);
+                self.kick_sender(n);
+            }
+            VolumeEffect::FlushStream => {
+                self.nodes[n].stream.flush();
+                self.kick_sender(n);
+            }
+            VolumeEffect::Complete { ticket, ok } => {
+                let slot = &mut self.nodes[n].requests[ticket.index as usize];
+                if let Some(app) = slot {
+                    app.done = true;
+                    let app = app.clone();
+                    self.completed(n, app, ok);
+                }
+            }
+            VolumeEffect::Release(ticket) => {
+                self.nodes[n].requests[ticket.index as usize] = None;
+            }
+            VolumeEffect::WriteLog => self.after(n, 0, What::WriteLog),
+            VolumeEffect::Room => {
+                if !self.nodes[n].parked.is_empty() {
+                    self.after(n, 0, What::Unpark);
+                }
+            }
+            VolumeEffect::SubmitPeer(ticket) => self.submit_peer(n, ticket),
+            VolumeEffect::Ack {
+                kind,
+                extent,
+                block_id,
+            } => self.queue_ack(n, kind, extent, block_id),
+            VolumeEffect::PeerWriteFinished => self.peer_write_finished(n),
+            VolumeEffect::ReleasePeer(ticket) => {
+                self.nodes[n].payloads[ticket.index as usize] = None;
+                self.kick_receiver(n);
+            }
+            VolumeEffect::Report(report) => match report {
+                Report::ResyncFinished => {
+                    self.nodes[n].resync_finished = true;
+                    self.kick_worker(n);
+                }
+                Report::IoError { write } => self.after(n, 0, What::IoError(write)),
+                Report::PeerWriteFailed => {}
+            },
+        }
+    }
+
+    pub(crate) fn submit_local(&mut self, n: usize, ticket: Ticket) {
+        let delay = self.rng.within(1, self.config.disk);
+        let op = self.next_op();
+        let node = &mut self.nodes[n];
+        let Some(app) = node.requests[ticket.index as usize]
+            .clone()
+            .filter(|_| node.lower)
+        else {
+            return self.after(n, 0, What::LocalFailed(ticket));
+        };
+        match app.kind {
+            AppKind::Write => {
+                if !node.disk.submit(op, app.extent, app.data) {
+                    self.fail(format!("overlapping writes at the disk of {}", NAMES[n]));
+                }
+                self.check_logged(n, app.extent);
+                self.after(n, delay, What::LocalWrite(ticket, op));
+            }
+            AppKind::Flush(_) => {
+                let flushed = node.disk.begin_flush();
+                self.after(n, delay, What::LocalFlush(ticket, flushed));
+            }
+            AppKind::Read(_) => self.after(n, delay, What::LocalRead(ticket)),
+        }
+    }
+
+    pub(crate) fn check_logged(&mut self, n: usize, extent: Extent) {
+        if !self.nodes[n].volume.policy().log {
+            return;
+        }
+        let logged = self.nodes[n].disk.log_extents();
+        for e in extent.sector / 8192..=(extent.end() - 1) / 8192 {
+            if !logged.contains(&(e as u32)) {
+                self.fail(format!(
+                    "{} writes to extent {e} that is not in the log",
+                    NAMES[n]
+                ));
+            }
+        }
+    }
+
+    pub(crate) fn submit_peer(&mut self, n: usize, ticket: PeerTicket) {
+        let delay = self.rng.within(1, self.config.disk);
+        let op = self.next_op();
+        let node = &mut self.nodes[n];
+        let view = node.volume.peer_view(ticket).filter(|_| node.lower);
+        let Some(view) = view else {
+            return self.after(n, 0, What::PeerFailed(ticket));
+        };
+        if view.operation == Operation::Read {
+            return self.after(n, delay, What::PeerRead(ticket));
+        }
+        let data = node.payloads[ticket.index as usize]
+            .take()
+            .unwrap_or_default();
+        let whole = data.len() as u32 * 512 == view.extent.bytes;
+        if !whole || !node.disk.submit(op, view.extent, data) {
+            self.fail(format!("bad write of the peer at the disk of {}", NAMES[n]));
+        }
+        self.after(n, delay, What::PeerWrite(ticket, op));
+    }
+
+    pub(crate) fn log_begin(&mut self, n: usize) {
+        let mut block = Box::new([0; BLOCK_BYTES]);
+        let Some(write) = self.nodes[n].volume.log_prepare(&mut block, crc32c) else {
+            return;
+        };
+        let mut pages = Vec::new();
+        for &page in write.pages() {
+            let mut image = Box::new([0; PAGE_BYTES]);
+            if self.nodes[n].volume.take_bitmap_page(page, &mut image) {
+                pages.push(MetaWrite::Page(page, image));
+            }
+        }
+        let node = &mut self.nodes[n];
+        node.log_busy = true;
+        node.log_block = Some(MetaWrite::Log(write.block, block));
+        if pages.is_empty() {
+            self.log_step(n);
+        } else {
+            self.write_meta(n, pages, true);
+        }
+    }
+
+    /// The pages, or the block, of a log transaction are on disk.
+    pub(crate) fn log_step(&mut self, n: usize) {
+        match self.nodes[n].log_block.take() {
+            Some(block) => self.write_meta(n, vec![block], true),
+            None => {
+                self.nodes[n].log_busy = false;
+                let mut fx = Effects::new();
+                self.nodes[n].volume.log_committed(true, &mut fx);
+                self.finish(n, fx);
+                if !self.nodes[n].log_busy {
+                    self.log_begin(n);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What will happen, and whose turn it is when it does.
+
+use tandem_engine::engine::ids::{Instant, PeerTicket, Ticket};
+use tandem_engine::engine::resource::{Event, IoKind, Loss, Token};
+use tandem_engine::engine::state::ConnState;
+use tandem_engine::engine::volume::Effects;
+
+use crate::node::{App, Net};
+use crate::packet::Packet;
+use crate::world::World;
+
+/// Something that will happen on one node.
+pub enum What {
+    /// A turn of the resource's thread.
+    Worker,
+    /// Metadata writes completed.
+    MetaDone(u64),
+    /// A disk that is given up may be unused now.
+    TryRelease,
+    /// The resource looks at the clock.
+    Tick,
+    /// The receiver begins to look for the peer.
+    Connecting,
+    /// A turn of the sender.
+    Sender(u64),
+    /// The payload of a write is on the wire.
+    SendDone(u64, Ticket),
+    /// A turn of the receiver.
+    RxData(u64),
+    /// A disk flush for the peer's barrier completed.
+    EpochFlushed(u64, Vec<(u64, u32)>),
+    /// A reply cannot be sent any more.
+    ReplyDropped(PeerTicket),
+    /// The receiver notices that the connection is gone.
+    Lost(u64, Loss),
+    /// A local write completed.
+    LocalWrite(Ticket, u64),
+    /// A local flush completed.
+    LocalFlush(Ticket, Vec<(u64, u32)>),
+    /// A local read of a slot completed.
+    LocalRead(Ticket),
+    /// A local read without slot completed.
+    DirectRead(Box<App>),
+    /// A local I/O has failed.
+    LocalFailed(Ticket),
+    /// A write of the peer completed.
+    PeerWrite(PeerTicket, u64),
+    /// A read for the peer completed.
+    PeerRead(PeerTicket),
+    /// An I/O for the peer failed.
+    PeerFailed(PeerTicket),
+    /// The activity log is to be written.
+    WriteLog,
+    /// Parked requests may find a slot.
+    Unpark,
+    /// The resync may ask for more.
+    Resync,
+    /// The administrator's patience with a command is over.
+    GiveUp(Token),
+    /// The lower device failed.
+    IoError(bool),
+}
+
+/// Something that will happen.
+pub enum Ev {
+    /// On one node, if it did not crash since.
+    Node {
+        /// The node.
+        n: usize,
+        /// Its life.
+        life: u32,
+        /// What.
+        what: What,
+    },
+    /// A packet arrives.
+    Deliver {
+        /// Where.
+        to: usize,
+        /// The session.
+        conn: u64,
+        /// On the meta socket.
+        meta: bool,
+        /// The packet.
+        packet: Packet,
+    },
+    /// The end of the peer's stream arrives.
+    Eof {
+        /// Where.
+        to: usize,
+        /// The session.
+        conn: u64,
+    },
+    /// The two nodes meet.
+    Establish,
+    /// The scenario goes on.
+    Script,
+}
+
+impl World {
+    pub(crate) fn happen(&mut self, n: usize, what: What) {
+        let mut fx = Effects::new();
+        let now = Instant(self.now);
+        match what {
+            What::Worker => self.worker(n),
+            What::MetaDone(op) => self.meta_done(n, op),
+            What::TryRelease => self.try_release(n),
+            What::Tick => self.post(n, Event::Tick, false),
+            What::Connecting => {
+                if self.nodes[n].net == Net::Looking {
+                    self.post(n, Event::Connecting, false);
+                }
+            }
+            What::Sender(id) => self.sender(n, id),
+            What::SendDone(id, ticket) => self.send_done(n, id, ticket),
+            What::RxData(id) => self.receive_data(n, id),
+            What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, &flushed),
+            What::ReplyDropped(ticket) => {
+                self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+                self.finish(n, fx);
+            }
+            What::Lost(id, loss) => self.lost(n, id, loss),
+            What::LocalWrite(ticket, op) => {
+                self.write_done(n, op);
+                self.nodes[n].volume.local_done(ticket, true, &mut fx);
+                self.finish(n, fx);
+            }
+            What::LocalFlush(ticket, flushed) => {
+                self.nodes[n].disk.end_flush(&flushed);
+                self.nodes[n].volume.local_done(ticket, true, &mut fx);
+                self.finish(n, fx);
+            }
+            What::LocalRead(ticket) => {
+                let node = &mut self.nodes[n];
+                if let Some(app) = &mut node.requests[ticket.index as usize] {
+                    app.data = node.disk.read(app.extent);
+                }
+                node.volume.local_done(ticket, true, &mut fx);
+                self.finish(n, fx);
+            }
+            What::DirectRead(mut app) => {
+                app.data = self.nodes[n].disk.read(app.extent);
+                self.completed(n, *app, true);
+            }
+            What::LocalFailed(ticket) => {
+                self.nodes[n].volume.local_done(ticket, false, &mut fx);
+                self.finish(n, fx);
+            }
+            What::PeerWrite(ticket, op) => {
+                self.write_done(n, op);
+                self.nodes[n].volume.peer_io_done(ticket, true, &mut fx);
+                self.finish(n, fx);
+                self.kick_resync(n);
+            }
+            What::PeerRead(ticket) => {
+                let node = &mut self.nodes[n];
+                if let Some(view) = node.volume.peer_view(ticket) {
+                    node.payloads[ticket.index as usize] = Some(node.disk.read(view.extent));
+                }
+                node.volume.peer_io_done(ticket, true, &mut fx);
+                self.finish(n, fx);
+            }
+            What::PeerFailed(ticket) => {
+                self.nodes[n].volume.peer_io_done(ticket, false, &mut fx);
+                self.finish(n, fx);
+            }
+            What::WriteLog => {
+                if !self.nodes[n].log_busy {
+                    self.log_begin(n);
+                }
+            }
+            What::Unpark => self.unpark(n),
+            What::Resync => {
+                self.nodes[n].resync_tick = false;
+                loop {
+                    let mut fx = Effects::new();
+                    let more = self.nodes[n].volume.resync_more(now, &mut fx);
+                    self.finish(n, fx);
+                    if !more {
+                        break;
+                    }
+                }
+                if self.nodes[n].volume.resync_progress().is_some()
+                    && self.nodes[n].state().conn == ConnState::SyncTarget
+                {
+                    self.nodes[n].resync_tick = true;
+                    self.after(n, 20, What::Resync);
+                }
+            }
+            What::GiveUp(token) => {
+                let waits = !self.nodes[n].answers.iter().any(|a| a.0 == token);
+                if waits {
+                    self.post(n, Event::GiveUp(token), false);
+                }
+            }
+            What::IoError(write) => {
+                let kind = if write { IoKind::Write } else { IoKind::Read };
+                self.post(n, Event::IoError { volume: 0, kind }, false);
+            }
+        }
+    }
+
+    pub(crate) fn write_done(&mut self, n: usize, op: u64) {
+        if let Some(extent) = self.nodes[n].disk.complete(op, false) {
+            let content = self.nodes[n].disk.read(extent);
+            self.tell(n, || {
+                format!(
+                    "disk write {}+{}: {content:?}",
+                    extent.sector,
+                    content.len()
+                )
+            });
+        }
+    }
+
+    pub(crate) fn lost(&mut self, n: usize, id: u64, loss: Loss) {
+        if self.nodes[n].conn.as_ref().is_some_and(|c| c.id == id) {
+            self.tell(n, || format!("session {id} is lost"));
+            self.close(n, loss);
+        }
+    }
+
+    pub(crate) fn kick_resync(&mut self, n: usize) {
+        if !self.nodes[n].resync_tick && self.nodes[n].volume.resync_progress().is_some() {
+            self.nodes[n].resync_tick = true;
+            self.after(n, 1, What::Resync);
+        }
+    }
+}

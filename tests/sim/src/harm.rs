@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The world's harm: links and power that fail, and come back.
+
+use tandem_engine::engine::resource::Loss;
+use tandem_engine::engine::state::Role;
+
+use crate::event::What;
+use crate::node::Node;
+use crate::world::World;
+
+impl World {
+    /// Cuts the link: packets on their way are lost.
+    pub fn cut(&mut self) {
+        if !self.link {
+            return;
+        }
+        self.tell(0, || "LINK CUT".into());
+        self.link = false;
+        self.break_session();
+    }
+
+    pub(crate) fn break_session(&mut self) {
+        self.cut_conn = self.next_conn;
+        for n in 0..2 {
+            if let Some(conn) = &self.nodes[n].conn {
+                let id = conn.id;
+                let delay = self.rng.within(1, 60);
+                self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
+            }
+        }
+    }
+
+    /// Mends the link.
+    pub fn heal(&mut self) {
+        if !self.link {
+            self.tell(0, || "LINK UP".into());
+            self.link = true;
+            self.try_establish();
+        }
+    }
+
+    /// Breaks the present session, but leaves the link.
+    pub fn reset_session(&mut self) {
+        self.tell(0, || "SESSION BROKEN".into());
+        self.break_session();
+    }
+
+    /// A node loses power.
+    pub fn crash(&mut self, n: usize) {
+        if !self.nodes[n].up {
+            return;
+        }
+        self.tell(n, || "CRASH".into());
+        let primary = self.nodes[n].state().role == Role::Primary;
+        let conn = self.nodes[n].conn.as_ref().map(|c| c.id);
+        let node = &mut self.nodes[n];
+        for op in core::mem::take(&mut node.meta).into_values() {
+            if self.rng.chance(50) {
+                node.disk.end_flush(&op.flush);
+                for write in &op.writes {
+                    node.disk.write_meta(write, Some(&mut self.rng));
+                }
+            }
+        }
+        node.disk.crash(&mut self.rng);
+        let life = node.life + 1;
+        let (disk, config) = (node.disk.clone(), node.config.clone());
+        let token = node.token;
+        let mut fresh = Node::new(disk, config);
+        fresh.up = false;
+        fresh.life = life;
+        fresh.token = token;
+        self.nodes[n] = fresh;
+        let peer = 1 - n;
+        self.oracle.weak[n] = true;
+        if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
+            self.oracle.behind[n] = true;
+        }
+        if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
+            let delay = self.rng.within(1, 60);
+            self.after(peer, delay, What::Lost(id, Loss::NetworkFailure));
+        }
+    }
+
+    /// A node gets power again; nothing is configured.
+    pub fn power_on(&mut self, n: usize) {
+        if !self.nodes[n].up {
+            self.tell(n, || "POWER ON".into());
+            self.nodes[n].up = true;
+        }
+    }
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receiver of the data socket.
+
+use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
+use tandem_engine::engine::ids::{Extent, Ticket};
+use tandem_engine::engine::resource::{Event, RarePacket};
+use tandem_engine::engine::volume::{
+    AckKind, Effects, Operation, PeerRequestError, WantedAck, WriteFlags,
+};
+use tandem_engine::engine::wire::ack::BarrierAck;
+use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
+use tandem_engine::engine::wire::data::{Barrier, BlockDesc, BlockRequest, DataFlags, DataHeader};
+use tandem_engine::engine::wire::handshake::ConnectionFeatures;
+use tandem_engine::engine::wire::params::{ProtocolSettings, SyncParams};
+use tandem_engine::engine::wire::state::{
+    SizeReport, StateReport, StateRequest, SyncUuid, UuidReport,
+};
+use tandem_engine::engine::wire::{Command, WireError};
+
+use crate::event::What;
+use crate::node::RxWait;
+use crate::packet::Packet;
+use crate::world::World;
+
+/// Why a packet cannot be taken.
+pub(crate) enum Trouble {
+    /// Not now: the receiver waits.
+    Wait(RxWait),
+    /// The peer broke the protocol.
+    Protocol(String),
+}
+
+impl From<WireError> for Trouble {
+    fn from(error: WireError) -> Self {
+        Trouble::Protocol(format!("{error:?}"))
+    }
+}
+
+impl World {
+    pub(crate) fn kick_receiver(&mut self, n: usize) {
+        let delay = self.rng.below(self.config.step + 1);
+        if let Some(conn) = &mut self.nodes[n].conn {
+            if !conn.rx_scheduled && !conn.rx.is_empty() {
+                conn.rx_scheduled = true;
+                let id = conn.id;
+                self.after(n, delay, What::RxData(id));
+            }
+        }
+    }
+
+    pub(crate) fn receive_data(&mut self, n: usize, id: u64) {
+        let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
+            return;
+        };
+        conn.rx_scheduled = false;
+        if matches!(conn.rx_wait, RxWait::Resource | RxWait::Barrier) {
+            return;
+        }
+        conn.rx_wait = RxWait::Nothing;
+        let Some(packet) = conn.rx.front().cloned() else {
+            return;
+        };
+        let taken = if conn.stage == 0 {
+            self.features(n, &packet)
+        } else {
+            self.data_packet(n, &packet)
+        };
+        let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
+            return;
+        };
+        match taken {
+            Ok(wait) => {
+                conn.rx.pop_front();
+                conn.rx_wait = wait;
+            }
+            Err(Trouble::Wait(wait)) => {
+                conn.rx_wait = wait;
+                return;
+            }
+            Err(Trouble::Protocol(text)) => {
+                self.fail(format!("{}: protocol error: {text}", ["a", "b"][n]));
+                return;
+            }
+        }
+        if self.nodes[n]
+            .conn
+            .as_ref()
+            .is_some_and(|c| c.rx_wait == RxWait::Nothing)
+        {
+            self.kick_receiver(n);
+        }
+    }
+
+    pub(crate) fn features(&mut self, n: usize, packet: &Packet) -> Result<RxWait, Trouble> {
+        let (header, body) = packet
+            .open(Packet::early())
+            .ok_or(Trouble::Protocol("header".into()))?;
+        let features = ConnectionFeatures::parse(header.command, body)?;
+        let resolver = self.nodes[n].conn.as_ref().is_some_and(|c| c.resolver);
+        self.post(n, Event::Features(features), false);
+        self.post(n, Event::Handshaken { resolver }, true);
+        if let Some(conn) = &mut self.nodes[n].conn {
+            conn.stage = 2;
+        }
+        Ok(RxWait::Resource)
+    }
+
+    pub(crate) fn data_packet(&mut self, n: usize, packet: &Packet) -> Result<RxWait, Trouble> {
+        let version = self.version(n);
+        let features = self.nodes[n].resource.agreed().features;
+        let (header, body) = packet
+            .open(version)
+            .ok_or(Trouble::Protocol("header".into()))?;
+        let command = header.command;
+        let allowed = command
+            .on_data_socket(version, features)
+            .is_some_and(|rule| rule.allows(header.length));
+        if !allowed {
+            return Err(Trouble::Protocol(format!(
+                "{command:?} length {}",
+                header.length
+            )));
+        }
+        let rare = match command {
+            Command::Data => return self.receive_write(n, command, body, &packet.blocks),
+            Command::DataReply => {
+                let h = DataHeader::parse(command, body)?;
+                let ticket = Ticket::from_block_id(h.block_id);
+                if self.nodes[n].volume.remote_read(ticket).is_none() {
+                    return Err(Trouble::Protocol("data reply to nothing".into()));
+                }
+                if let Some(app) = &mut self.nodes[n].requests[ticket.index as usize] {
+                    app.data.clone_from(&packet.blocks);
+                }
+                let mut fx = Effects::new();
+                let taken = self.nodes[n]
+                    .volume
+                    .peer_answered(ticket, true, false, &mut fx);
+                self.finish(n, fx);
+                taken.map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
+                return Ok(RxWait::Nothing);
+            }
+            Command::RsDataReply => {
+                let h = DataHeader::parse(command, body)?;
+                let extent = Extent::new(h.sector, 512 * packet.blocks.len() as u32);
+                let mut fx = Effects::new();
+                let taken = self.nodes[n].volume.resync_data(extent, &mut fx);
+                if let Ok(Some(ticket)) = taken {
+                    self.nodes[n].payloads[ticket.index as usize] = Some(packet.blocks.clone());
+                    self.nodes[n].resynced += u64::from(extent.bytes / 4096);
+                }
+                self.finish(n, fx);
+                taken.map_err(|e| Trouble::Protocol(format!("resync data {extent:?}: {e:?}")))?;
+                self.kick_resync(n);
+                return Ok(RxWait::Nothing);
+            }
+            Command::DataRequest | Command::RsDataRequest => {
+                return self.receive_request(n, command, body)
+            }
+            Command::Barrier => return self.receive_barrier(n, Barrier::parse(command, body)?),
+            Command::OutOfSync => {
+                let desc = BlockDesc::parse(command, body)?;
+                if let Some(bitmap) = self.nodes[n].volume.bitmap() {
+                    bitmap.set_out_of_sync(Extent::new(desc.sector, desc.size));
+                }
+                return Ok(RxWait::Nothing);
+            }
+            Command::Bitmap | Command::CompressedBitmap => {
+                return self.receive_bitmap(n, command, body)
+            }
+            Command::Protocol => {
+                ProtocolSettings::parse(command, body, version)?;
+                return Ok(RxWait::Nothing);
+            }
+            Command::SyncParam | Command::SyncParam89 => {
+                SyncParams::parse(body, version)?;
+                return Ok(RxWait::Nothing);
+            }
+            Command::Sizes => RarePacket::Sizes(SizeReport::parse(body, features)?),
+            Command::Uuids => RarePacket::Uuids(UuidReport::parse(command, body)?),
+            Command::State => RarePacket::State(StateReport::parse(command, body)?),
+            Command::SyncUuid => RarePacket::SyncUuid(SyncUuid::parse(command, body)?),
+            Command::StateChgReq => RarePacket::StateRequest(StateRequest::parse(command, body)?),
+            Command::ConnStChgReq => {
+                RarePacket::ConnStateRequest(StateRequest::parse(command, body)?)
+            }
+            other => return Err(Trouble::Protocol(format!("{other:?}"))),
+        };
+        let event = Event::Packet {
+            volume: header.volume,
+            packet: rare,
+        };
+        self.post(n, event, true);
+        Ok(RxWait::Resource)
+    }
+
+    pub(crate) fn receive_write(
+        &mut self,
+        n: usize,
+        command: Command,
+        body: &[u8],
+        blocks: &[u32],
+    ) -> Result<RxWait, Trouble> {
+        let h = DataHeader::parse(command, body)?;
+        let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
+        if !self.nodes[n].volume.has_peer_room() {
+            return Err(Trouble::Wait(RxWait::Room));
+        }
+        self.nodes[n].stream.peer_write_started();
+        let mut fx = Effects::new();
+        let taken = self.nodes[n].volume.peer_write(
+            Operation::Write,
+            extent,
+            WriteFlags::default(),
+            h.block_id,
+            WantedAck::Written,
+            h.flags.has(DataFlags::MAY_SET_IN_SYNC),
+            &mut fx,
+        );
+        if let Ok(ticket) = taken {
+            self.nodes[n].payloads[ticket.index as usize] = Some(blocks.to_vec());
+        }
+        self.finish(n, fx);
+        match taken {
+            Ok(_) => Ok(RxWait::Nothing),
+            Err(PeerRequestError::NoDisk) => {
+                self.queue_ack(n, AckKind::Negative, extent, h.block_id);
+                self.peer_write_finished(n);
+                Ok(RxWait::Nothing)
+            }
+            Err(error) => Err(Trouble::Protocol(format!("write {extent:?}: {error:?}"))),
+        }
+    }
+
+    pub(crate) fn receive_request(
+        &mut self,
+        n: usize,
+        command: Command,
+        body: &[u8],
+    ) -> Result<RxWait, Trouble> {
+        let request = BlockRequest::parse(command, body)?;
+        let extent = Extent::new(request.sector, request.size);
+        let resync = command == Command::RsDataRequest;
+        let mut fx = Effects::new();
+        let taken = self.nodes[n]
+            .volume
+            .peer_read(extent, request.block_id, resync, &mut fx);
+        self.finish(n, fx);
+        match taken {
+            Ok(_) => Ok(RxWait::Nothing),
+            Err(PeerRequestError::Full) => Err(Trouble::Wait(RxWait::Room)),
+            Err(PeerRequestError::NoDisk) => {
+                let kind = if resync {
+                    AckKind::NegativeResyncRead
+                } else {
+                    AckKind::NegativeRead
+                };
+                self.queue_ack(n, kind, extent, request.block_id);
+                Ok(RxWait::Nothing)
+            }
+            Err(error) => Err(Trouble::Protocol(format!("request {extent:?}: {error:?}"))),
+        }
+    }
+
+    pub(crate) fn receive_barrier(
+        &mut self,
+        n: usize,
+        barrier: Barrier,
+    ) -> Result<RxWait, Trouble> {
+        match self.nodes[n].stream.peer_barrier(barrier.barrier) {
+            Ok(true) => self.flush_epoch(n),
+            Ok(false) => {}
+            Err(error) => return Err(Trouble::Protocol(format!("{error:?}"))),
+        }
+        Ok(RxWait::Barrier)
+    }
+
+    pub(crate) fn peer_write_finished(&mut self, n: usize) {
+        if self.nodes[n].stream.peer_write_finished() {
+            self.flush_epoch(n);
+        }
+    }
+
+    pub(crate) fn flush_epoch(&mut self, n: usize) {
+        let Some(conn) = &self.nodes[n].conn else {
+            return;
+        };
+        let id = conn.id;
+        let flushed = self.nodes[n].disk.begin_flush();
+        let delay = self.rng.within(1, self.config.disk);
+        self.after(n, delay, What::EpochFlushed(id, flushed));
+    }
+
+    pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushed: &[(u64, u32)]) {
+        self.nodes[n].disk.end_flush(flushed);
+        let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
+            return;
+        };
+        conn.rx_wait = RxWait::Nothing;
+        if let Some((barrier, set_size)) = self.nodes[n].stream.peer_epoch_flushed() {
+            let command = Command::BarrierAck;
+            let ack = BarrierAck { barrier, set_size };
+            let version = self.version(n);
+            let packet = Packet::new(version, command, vec![], |o| ack.emit(command, o));
+            self.transmit(n, true, packet);
+        }
+        self.kick_receiver(n);
+    }
+
+    pub(crate) fn receive_bitmap(
+        &mut self,
+        n: usize,
+        command: Command,
+        body: &[u8],
+    ) -> Result<RxWait, Trouble> {
+        let version = self.version(n);
+        let node = &mut self.nodes[n];
+        let (Some(bitmap), Some(conn)) = (node.volume.bitmap(), &mut node.conn) else {
+            return Ok(RxWait::Nothing);
+        };
+        let cursor = conn
+            .bitmap
+            .get_or_insert(TransferCursor::new(bitmap.bits()));
+        let bad = |e| Trouble::Protocol(format!("bitmap: {e:?}"));
+        if command == Command::Bitmap {
+            let words = cursor
+                .check_plain(body.len(), max_payload(version))
+                .map_err(bad)?;
+            bitmap.merge_words(cursor.word(), body);
+            cursor.skip_words(words);
+        } else {
+            let packet = CompressedBitmap::parse(body, version)?;
+            let decoder =
+                Decoder::new(packet.code, packet.pad_bits, packet.first_set).map_err(bad)?;
+            cursor
+                .take_code(decoder, |first, count| {
+                    bitmap.set_range(first, count);
+                })
+                .map_err(bad)?;
+        }
+        if !cursor.is_done() {
+            return Ok(RxWait::Nothing);
+        }
+        conn.bitmap = None;
+        self.post(n, Event::BitmapReceived { volume: 0 }, true);
+        Ok(RxWait::Resource)
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receiver of the meta socket.
+
+use tandem_engine::engine::ids::{Extent, Ticket, ID_SYNCER};
+use tandem_engine::engine::resource::{Event, RarePacket};
+use tandem_engine::engine::volume::Effects;
+use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
+use tandem_engine::engine::wire::state::StateReply;
+use tandem_engine::engine::wire::Command;
+
+use crate::packet::Packet;
+use crate::receive::Trouble;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn receive_meta(&mut self, n: usize, id: u64) {
+        while let Some(packet) = self.nodes[n]
+            .conn
+            .as_mut()
+            .filter(|c| c.id == id)
+            .and_then(|c| c.rx_meta.pop_front())
+        {
+            if let Err(Trouble::Protocol(text)) = self.meta_packet(n, &packet) {
+                self.fail(format!("{}: meta socket: {text}", ["a", "b"][n]));
+            }
+        }
+    }
+
+    pub(crate) fn meta_packet(&mut self, n: usize, packet: &Packet) -> Result<(), Trouble> {
+        let version = self.version(n);
+        let (header, body) = packet
+            .open(version)
+            .ok_or(Trouble::Protocol("header".into()))?;
+        let command = header.command;
+        if command.on_meta_socket() != Some(header.length) {
+            return Err(Trouble::Protocol(format!("{command:?}")));
+        }
+        match command {
+            Command::BarrierAck => {
+                let ack = BarrierAck::parse(command, body)?;
+                self.nodes[n]
+                    .stream
+                    .barrier_acked(ack.barrier, ack.set_size)
+                    .map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
+                loop {
+                    let mut fx = Effects::new();
+                    let done = self.nodes[n].volume.barrier_acked(ack.barrier, &mut fx);
+                    self.finish(n, fx);
+                    if done {
+                        return Ok(());
+                    }
+                }
+            }
+            Command::StateChgReply | Command::ConnStChgReply => {
+                let reply = StateReply::parse(command, body)?;
+                let event = Event::Packet {
+                    volume: header.volume,
+                    packet: RarePacket::StateReply(reply.retcode),
+                };
+                self.post(n, event, false);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let ack = BlockAck::parse(command, body)?;
+        let extent = Extent::new(ack.sector, ack.size);
+        let ticket = Ticket::from_block_id(ack.block_id);
+        let resync = ack.block_id == ID_SYNCER;
+        let mut fx = Effects::new();
+        let volume = &mut self.nodes[n].volume;
+        let taken = match command {
+            Command::RsWriteAck if resync => {
+                volume.resync_acked(extent, true, &mut fx);
+                Ok(())
+            }
+            Command::NegAck if resync => {
+                volume.resync_acked(extent, false, &mut fx);
+                Ok(())
+            }
+            Command::WriteAck => volume.peer_answered(ticket, true, false, &mut fx),
+            Command::RsWriteAck => volume.peer_answered(ticket, true, true, &mut fx),
+            Command::NegAck | Command::NegDReply => {
+                volume.peer_answered(ticket, false, false, &mut fx)
+            }
+            Command::NegRsDReply => volume.resync_refused(extent, true, &mut fx),
+            Command::RsCancel => volume.resync_refused(extent, false, &mut fx),
+            other => return Err(Trouble::Protocol(format!("{other:?}"))),
+        };
+        self.finish(n, fx);
+        taken.map_err(|e| Trouble::Protocol(format!("{command:?} {extent:?} {ticket:?}: {e:?}")))
+    }
+}

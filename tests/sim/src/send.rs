@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sender of the data socket, and what is put on the meta socket.
+
+use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
+use tandem_engine::engine::ids::{Extent, Instant, Ticket};
+use tandem_engine::engine::resource::Event;
+use tandem_engine::engine::volume::{AckKind, Effects};
+use tandem_engine::engine::wire::ack::BlockAck;
+use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
+use tandem_engine::engine::wire::data::{Barrier, BlockRequest, DataFlags, DataHeader};
+use tandem_engine::engine::wire::Command;
+
+use crate::event::What;
+use crate::node::Item;
+use crate::packet::Packet;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn kick_sender(&mut self, n: usize) {
+        let delay = self.rng.below(self.config.step + 1);
+        if let Some(conn) = &mut self.nodes[n].conn {
+            if !conn.tx_scheduled && conn.sending.is_none() {
+                conn.tx_scheduled = true;
+                let id = conn.id;
+                self.after(n, delay, What::Sender(id));
+            }
+        }
+    }
+
+    pub(crate) fn sender(&mut self, n: usize, id: u64) {
+        let node = &mut self.nodes[n];
+        let Some(conn) = node.conn.as_mut().filter(|c| c.id == id) else {
+            return;
+        };
+        conn.tx_scheduled = false;
+        if conn.sending.is_some() || conn.stage < 2 {
+            return;
+        }
+        let item = match conn.tx.pop_front() {
+            Some(item) => item,
+            None => match node.stream.take_barrier() {
+                Some(number) => Item::Barrier(number),
+                None => return,
+            },
+        };
+        self.send_item(n, id, item);
+        self.kick_sender(n);
+    }
+
+    pub(crate) fn send_item(&mut self, n: usize, id: u64, item: Item) {
+        let version = self.version(n);
+        let now = Instant(self.now);
+        match item {
+            Item::Packet(packet) => self.transmit(n, false, packet),
+            Item::Barrier(barrier) => {
+                let command = Command::Barrier;
+                let packet = Packet::new(version, command, vec![], |o| {
+                    Barrier { barrier }.emit(command, o)
+                });
+                self.transmit(n, false, packet);
+            }
+            Item::Read(ticket) => {
+                let Some(view) = self.nodes[n].volume.send_begin(ticket, 0, now) else {
+                    return;
+                };
+                self.block_request(n, Command::DataRequest, view.extent, ticket.block_id());
+                let mut fx = Effects::new();
+                self.nodes[n].volume.send_done(ticket, &mut fx);
+                self.finish(n, fx);
+            }
+            Item::Write(ticket, epoch) => {
+                let Some(view) = self.nodes[n].volume.send_begin(ticket, epoch, now) else {
+                    return;
+                };
+                let data = self.nodes[n].requests[ticket.index as usize]
+                    .as_ref()
+                    .map_or(Vec::new(), |app| app.data.clone());
+                let mut flags = DataFlags::SEND_WRITE_ACK;
+                if view.may_set_in_sync {
+                    flags = flags.with(DataFlags::MAY_SET_IN_SYNC);
+                }
+                let header = DataHeader {
+                    sector: view.extent.sector,
+                    block_id: ticket.block_id(),
+                    seq_num: view.sequence,
+                    flags,
+                };
+                let packet = Packet::new(version, Command::Data, data, |o| {
+                    header.emit(Command::Data, o)
+                });
+                self.transmit(n, false, packet);
+                if let Some(conn) = &mut self.nodes[n].conn {
+                    conn.sending = Some(ticket);
+                }
+                let delay = self.rng.below(2 * self.config.wire);
+                self.after(n, delay, What::SendDone(id, ticket));
+            }
+            Item::Reply(ticket) => {
+                let view = self.nodes[n].volume.peer_view(ticket);
+                let data = self.nodes[n].payloads[ticket.index as usize].take();
+                if let (Some(view), Some(data)) = (view, data) {
+                    let command = if view.resync {
+                        Command::RsDataReply
+                    } else {
+                        Command::DataReply
+                    };
+                    let header = DataHeader {
+                        sector: view.extent.sector,
+                        block_id: view.block_id,
+                        ..DataHeader::default()
+                    };
+                    let packet = Packet::new(version, command, data, |o| header.emit(command, o));
+                    self.transmit(n, false, packet);
+                }
+                let mut fx = Effects::new();
+                self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+                self.finish(n, fx);
+            }
+            Item::Bitmap => self.send_bitmap(n, version),
+        }
+    }
+
+    pub(crate) fn send_bitmap(&mut self, n: usize, version: u32) {
+        let bits = self.nodes[n].volume.bitmap().map_or(0, |b| b.bits());
+        let mut cursor = TransferCursor::new(bits);
+        while !cursor.is_done() {
+            let mut code = [0; 64];
+            let Some(bitmap) = self.nodes[n].volume.bitmap() else {
+                return;
+            };
+            let encoded = encode(&mut code, cursor.bit(), bits, |from, set| {
+                bitmap.run_end(from, set)
+            });
+            let packet = if let Some(encoded) = encoded {
+                let packet = CompressedBitmap {
+                    first_set: encoded.first_set,
+                    pad_bits: encoded.pad_bits,
+                    code: &code[..encoded.code_len],
+                };
+                cursor.skip_bits(encoded.covered).expect("covered");
+                Packet::new(version, Command::CompressedBitmap, vec![], |o| {
+                    packet.emit(o)
+                })
+            } else {
+                let words = cursor.plain_words(max_payload(version));
+                let first = cursor.word();
+                cursor.skip_words(words);
+                Packet::new(version, Command::Bitmap, vec![], |o| {
+                    Ok(bitmap.get_words(first, &mut o[..words as usize * 8]))
+                })
+            };
+            self.transmit(n, false, packet);
+        }
+        self.post(n, Event::BitmapSent { volume: 0 }, false);
+    }
+
+    pub(crate) fn block_request(&mut self, n: usize, command: Command, extent: Extent, id: u64) {
+        let request = BlockRequest {
+            sector: extent.sector,
+            block_id: id,
+            size: extent.bytes,
+        };
+        let version = self.version(n);
+        let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
+        self.transmit(n, false, packet);
+    }
+
+    pub(crate) fn send_done(&mut self, n: usize, id: u64, ticket: Ticket) {
+        let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
+            return;
+        };
+        conn.sending = None;
+        let mut fx = Effects::new();
+        self.nodes[n].volume.send_done(ticket, &mut fx);
+        self.finish(n, fx);
+        self.kick_sender(n);
+    }
+
+    pub(crate) fn queue_ack(&mut self, n: usize, kind: AckKind, extent: Extent, block_id: u64) {
+        let command = match kind {
+            AckKind::Write => Command::WriteAck,
+            AckKind::ResyncWrite => Command::RsWriteAck,
+            AckKind::Negative => Command::NegAck,
+            AckKind::NegativeRead => Command::NegDReply,
+            AckKind::NegativeResyncRead => Command::NegRsDReply,
+        };
+        let ack = BlockAck {
+            sector: extent.sector,
+            block_id,
+            size: extent.bytes,
+            seq_num: 0,
+        };
+        let version = self.version(n);
+        let packet = Packet::new(version, command, vec![], |o| ack.emit(command, o));
+        self.transmit(n, true, packet);
+    }
+}
