@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
+use sim::random::Plan;
 
 /// Runs the engine under simulated faults.
 #[derive(Parser)]
@@ -42,7 +43,7 @@ fn main() {
                 if seed >= end || failed.load(Ordering::Relaxed) && !args.keep_going {
                     break;
                 }
-                let outcome = sim::random::run(seed, false);
+                let outcome = sim::random::run(&Plan::of(seed));
                 steps.fetch_add(outcome.steps, Ordering::Relaxed);
                 if let Some(failure) = outcome.failure {
                     failed.store(true, Ordering::Relaxed);
@@ -64,7 +65,11 @@ fn main() {
 }
 
 fn tell(seed: u64) {
-    let outcome = sim::random::run(seed, true);
+    let plan = Plan {
+        told: true,
+        ..Plan::of(seed)
+    };
+    let outcome = sim::random::run(&plan);
     for line in &outcome.story {
         println!("{line}");
     }

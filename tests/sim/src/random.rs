@@ -2,11 +2,14 @@
 
 //! Random runs: what the application, the administrator and the world do, by seed.
 
+use std::collections::BTreeSet;
+
 use tandem_engine::engine::resource::Token;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 use crate::event::Ev;
 use crate::node::Net;
+use crate::rng::Rng;
 use crate::worker::show;
 use crate::world::{Config, World};
 
@@ -18,11 +21,43 @@ pub struct Outcome {
     pub story: Vec<String>,
     /// Events of the simulator.
     pub steps: u64,
+    /// Actions that the seed has, the ones that were left out included.
+    pub actions: u32,
+}
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// All chance comes from it.
+    pub seed: u64,
+    /// Only these of the seed's actions, by number; all if `None`.
+    pub only: Option<BTreeSet<u32>>,
+    /// Notes what happens.
+    pub told: bool,
+}
+
+impl Plan {
+    /// All of a seed, untold.
+    pub fn of(seed: u64) -> Self {
+        Self {
+            seed,
+            ..Self::default()
+        }
+    }
+
+    fn takes(&self, action: u32) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&action))
+    }
 }
 
 /// A run in progress.
-struct Run {
+struct Run<'a> {
+    plan: &'a Plan,
     world: World,
+    /// Chance of the present action, its own: with another action left out, it is the same.
+    rng: Rng,
+    /// Actions until now.
+    actions: u32,
     /// The command that was last given, per node.
     busy: [Option<Token>; 2],
     /// The nodes shall be told to connect.
@@ -36,24 +71,26 @@ struct Run {
     reckless: bool,
 }
 
-/// Runs one seed; with `story`, notes what happens.
-pub fn run(seed: u64, story: bool) -> Outcome {
-    let mut run = Run::new(seed);
-    if story {
+/// Runs one seed, or what the plan keeps of it.
+pub fn run(plan: &Plan) -> Outcome {
+    let mut run = Run::new(plan);
+    if plan.told {
         run.world.story = Some(Vec::new());
     }
     let steps = run.all();
-    let Run { world, .. } = run;
+    let Run { world, actions, .. } = run;
     Outcome {
         failure: world.failure,
         story: world.story.unwrap_or_default(),
         steps,
+        actions,
     }
 }
 
-impl Run {
-    fn new(seed: u64) -> Self {
-        let mut rng = crate::rng::Rng::new(seed ^ 0xabcd);
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let seed = plan.seed;
+        let mut rng = Rng::new(seed ^ 0xabcd);
         let mut config = Config {
             step: rng.below(4),
             disk: rng.within(1, 20),
@@ -73,27 +110,36 @@ impl Run {
         let hot = (0..rng.within(3, 12))
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
+        let reckless = rng.chance(15);
         Self {
+            plan,
             world,
+            rng,
+            actions: 0,
             busy: [None; 2],
             wanted: [true; 2],
             primary: None,
             load: true,
             hot,
-            reckless: rng.chance(15),
+            reckless,
         }
     }
 
     fn all(&mut self) -> u64 {
         let mut steps = 0;
-        let end = self.world.rng.within(500, 2500);
-        let calm = self.world.rng.chance(20);
+        let end = self.rng.within(500, 2500);
+        let calm = self.rng.chance(20);
         self.world.at(0, Ev::Script);
         while self.world.now < end && self.world.failure.is_none() && self.world.step() {
             steps += 1;
             if core::mem::take(&mut self.world.script_due) {
-                self.action(calm);
-                let delay = self.world.rng.within(1, 30);
+                self.rng = Rng::of_action(self.plan.seed, self.actions);
+                let delay = self.rng.within(1, 30);
+                self.configure();
+                if self.plan.takes(self.actions) {
+                    self.action(calm);
+                }
+                self.actions += 1;
                 self.world.at(delay, Ev::Script);
             }
         }
@@ -225,28 +271,27 @@ impl Run {
     }
 
     fn action(&mut self, calm: bool) {
-        self.configure();
-        let roll = self.world.rng.below(100);
+        let roll = self.rng.below(100);
         let primary = self.serving();
         match roll {
             0..=49 => self.application(primary),
             50..=59 => self.roles(),
             60..=63 if !calm => {
-                let n = self.world.rng.below(2) as usize;
+                let n = self.rng.below(2) as usize;
                 self.world.check_marks();
                 self.world.crash(n);
                 self.busy[n] = None;
                 self.world.check_marks();
             }
             64..=71 => {
-                let n = self.world.rng.below(2) as usize;
+                let n = self.rng.below(2) as usize;
                 self.world.power_on(n);
             }
             72..=75 if !calm => self.world.cut(),
             76..=83 => self.world.heal(),
             84..=85 if !calm => self.world.reset_session(),
             86..=88 => {
-                let n = self.world.rng.below(2) as usize;
+                let n = self.rng.below(2) as usize;
                 if self.world.nodes[n].up && self.free(n) {
                     self.wanted[n] = false;
                     self.busy[n] = Some(self.world.disconnect(n));
@@ -254,7 +299,7 @@ impl Run {
             }
             89..=92 => self.wanted = [true; 2],
             93 => {
-                let n = self.world.rng.below(2) as usize;
+                let n = self.rng.below(2) as usize;
                 let node = &self.world.nodes[n];
                 let alone = node.state().role == Role::Primary
                     && node.state().peer_disk != DiskState::UpToDate;
@@ -279,13 +324,13 @@ impl Run {
             return;
         };
         self.world.nodes[n].open = true;
-        let burst = self.world.rng.within(1, 6);
+        let burst = self.rng.within(1, 6);
         for _ in 0..burst {
-            let at = self.world.rng.below(self.hot.len() as u64) as usize;
-            let sector = self.hot[at] + self.world.rng.below(12);
-            let sectors = self.world.rng.within(1, 20) as u32;
+            let at = self.rng.below(self.hot.len() as u64) as usize;
+            let sector = self.hot[at] + self.rng.below(12);
+            let sectors = self.rng.within(1, 20) as u32;
             let sector = sector.min(6 * 8192 - 32);
-            match self.world.rng.below(10) {
+            match self.rng.below(10) {
                 0 => self.world.flush(n),
                 1..=2 => self.world.read(n, sector, sectors),
                 _ => {
@@ -299,13 +344,13 @@ impl Run {
     fn roles(&mut self) {
         if let Some(n) = self.serving() {
             let quiet = self.world.nodes[n].open_requests() == 0 && self.free(n);
-            if quiet && self.world.rng.chance(30) && self.free(n) {
+            if quiet && self.rng.chance(30) && self.free(n) {
                 self.primary = None;
                 self.busy[n] = Some(self.world.demote(n));
             }
             return;
         }
-        let n = self.world.rng.below(2) as usize;
+        let n = self.rng.below(2) as usize;
         let node = &self.world.nodes[n];
         let other = &self.world.nodes[1 - n];
         let good = node.state().disk == DiskState::UpToDate;

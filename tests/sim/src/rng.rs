@@ -12,6 +12,13 @@ impl Rng {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
     }
 
+    /// The stream of one action of a seed.
+    pub fn of_action(seed: u64, action: u32) -> Self {
+        let mut own = Self::new(seed ^ (u64::from(action) + 1).rotate_left(40));
+        own.0 ^= own.draw();
+        own
+    }
+
     /// The next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -2,6 +2,8 @@
 
 //! Seeds that once found a fault.
 
+use sim::random::{run, Plan};
+
 /// Each found one of: resync data over a waiting write, bits forgotten by a crashed target, a late
 /// acknowledgement that cleared a new mark, an attach that was not compared, a slot deadlock, ...
 const SEEDS: &[u64] = &[
@@ -13,7 +15,7 @@ const SEEDS: &[u64] = &[
 #[test]
 fn seeds_that_failed_once_are_well() {
     for &seed in SEEDS {
-        let outcome = sim::random::run(seed, false);
+        let outcome = run(&Plan::of(seed));
         assert_eq!(outcome.failure, None, "seed {seed}");
     }
 }
@@ -21,8 +23,12 @@ fn seeds_that_failed_once_are_well() {
 #[test]
 fn a_seed_tells_the_same_story_twice() {
     for seed in [3, 198] {
-        let story = sim::random::run(seed, true).story;
+        let plan = Plan {
+            told: true,
+            ..Plan::of(seed)
+        };
+        let story = run(&plan).story;
         assert!(!story.is_empty());
-        assert_eq!(story, sim::random::run(seed, true).story);
+        assert_eq!(story, run(&plan).story);
     }
 }
