@@ -23,7 +23,6 @@ use crate::session::{
     send_all,
     Session, //
 };
-use crate::sys::thread;
 
 /// Longest packet on the meta socket.
 const PACKET: usize = Header::MAX_LEN + BlockAck::LEN;
@@ -36,7 +35,6 @@ const IDLE_MS: u32 = 1000;
 
 /// Sends until the session is down.
 pub fn run(resource: &Resource, session: &Session) {
-    thread::set_fifo_low();
     let mut buffer = [0; PACKET * BATCH];
     while !session.is_down() {
         let mut len = 0;
