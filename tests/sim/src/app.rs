@@ -8,6 +8,7 @@ use tandem_engine::engine::volume::{Effects, LocalUse, Operation, ReadRoute, Ref
 
 use crate::event::What;
 use crate::node::{App, AppKind};
+use crate::packet::contents;
 use crate::world::World;
 
 impl World {
@@ -59,7 +60,9 @@ impl World {
         let extent = Extent::new(sector, sectors * 512);
         let id = self.oracle.start(extent);
         let data = vec![id; sectors as usize];
-        self.tell(n, || format!("app write {id} at {sector}+{sectors}"));
+        self.tell(n, || {
+            format!("application writes {id} to {sector}+{sectors}")
+        });
         self.issue(n, id, AppKind::Write, extent, data);
         id
     }
@@ -67,6 +70,7 @@ impl World {
     /// The application flushes.
     pub fn flush(&mut self, n: usize) {
         let completed = self.oracle.completed();
+        self.tell(n, || "application flushes".into());
         self.issue(
             n,
             0,
@@ -80,6 +84,7 @@ impl World {
     pub fn read(&mut self, n: usize, sector: u64, sectors: u32) {
         let extent = Extent::new(sector, sectors * 512);
         let lows = self.oracle.lows(extent);
+        self.tell(n, || format!("application reads {sector}+{sectors}"));
         self.issue(n, 0, AppKind::Read(lows), extent, Vec::new());
     }
 
@@ -109,11 +114,11 @@ impl World {
     pub(crate) fn completed(&mut self, n: usize, app: App, ok: bool) {
         let peer = 1 - n;
         if !ok {
-            return self.tell(n, || format!("app request {} failed", app.id));
+            return self.tell(n, || format!("application's request {} failed", app.id));
         }
         match app.kind {
             AppKind::Write => {
-                self.tell(n, || format!("app write {} completed", app.id));
+                self.tell(n, || format!("application's write {} is done", app.id));
                 self.oracle.ack(app.id, app.extent);
                 let there = &self.nodes[peer];
                 let same_life = there.up && there.life == app.peer_life;
@@ -147,10 +152,13 @@ impl World {
                 }
             }
             AppKind::Flush(completed) => {
-                self.tell(n, || "app flush completed".into());
+                self.tell(n, || "application's flush is done".into());
                 self.oracle.flushed(&completed);
             }
             AppKind::Read(lows) => {
+                self.tell(n, || {
+                    format!("application has read {}", contents(&app.data))
+                });
                 let result = self.oracle.check_read(app.extent, &lows, &app.data);
                 self.check(result);
             }

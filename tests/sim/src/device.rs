@@ -11,7 +11,8 @@ use crate::disk::{crc32c, MetaWrite};
 use crate::event::What;
 use crate::node::{AppKind, Item};
 use crate::packet::Packet;
-use crate::world::{World, NAMES};
+use crate::story::NAMES;
+use crate::world::World;
 
 impl World {
     /// Carries the effects of a volume's step out, and what follows from them.

@@ -8,7 +8,7 @@ use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::Effects;
 
 use crate::node::{App, Net};
-use crate::packet::Packet;
+use crate::packet::{contents, Packet};
 use crate::world::World;
 
 /// Something that will happen on one node.
@@ -206,9 +206,10 @@ impl World {
             let content = self.nodes[n].disk.read(extent);
             self.tell(n, || {
                 format!(
-                    "disk write {}+{}: {content:?}",
+                    "disk wrote {}+{}: {}",
                     extent.sector,
-                    content.len()
+                    content.len(),
+                    contents(&content)
                 )
             });
         }

@@ -7,6 +7,7 @@ use tandem_engine::engine::state::Role;
 
 use crate::event::What;
 use crate::node::Node;
+use crate::story::OUTSIDE;
 use crate::world::World;
 
 impl World {
@@ -15,7 +16,7 @@ impl World {
         if !self.link {
             return;
         }
-        self.tell(0, || "LINK CUT".into());
+        self.tell(OUTSIDE, || "LINK CUT".into());
         self.link = false;
         self.break_session();
     }
@@ -34,7 +35,7 @@ impl World {
     /// Mends the link.
     pub fn heal(&mut self) {
         if !self.link {
-            self.tell(0, || "LINK UP".into());
+            self.tell(OUTSIDE, || "LINK UP".into());
             self.link = true;
             self.try_establish();
         }
@@ -42,7 +43,7 @@ impl World {
 
     /// Breaks the present session, but leaves the link.
     pub fn reset_session(&mut self) {
-        self.tell(0, || "SESSION BROKEN".into());
+        self.tell(OUTSIDE, || "SESSION BROKEN".into());
         self.break_session();
     }
 

@@ -6,20 +6,26 @@
 
 pub mod admin;
 pub mod app;
+pub mod batch;
 pub mod check;
 pub mod device;
 pub mod disk;
 pub mod event;
 pub mod harm;
+pub mod kept;
 pub mod net;
 pub mod node;
 pub mod oracle;
 pub mod packet;
+pub mod picture;
+pub mod plan;
 pub mod random;
 pub mod receive;
 pub mod receive_meta;
 pub mod rng;
 pub mod send;
+pub mod shrink;
+pub mod story;
 pub mod worker;
 pub mod world;
 

@@ -98,7 +98,7 @@ impl World {
             self.nodes[n].volume.send_done(ticket, &mut fx);
             self.finish(n, fx);
         }
-        for item in conn.tx {
+        for (item, _) in conn.tx {
             if let Item::Reply(ticket) = item {
                 let mut fx = Effects::new();
                 self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
@@ -124,12 +124,16 @@ impl World {
     }
 
     /// Puts a packet on the wire.
-    pub(crate) fn transmit(&mut self, n: usize, meta: bool, packet: Packet) {
+    pub(crate) fn transmit(&mut self, n: usize, meta: bool, mut packet: Packet) {
         let Some(conn) = &self.nodes[n].conn else {
             return;
         };
         let id = conn.id;
         let delay = self.rng.within(1, self.config.wire);
+        let cause = self.cause;
+        let version = self.version(n);
+        self.tell(n, || format!("sends {}", packet.describe(version)));
+        packet.cause = core::mem::replace(&mut self.cause, cause);
         let last = &mut self.last_arrival[n][usize::from(meta)];
         *last = (self.now + delay).max(*last + 1);
         let at = *last;
@@ -145,9 +149,10 @@ impl World {
     }
 
     pub(crate) fn queue(&mut self, n: usize, item: Item) {
+        let cause = self.cause;
         match &mut self.nodes[n].conn {
             Some(conn) => {
-                conn.tx.push_back(item);
+                conn.tx.push_back((item, cause));
                 self.kick_sender(n);
             }
             None => {

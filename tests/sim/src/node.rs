@@ -13,6 +13,7 @@ use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tab
 
 use crate::disk::{Disk, MetaWrite};
 use crate::packet::Packet;
+use crate::story::Cause;
 use crate::Heap;
 
 /// A request of the application.
@@ -81,7 +82,7 @@ pub struct Conn {
     /// Of two conflicting requests, this node's wins.
     pub resolver: bool,
     /// The data socket's queue.
-    pub tx: VecDeque<Item>,
+    pub tx: VecDeque<(Item, Cause)>,
     /// The write whose payload is being sent.
     pub sending: Option<Ticket>,
     /// A turn of the sender is scheduled.
@@ -151,7 +152,9 @@ pub struct Node {
     /// Payloads of peer requests by slot.
     pub payloads: Vec<Option<Vec<u32>>>,
     /// Events for the resource; whether the receiver waits for it.
-    pub events: VecDeque<(Event, bool)>,
+    pub events: VecDeque<(Event, bool, Cause)>,
+    /// Why the present event came, or itself once it is told.
+    pub event_cause: Cause,
     /// Effects of the present event.
     pub effects: VecDeque<Effect>,
     /// An event is being carried out; whether the receiver waits for it.
@@ -243,6 +246,7 @@ impl Node {
             parked: VecDeque::new(),
             payloads: vec![None; peers],
             events: VecDeque::new(),
+            event_cause: Cause::Nothing,
             effects: VecDeque::new(),
             handling: None,
             ending: false,

@@ -2,7 +2,16 @@
 
 //! Packets as they are on the simulated wire: encoded headers, and blocks as sector names.
 
+use std::fmt::Write as _;
+
+use tandem_engine::engine::state::DeviceState;
+use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
+use tandem_engine::engine::wire::data::{Barrier, BlockDesc, BlockRequest, DataHeader};
+use tandem_engine::engine::wire::state::{StateReport, UuidReport};
 use tandem_engine::engine::wire::{Command, Header, WireError, PROTOCOL_BEFORE_HANDSHAKE};
+
+use crate::story::Cause;
+use crate::worker::show;
 
 /// One packet: the encoded bytes, and the blocks that follow (one number per sector).
 #[derive(Clone, Debug)]
@@ -10,6 +19,8 @@ pub struct Packet {
     bytes: Vec<u8>,
     /// Contents of the sectors that follow.
     pub blocks: Vec<u32>,
+    /// Why it was sent.
+    pub cause: Cause,
 }
 
 impl Packet {
@@ -31,7 +42,11 @@ impl Packet {
         let head = header.emit(&mut bytes, version).expect("header");
         bytes.truncate(head);
         bytes.extend_from_slice(&body[..len]);
-        Self { bytes, blocks }
+        Self {
+            bytes,
+            blocks,
+            cause: Cause::Nothing,
+        }
     }
 
     /// The version of the header: 80 before the handshake.
@@ -45,4 +60,50 @@ impl Packet {
         let body = self.bytes.get(Header::encoded_len(version)..)?;
         (header.length as usize == body.len() + 512 * self.blocks.len()).then_some((header, body))
     }
+
+    /// What it is, for the story.
+    pub fn describe(&self, version: u32) -> String {
+        let Some((header, body)) = self.open(version).or_else(|| self.open(Self::early())) else {
+            return "something without a header".into();
+        };
+        let command = header.command;
+        let name = command.as_str();
+        let range = |sector: u64, bytes: u32| format!("{name} {sector}+{}", bytes / 512);
+        let told = match command {
+            Command::Data | Command::DataReply | Command::RsDataReply => {
+                DataHeader::parse(command, body).map(|h| {
+                    let place = range(h.sector, 512 * self.blocks.len() as u32);
+                    format!("{place} = {}", contents(&self.blocks))
+                })
+            }
+            Command::DataRequest | Command::RsDataRequest => {
+                BlockRequest::parse(command, body).map(|r| range(r.sector, r.size))
+            }
+            Command::OutOfSync => BlockDesc::parse(command, body).map(|d| range(d.sector, d.size)),
+            Command::Barrier => {
+                Barrier::parse(command, body).map(|b| format!("{name} {}", b.barrier))
+            }
+            Command::BarrierAck => BarrierAck::parse(command, body)
+                .map(|a| format!("{name} {} of {} writes", a.barrier, a.set_size)),
+            Command::State => StateReport::parse(command, body).map(|s| {
+                DeviceState::unpack(s.state).map_or(name.into(), |s| format!("{name} {}", show(s)))
+            }),
+            Command::Uuids => UuidReport::parse(command, body).map(|u| format!("{name} {u:x?}")),
+            _ => BlockAck::parse(command, body).map(|a| range(a.sector, a.size)),
+        };
+        told.unwrap_or_else(|_| name.into())
+    }
+}
+
+/// Contents of sectors, equal neighbours as one.
+pub fn contents(sectors: &[u32]) -> String {
+    let mut text = String::new();
+    for run in sectors.chunk_by(|a, b| a == b) {
+        let gap = if text.is_empty() { "" } else { " " };
+        let _ = match run {
+            [one] => write!(text, "{gap}{one}"),
+            _ => write!(text, "{gap}{}x{}", run[0], run.len()),
+        };
+    }
+    text
 }

@@ -2,14 +2,16 @@
 
 //! Random runs: what the application, the administrator and the world do, by seed.
 
-use std::collections::BTreeSet;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use tandem_engine::engine::resource::Token;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 use crate::event::Ev;
 use crate::node::Net;
+use crate::plan::Plan;
 use crate::rng::Rng;
+use crate::story::{Cause, Line, OUTSIDE};
 use crate::worker::show;
 use crate::world::{Config, World};
 
@@ -18,36 +20,13 @@ pub struct Outcome {
     /// The first broken promise.
     pub failure: Option<String>,
     /// What happened.
-    pub story: Vec<String>,
+    pub story: Vec<Line>,
+    /// Both disks at the end.
+    pub picture: String,
     /// Events of the simulator.
     pub steps: u64,
     /// Actions that the seed has, the ones that were left out included.
     pub actions: u32,
-}
-
-/// What to run.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// All chance comes from it.
-    pub seed: u64,
-    /// Only these of the seed's actions, by number; all if `None`.
-    pub only: Option<BTreeSet<u32>>,
-    /// Notes what happens.
-    pub told: bool,
-}
-
-impl Plan {
-    /// All of a seed, untold.
-    pub fn of(seed: u64) -> Self {
-        Self {
-            seed,
-            ..Self::default()
-        }
-    }
-
-    fn takes(&self, action: u32) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&action))
-    }
 }
 
 /// A run in progress.
@@ -58,6 +37,8 @@ struct Run<'a> {
     rng: Rng,
     /// Actions until now.
     actions: u32,
+    /// Events until now.
+    steps: u64,
     /// The command that was last given, per node.
     busy: [Option<Token>; 2],
     /// The nodes shall be told to connect.
@@ -71,19 +52,34 @@ struct Run<'a> {
     reckless: bool,
 }
 
-/// Runs one seed, or what the plan keeps of it.
-pub fn run(plan: &Plan) -> Outcome {
+/// More events than any run has, unless it goes round in circles.
+const MAX_STEPS: u64 = 1_000_000;
+
+/// Runs a plan; with `told`, notes what happens and draws the disks at the end.
+pub fn run(plan: &Plan, told: bool) -> Outcome {
     let mut run = Run::new(plan);
-    if plan.told {
+    if told {
         run.world.story = Some(Vec::new());
     }
-    let steps = run.all();
-    let Run { world, actions, .. } = run;
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run.all())) {
+        let text = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+            (Some(text), _) => text,
+            (_, Some(text)) => *text,
+            _ => "without words",
+        };
+        run.world.fail(format!("panic: {text}"));
+    }
+    let picture = if told {
+        run.world.picture()
+    } else {
+        String::new()
+    };
     Outcome {
-        failure: world.failure,
-        story: world.story.unwrap_or_default(),
-        steps,
-        actions,
+        failure: run.world.failure,
+        story: run.world.story.unwrap_or_default(),
+        picture,
+        steps: run.steps,
+        actions: run.actions,
     }
 }
 
@@ -116,6 +112,7 @@ impl<'a> Run<'a> {
             world,
             rng,
             actions: 0,
+            steps: 0,
             busy: [None; 2],
             wanted: [true; 2],
             primary: None,
@@ -125,43 +122,54 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn all(&mut self) -> u64 {
-        let mut steps = 0;
+    fn all(&mut self) {
         let end = self.rng.within(500, 2500);
         let calm = self.rng.chance(20);
         self.world.at(0, Ev::Script);
-        while self.world.now < end && self.world.failure.is_none() && self.world.step() {
-            steps += 1;
+        while self.world.now < end && self.world.failure.is_none() && self.step() {
             if core::mem::take(&mut self.world.script_due) {
+                if self.plan.ends_before(self.actions) {
+                    break;
+                }
                 self.rng = Rng::of_action(self.plan.seed, self.actions);
                 let delay = self.rng.within(1, 30);
+                self.world.cause = Cause::Nothing;
                 self.configure();
+                self.world.cause = Cause::Action(self.actions);
                 if self.plan.takes(self.actions) {
                     self.action(calm);
                 }
+                self.world.cause = Cause::Nothing;
                 self.actions += 1;
                 self.world.at(delay, Ev::Script);
             }
         }
-        steps + self.settle()
+        self.settle();
+    }
+
+    fn step(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            self.world.fail("no end of events".into());
+        }
+        self.world.step()
     }
 
     /// The faults are over: everything has to come to rest, in sync.
-    fn settle(&mut self) -> u64 {
-        let mut steps = 0;
+    fn settle(&mut self) {
         let end = self.world.now + 20_000;
         self.load = false;
         self.wanted = [true; 2];
-        self.world.tell(0, || "FAULTS ARE OVER".into());
+        self.world.cause = Cause::Nothing;
+        self.world.tell(OUTSIDE, || "FAULTS ARE OVER".into());
         self.world.heal();
         self.world.power_on(0);
         self.world.power_on(1);
         let mut idle = 0;
         while self.world.failure.is_none() && idle < 40 {
-            if !self.world.step() {
+            if !self.step() {
                 self.world.at(10, Ev::Script);
             }
-            steps += 1;
             if core::mem::take(&mut self.world.script_due) {
                 self.configure();
                 let open = self
@@ -188,7 +196,6 @@ impl<'a> Run<'a> {
             self.world.check_equal();
             self.world.check_marks();
         }
-        steps
     }
 
     /// The two do not connect, and rightly so.

@@ -61,7 +61,11 @@ impl World {
         let Some(packet) = conn.rx.front().cloned() else {
             return;
         };
-        let taken = if conn.stage == 0 {
+        let stage = conn.stage;
+        self.cause = packet.cause;
+        let version = self.version(n);
+        self.tell(n, || format!("takes {}", packet.describe(version)));
+        let taken = if stage == 0 {
             self.features(n, &packet)
         } else {
             self.data_packet(n, &packet)

@@ -21,6 +21,9 @@ impl World {
             .filter(|c| c.id == id)
             .and_then(|c| c.rx_meta.pop_front())
         {
+            self.cause = packet.cause;
+            let version = self.version(n);
+            self.tell(n, || format!("takes {}", packet.describe(version)));
             if let Err(Trouble::Protocol(text)) = self.meta_packet(n, &packet) {
                 self.fail(format!("{}: meta socket: {text}", ["a", "b"][n]));
             }

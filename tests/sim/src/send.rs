@@ -38,7 +38,10 @@ impl World {
             return;
         }
         let item = match conn.tx.pop_front() {
-            Some(item) => item,
+            Some((item, cause)) => {
+                self.cause = cause;
+                item
+            }
             None => match node.stream.take_barrier() {
                 Some(number) => Item::Barrier(number),
                 None => return,

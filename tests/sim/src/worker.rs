@@ -34,7 +34,8 @@ const PING_MS: u64 = 2100;
 impl World {
     /// Gives the resource of node `n` an event; `receiver`: the receiver waits for it.
     pub fn post(&mut self, n: usize, event: Event, receiver: bool) {
-        self.nodes[n].events.push_back((event, receiver));
+        let cause = self.cause;
+        self.nodes[n].events.push_back((event, receiver, cause));
         self.kick_worker(n);
     }
 
@@ -55,6 +56,7 @@ impl World {
             return;
         }
         if let Some(effect) = node.effects.pop_front() {
+            self.cause = node.event_cause;
             self.carry_effect(n, effect);
             if !self.nodes[n].worker_busy {
                 self.kick_worker(n);
@@ -68,11 +70,15 @@ impl World {
         let reported = core::mem::take(&mut node.resync_finished);
         let next = if reported {
             let failed = node.volume.resync_failed();
-            Some((Event::ResyncFinished { volume: 0, failed }, false))
+            Some((
+                Event::ResyncFinished { volume: 0, failed },
+                false,
+                self.cause,
+            ))
         } else {
             node.events.pop_front()
         };
-        let Some((event, receiver)) = next else {
+        let Some((event, receiver, cause)) = next else {
             return;
         };
         node.records[0].bits = node.volume.out_of_sync();
@@ -103,7 +109,9 @@ impl World {
         node.handling = Some(receiver);
         let after = node.state();
         node.writable |= demoting && after.role == Role::Primary;
+        self.cause = cause;
         self.tell(n, || format!("event {told}"));
+        self.nodes[n].event_cause = self.cause;
         self.watch(n, before, after);
         self.kick_worker(n);
     }

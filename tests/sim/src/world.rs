@@ -12,6 +12,7 @@ use crate::event::{Ev, What};
 use crate::node::{Node, NodeConfig};
 use crate::oracle::Oracle;
 use crate::rng::Rng;
+use crate::story::{Cause, Line, OUTSIDE};
 use crate::worker::show;
 
 /// How long things take and how large they are.
@@ -52,7 +53,7 @@ pub struct World {
     /// The time in ms.
     pub now: u64,
     order: u64,
-    events: BTreeMap<(u64, u64), Ev>,
+    events: BTreeMap<(u64, u64), (Cause, Ev)>,
     /// The nodes.
     pub nodes: [Node; 2],
     /// All chance.
@@ -64,7 +65,9 @@ pub struct World {
     /// What the application may expect.
     pub oracle: Oracle,
     /// What happened, if anybody wants to read it.
-    pub story: Option<Vec<String>>,
+    pub story: Option<Vec<Line>>,
+    /// Why the present thing happens.
+    pub cause: Cause,
     /// The first broken promise.
     pub failure: Option<String>,
     pub(crate) meeting: bool,
@@ -75,8 +78,6 @@ pub struct World {
     /// Set when a [`Ev::Script`] event was taken.
     pub script_due: bool,
 }
-
-pub(crate) const NAMES: [&str; 2] = ["a", "b"];
 
 impl World {
     /// Two nodes with power, a working link, and disks with fresh metadata and different data.
@@ -96,6 +97,7 @@ impl World {
             link: true,
             oracle,
             story: None,
+            cause: Cause::Nothing,
             failure: None,
             meeting: false,
             next_conn: 0,
@@ -129,17 +131,23 @@ impl World {
         world
     }
 
-    /// Notes something for the reader of the story.
-    pub fn tell(&mut self, n: usize, text: impl FnOnce() -> String) {
+    /// Notes something for the reader of the story: on node `place`, or [`OUTSIDE`]. What follows
+    /// from here on, follows from this.
+    pub fn tell(&mut self, place: usize, text: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
-            let line = format!("{:6} {} {}", self.now, NAMES[n], text());
-            story.push(line);
+            story.push(Line {
+                at: self.now,
+                place,
+                text: text(),
+                cause: self.cause,
+            });
+            self.cause = Cause::Line(story.len() - 1);
         }
     }
 
     /// A promise was broken.
     pub fn fail(&mut self, text: String) {
-        self.tell(0, || format!("FAILURE {text}"));
+        self.tell(OUTSIDE, || format!("FAILURE {text}"));
         self.failure.get_or_insert(text);
     }
 
@@ -157,7 +165,8 @@ impl World {
     /// Lets something happen after `delay` ms.
     pub fn at(&mut self, delay: u64, ev: Ev) {
         self.order += 1;
-        self.events.insert((self.now + delay, self.order), ev);
+        self.events
+            .insert((self.now + delay, self.order), (self.cause, ev));
     }
 
     pub(crate) fn after(&mut self, n: usize, delay: u64, what: What) {
@@ -167,10 +176,11 @@ impl World {
 
     /// Lets the next thing happen; false when nothing is left.
     pub fn step(&mut self) -> bool {
-        let Some(((time, _), ev)) = self.events.pop_first() else {
+        let Some(((time, _), (cause, ev))) = self.events.pop_first() else {
             return false;
         };
         self.now = time;
+        self.cause = cause;
         match ev {
             Ev::Node { n, life, what } => {
                 if self.nodes[n].up && self.nodes[n].life == life {

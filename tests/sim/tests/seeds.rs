@@ -1,34 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Seeds that once found a fault.
+//! Seeds that once failed, and what every seed has to be.
 
-use sim::random::{run, Plan};
-
-/// Each found one of: resync data over a waiting write, bits forgotten by a crashed target, a late
-/// acknowledgement that cleared a new mark, an attach that was not compared, a slot deadlock, ...
-const SEEDS: &[u64] = &[
-    7, 8, 30, 33, 37, 40, 57, 88, 91, 94, 131, 147, 148, 152, 166, 167, 187, 198, 205, 211, 235,
-    265, 266, 267, 281, 290, 291, 292, 296, 299, 383, 464, 484, 553, 834, 840, 907, 921, 923, 987,
-    1052, 1883, 2907,
-];
+use sim::plan::Plan;
+use sim::random::run;
+use sim::story::render;
 
 #[test]
 fn seeds_that_failed_once_are_well() {
-    for &seed in SEEDS {
-        let outcome = run(&Plan::of(seed));
-        assert_eq!(outcome.failure, None, "seed {seed}");
+    let kept = sim::kept::read().expect("seeds");
+    assert!(!kept.is_empty());
+    for kept in kept {
+        let outcome = run(&kept.plan, false);
+        assert_eq!(outcome.failure, None, "{}: seed {}", kept.place, kept.plan);
     }
 }
 
 #[test]
-fn a_seed_tells_the_same_story_twice() {
-    for seed in [3, 198] {
-        let plan = Plan {
-            told: true,
-            ..Plan::of(seed)
-        };
-        let story = run(&plan).story;
-        assert!(!story.is_empty());
-        assert_eq!(story, run(&plan).story);
+fn a_seed_has_the_same_log_every_time() {
+    let log = |seed| {
+        let outcome = run(&Plan::of(seed), true);
+        render(&outcome.story) + &outcome.picture
+    };
+    for seed in 0..12 {
+        let here = log(seed);
+        let there = std::thread::spawn(move || log(seed)).join().expect("run");
+        assert!(here.len() > 1000);
+        assert_eq!(here, there, "seed {seed}");
     }
+}
+
+#[test]
+fn telling_a_story_does_not_change_it() {
+    for seed in 0..12 {
+        let [told, untold] = [true, false].map(|told| run(&Plan::of(seed), told));
+        assert_eq!(told.steps, untold.steps, "seed {seed}");
+        assert_eq!(told.failure, untold.failure, "seed {seed}");
+    }
+}
+
+#[test]
+fn actions_that_are_left_out_are_not_done() {
+    let all = run(&Plan::of(3), true);
+    let none: Plan = format!("3:@{}", all.actions).parse().expect("plan");
+    let none = run(&none, true);
+    let written = |outcome: &sim::random::Outcome| {
+        let writes = |line: &&sim::story::Line| line.text.starts_with("application writes");
+        outcome.story.iter().filter(writes).count()
+    };
+    assert!(written(&all) > 0);
+    assert_eq!(written(&none), 0);
+    assert_eq!(none.actions, all.actions);
 }

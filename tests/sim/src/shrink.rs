@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Makes a failing seed's story short: leaves out every action that the failure does not need.
+
+use std::collections::BTreeSet;
+
+use crate::plan::Plan;
+use crate::random::{run, Outcome};
+
+/// How many runs a shrink may take.
+const TRIES: u32 = 3000;
+
+/// The search for a shorter story.
+struct Search {
+    /// The kind of failure that has to stay.
+    kind: String,
+    seed: u64,
+    tries: u32,
+}
+
+/// The shortest plan found that fails in the same way as `plan`; `plan` itself if it is well.
+pub fn shrink(plan: &Plan) -> Plan {
+    let outcome = run(plan, false);
+    let Some(failure) = &outcome.failure else {
+        return plan.clone();
+    };
+    let mut search = Search {
+        kind: kind(failure),
+        seed: plan.seed,
+        tries: 0,
+    };
+    let mut best = search.cut_end(plan, &outcome);
+    let mut actions: Vec<u32> = (0..outcome.actions)
+        .filter(|&n| plan.takes(n) && !best.ends_before(n))
+        .collect();
+    let mut chunk = actions.len().div_ceil(2);
+    while chunk > 0 && search.tries < TRIES {
+        let before = actions.len();
+        let mut from = 0;
+        while from < actions.len() {
+            let mut fewer = actions.clone();
+            fewer.drain(from..(from + chunk).min(actions.len()));
+            match search.fails(&fewer, best.until) {
+                Some(found) => (best, actions) = (found, fewer),
+                None => from += chunk,
+            }
+        }
+        // The last round again, as long as it finds something.
+        let again = chunk == 1 && actions.len() < before;
+        chunk = if again { 1 } else { chunk / 2 };
+    }
+    search.cut_idle(best, &actions)
+}
+
+impl Search {
+    /// The plan of these actions, if it still fails.
+    fn fails(&mut self, actions: &[u32], until: Option<u32>) -> Option<Plan> {
+        let plan = Plan {
+            seed: self.seed,
+            only: Some(BTreeSet::from_iter(actions.iter().copied())),
+            until,
+        };
+        self.same(&plan).then_some(plan)
+    }
+
+    fn same(&mut self, plan: &Plan) -> bool {
+        self.tries += 1;
+        let failure = run(plan, false).failure;
+        self.tries <= TRIES && failure.is_some_and(|text| kind(&text) == self.kind)
+    }
+
+    /// Leaves out the actions behind the failure, if it came before the seed's end.
+    fn cut_end(&mut self, plan: &Plan, outcome: &Outcome) -> Plan {
+        let shorter = Plan {
+            until: Some(outcome.actions),
+            ..plan.clone()
+        };
+        if self.same(&shorter) {
+            shorter
+        } else {
+            plan.clone()
+        }
+    }
+
+    /// Leaves out the time behind the last action.
+    fn cut_idle(&mut self, best: Plan, actions: &[u32]) -> Plan {
+        let last = actions.last().map_or(0, |last| last + 1);
+        let end = best.until.unwrap_or(u32::MAX);
+        for until in [last, last + 1, last + 4, last + 16] {
+            let shorter = Plan {
+                until: Some(until),
+                ..best.clone()
+            };
+            if until < end && self.same(&shorter) {
+                return shorter;
+            }
+        }
+        best
+    }
+}
+
+/// What is the same in two failures of one kind: the words before the details.
+pub fn kind(failure: &str) -> String {
+    let end = failure
+        .match_indices(": ")
+        .map(|(at, _)| at)
+        .find(|&at| at > 1)
+        .unwrap_or(failure.len());
+    failure[..end]
+        .chars()
+        .filter(|c| !c.is_ascii_digit())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn failures_of_one_kind_differ_in_numbers_only() {
+        let knows = "block 12 differs and nobody knows: a [1] b [2]";
+        assert_eq!(kind(knows), "block  differs and nobody knows");
+        assert_eq!(kind("a: protocol error: x"), "a: protocol error");
+    }
+}
