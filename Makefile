@@ -52,7 +52,7 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 
 .PHONY: harness
 harness:
-	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench -p sim
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -75,8 +75,9 @@ bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C mo
 	$(TARGET)/tests/release/bench $(BENCH)
 
 .PHONY: sim
-sim:  ## the engine under simulated crashes, by seed
-	$(TESTS) run --release --manifest-path tests/Cargo.toml -p sim
+sim:  ## the engine under simulated faults (SEEDS=n START=first; SEED=one tells its story)
+	$(TESTS) run --release --manifest-path tests/Cargo.toml -p sim -- \
+		$(if $(SEED),--seed $(SEED),$(addprefix --seeds ,$(SEEDS)) $(addprefix --start ,$(START))) $(SIM)
 
 .PHONY: fmt
 fmt:  ## rustfmt over everything

@@ -25,30 +25,9 @@ pub const RING: Ring = Ring::DEFAULT;
 /// Blocks of 4 KiB of metadata.
 const LOG_BLOCKS: usize = 8;
 
-/// The kernel's `crc32c(seed, data)`.
+/// The kernel's `crc32c(seed, data)`, which does not invert.
 pub fn crc32c(seed: u32, data: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut n = 0;
-        while n < 256 {
-            let mut c = n as u32;
-            let mut k = 0;
-            while k < 8 {
-                c = if c & 1 != 0 {
-                    0x82f6_3b78 ^ (c >> 1)
-                } else {
-                    c >> 1
-                };
-                k += 1;
-            }
-            table[n] = c;
-            n += 1;
-        }
-        table
-    };
-    data.iter().fold(seed, |crc, &byte| {
-        TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8)
-    })
+    !crc32c::crc32c_append(!seed, data)
 }
 
 /// A disk of one node. It survives crashes.
