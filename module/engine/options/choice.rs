@@ -65,7 +65,8 @@ macro_rules! choice {
                     AttrError,
                     AttrValue, //
                 };
-                let number = <u32 as AttrValue>::decode(payload).ok_or(AttrError::BadLength(spec.name))?;
+                let number = <u32 as AttrValue>::decode(payload)
+                    .ok_or(AttrError::BadLength(spec.name))?;
                 Self::from_number(number).ok_or(AttrError::BadValue(spec.name))
             }
 

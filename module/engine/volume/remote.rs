@@ -303,7 +303,7 @@ impl<S: Storage> Volume<S> {
     ///
     /// Effects tell when to submit it. The range is checked here; the driver must have received
     /// no more than [`MAX_REQUEST_BYTES`].
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments)]
     pub fn peer_write(
         &mut self,
         operation: Operation,

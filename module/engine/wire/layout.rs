@@ -99,7 +99,11 @@ macro_rules! fixed_packet {
                 command: $crate::engine::wire::Command,
                 payload: &[u8],
             ) -> Result<Self, $crate::engine::wire::WireError> {
-                use $crate::engine::wire::{WireError, WireReason, layout::WireField};
+                use $crate::engine::wire::{
+                    layout::WireField,
+                    WireError,
+                    WireReason, //
+                };
                 if payload.len() > Self::LEN {
                     return Err(WireError::new(command, WireReason::TooLong));
                 }

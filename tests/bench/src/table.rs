@@ -62,7 +62,8 @@ pub(crate) fn text(clock: Clock, records: &[Record]) -> String {
         .unwrap_or(0);
     let mut text = format!("\nPair in one kernel, medians of {runs}: {head}; {better}\n");
     text.push_str(
-        "job                  tandem       drbd       bare   tandem/drbd   p99 us: tandem       drbd\n",
+        "job                  tandem       drbd       bare   tandem/drbd   \
+         p99 us: tandem       drbd\n",
     );
     for job in JOBS {
         let middle = |module, get: fn(&Record) -> Option<f64>| {

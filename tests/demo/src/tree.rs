@@ -107,7 +107,9 @@ pub(crate) fn copy_share(side: &Side<'_>) -> Result<(u64, Sums)> {
 pub(crate) fn start_writer(side: &Side<'_>) -> Result<()> {
     let script = format!(
         "echo on > /proc/sys/kernel/printk_devkmsg\n\
-         (while :; do dd if=/dev/urandom of={PLACE}/unreported bs=64k count=64 oflag=direct; done) &\n\
+         (while :; do\n\
+         dd if=/dev/urandom of={PLACE}/unreported bs=64k count=64 oflag=direct\n\
+         done) &\n\
          mkdir {PLACE}/writer; cd {PLACE}/writer; i=0\n\
          while i=$((i+1)); do\n\
          dd if=/dev/urandom of=f$i bs=16k count=$((i % 6 + 1)) && sync f$i . || exit 1\n\
@@ -144,7 +146,8 @@ pub(crate) fn write_more(side: &Side<'_>, name: &str, count: u32) -> Result<Sums
 /// Makes an ext4 file system on the device and mounts it.
 pub(crate) fn make(side: &Side<'_>) -> Result<()> {
     side.ok(&format!(
-        "mke2fs -q -t ext4 -b 4096 -E nodiscard,lazy_journal_init=1 {DEVICE} && mount {DEVICE} {PLACE}"
+        "mke2fs -q -t ext4 -b 4096 -E nodiscard,lazy_journal_init=1 {DEVICE} && \
+         mount {DEVICE} {PLACE}"
     ))
     .map(drop)
 }

@@ -73,7 +73,8 @@ impl World {
             "without power".into()
         };
         format!(
-            "node {} {state}\n       generations on disk: current {:x} bitmap {:x} history {:x} {:x}\n",
+            "node {} {state}\n       \
+             generations on disk: current {:x} bitmap {:x} history {:x} {:x}\n",
             NAMES[n], uuids.current, uuids.bitmap, uuids.history[0], uuids.history[1]
         )
     }

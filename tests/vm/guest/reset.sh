@@ -12,7 +12,8 @@ for link in $LINKS; do
 	tc qdisc del dev "${link%%:*}" root 2>/dev/null || true
 done
 if [ -e /proc/drbd ]; then
-	for resource in $(drbdsetup events2 --now all 2>/dev/null | sed -n 's/^exists resource name:\([^ ]*\) .*/\1/p'); do
+	for resource in $(drbdsetup events2 --now all 2>/dev/null |
+		sed -n 's/^exists resource name:\([^ ]*\) .*/\1/p'); do
 		drbdsetup down "$resource"
 	done
 	rmmod "$DRIVER"

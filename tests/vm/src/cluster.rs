@@ -89,7 +89,10 @@ impl Cluster {
         spec.check()?;
         let run = run_folder(name);
         if run.join(STATE).exists() {
-            bail!("there is a cluster '{name}' already: end it with 'scripts/vm down', or choose another --name");
+            bail!(
+                "there is a cluster '{name}' already: end it with 'scripts/vm down', \
+                 or choose another --name"
+            );
         }
         if run.exists() {
             fs::remove_dir_all(&run)?;

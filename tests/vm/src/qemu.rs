@@ -103,7 +103,7 @@ impl Machine<'_> {
             );
             add(
                 "-device",
-                // Large frames: emulated machines pay by the packet, and the cable takes them whole.
+                // Large frames: emulated machines pay by the packet, the cable takes them whole.
                 format!(
                     "virtio-net-pci,netdev=net-{id},id={id},mac={},host_mtu=32000",
                     cable.mac

@@ -86,8 +86,8 @@ impl<'a> Side<'a> {
     /// Starts to look for the peer; protocol C and quick to notice a silent one.
     pub fn connect(&self, peer: &Side<'_>, options: &str) -> Result<()> {
         self.setup(&format!(
-            "connect {RESOURCE} ipv4:{}:7789 ipv4:{}:7789 --protocol=C --max-buffers=20000 --ping-int=2 \
-             --ping-timeout=10 --timeout=20 --connect-int=2 {options}",
+            "connect {RESOURCE} ipv4:{}:7789 ipv4:{}:7789 --protocol=C --max-buffers=20000 \
+             --ping-int=2 --ping-timeout=10 --timeout=20 --connect-int=2 {options}",
             self.address(),
             peer.address()
         ))
@@ -146,7 +146,8 @@ impl<'a> Side<'a> {
     pub fn lower_sum(&self) -> Result<String> {
         let sectors = self.node.ok("cat /sys/block/drbd0/size")?;
         self.node.ok(&format!(
-            "dd if={LOWER} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | sha256sum"
+            "dd if={LOWER} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | \
+             sha256sum"
         ))
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The second node can be the source of the first sync as well: it fills the first one's disk with its own data.
+//! The second node can be the source of the first sync as well: it fills the first one's disk with
+//! its own data.
 
 use anyhow::Result;
 use vm::side::LOWER;

@@ -69,12 +69,14 @@ fn only_what_is_no_default_is_shown() {
     net.options.verify_alg = FixedStr::new(b"crc32c").unwrap();
     assert_eq!(
         text(&resource(&disk, &net), false),
-        "resource r0 {\n    options {\n    }\n    net {\n        verify-alg      \t\"crc32c\";\n    }\n    \
+        "resource r0 {\n    options {\n    }\n    \
+         net {\n        verify-alg      \t\"crc32c\";\n    }\n    \
          _remote_host {\n        address\t\t\tipv4 10.99.0.2:7789;\n    }\n    \
          _this_host {\n        address\t\t\tipv4 10.99.0.1:7789;\n        \
          volume 0 {\n            device\t\t\tminor 3;\n            \
          disk\t\t\t\"/dev/data1\";\n            meta-disk\t\t\tinternal;\n            \
-         disk {\n                c-max-rate      \t4096k; # bytes/second\n            }\n        }\n    }\n}\n"
+         disk {\n                c-max-rate      \t4096k; # bytes/second\n            }\n        \
+         }\n    }\n}\n"
     );
 }
 
