@@ -43,6 +43,17 @@ const META_ITEMS: usize = 32768;
 /// Rare packets that may wait for the data socket.
 const PACKETS: usize = 1024;
 
+/// So many answers are sent by the sender of the meta socket even while the receiver gathers them.
+const GATHERED_MOST: usize = 64;
+
+/// How long the sender sleeps when nothing wakes it, in milliseconds.
+const IDLE_MS: u32 = 1000;
+
+/// How long a barrier waits for a write that it could travel with, in milliseconds. Until it is
+/// acknowledged the peer's disk may have the epoch in its cache only, and its writes keep their
+/// slots; both last much longer on a busy network.
+const BARRIER_LINGER_MS: u32 = 5;
+
 /// Something to put on the data socket.
 #[derive(Clone, Copy)]
 pub enum Item {
@@ -136,6 +147,16 @@ struct Outbox {
     packets: Ring<(u16, Outgoing)>,
 }
 
+impl Outbox {
+    /// Queues the barrier that is due, if any; false when there is no place.
+    fn queue_barrier(&mut self) -> bool {
+        match self.stream.take_barrier() {
+            Some(number) => self.items.push(Item::Barrier(number)),
+            None => true,
+        }
+    }
+}
+
 /// The queues of one connection. They outlive each single session.
 pub struct Link {
     outbox: SpinLock<Outbox>,
@@ -149,6 +170,8 @@ pub struct Link {
     /// Woken when the peer's epoch has drained.
     pub epoch_wake: WaitQueue,
     epoch_drained: AtomicBool,
+    /// The receiver of the data socket will send what answers are queued, without being woken.
+    gathering: AtomicBool,
     overflow: AtomicBool,
 }
 
@@ -173,6 +196,7 @@ impl Link {
             meta_wake: Signal::new()?,
             epoch_wake: WaitQueue::new()?,
             epoch_drained: AtomicBool::new(false),
+            gathering: AtomicBool::new(false),
             overflow: AtomicBool::new(false),
         })
     }
@@ -221,6 +245,7 @@ impl Link {
         drop(outbox);
         while self.meta.lock().pop().is_some() {}
         self.epoch_drained.store(false, Ordering::Release);
+        self.gather(false);
         self.overflow.store(false, Ordering::Release);
     }
 
@@ -297,13 +322,25 @@ impl Link {
         self.data_wake.raise();
     }
 
-    /// The next item for the data socket. When nothing is queued, a barrier that is due.
-    pub fn next_item(&self) -> Option<Item> {
+    /// The next item for the data socket, and whether more is queued behind it.
+    pub fn next_item(&self) -> Option<(Item, bool)> {
         let mut outbox = self.outbox.lock();
-        match outbox.items.pop() {
-            Some(item) => Some(item),
-            None => outbox.stream.take_barrier().map(Item::Barrier),
+        let item = outbox.items.pop()?;
+        Some((item, !outbox.items.is_empty()))
+    }
+
+    /// How long the sender may sleep when nothing is queued, in milliseconds.
+    pub fn patience_ms(&self) -> u32 {
+        if self.outbox.lock().stream.is_open() {
+            BARRIER_LINGER_MS
+        } else {
+            IDLE_MS
         }
+    }
+
+    /// Nothing was queued for a while: queues the barrier that is due.
+    pub fn queue_due_barrier(&self) {
+        self.outbox.lock().queue_barrier();
     }
 
     /// The rare packet that an [`Item::Packet`] stands for.
@@ -311,15 +348,22 @@ impl Link {
         self.outbox.lock().packets.pop()
     }
 
-    /// A write of this epoch is about to be completed.
+    /// A write of this epoch is about to be completed. The barrier goes out before the next write,
+    /// or when none came for a while: it need not travel alone.
     pub fn close_epoch(&self, epoch: u32) {
         self.outbox.lock().stream.close_epoch(epoch);
-        self.data_wake.raise();
     }
 
-    /// Everything that was queued belongs to an earlier epoch than everything that will be.
+    /// Everything that was queued belongs to an earlier epoch than everything that will be, and
+    /// shall be on the peer's stable storage soon.
     pub fn flush_stream(&self) {
-        self.outbox.lock().stream.flush();
+        let mut outbox = self.outbox.lock();
+        outbox.stream.flush();
+        let fits = outbox.queue_barrier();
+        drop(outbox);
+        if !fits {
+            self.overflow.store(true, Ordering::Release);
+        }
         self.data_wake.raise();
     }
 
@@ -360,21 +404,43 @@ impl Link {
     pub fn peer_epoch_flushed(&self) {
         let acked = self.outbox.lock().stream.peer_epoch_flushed();
         if let Some((barrier, writes)) = acked {
-            self.queue_meta(MetaItem::BarrierAck { barrier, writes });
+            self.queue_answer(MetaItem::BarrierAck { barrier, writes });
         }
     }
 
-    /// Queues something for the meta socket.
+    /// Queues something for the meta socket that shall be sent at once.
     pub fn queue_meta(&self, item: MetaItem) {
-        if !self.meta.lock().push(item) {
+        self.push_meta(item);
+        self.meta_wake.raise();
+    }
+
+    /// Queues an answer to a packet of the peer. While the receiver gathers, it sends them.
+    pub fn queue_answer(&self, item: MetaItem) {
+        let queued = self.push_meta(item);
+        // Looked at after the lock was dropped: whoever stops gathering looks at the queue after
+        // that, so one of us two sees to it.
+        if queued >= GATHERED_MOST || !self.gathering.load(Ordering::Acquire) {
+            self.meta_wake.raise();
+        }
+    }
+
+    fn push_meta(&self, item: MetaItem) -> usize {
+        let mut meta = self.meta.lock();
+        if !meta.push(item) {
             self.overflow.store(true, Ordering::Release);
         }
-        self.meta_wake.raise();
+        meta.len()
+    }
+
+    /// Whether the receiver of the data socket gathers answers. Whoever switches it off has to
+    /// send what is queued then.
+    pub fn gather(&self, on: bool) {
+        self.gathering.store(on, Ordering::Release);
     }
 
     /// Queues an acknowledgement.
     pub fn queue_ack(&self, volume: u16, kind: AckKind, extent: Extent, block_id: u64) {
-        self.queue_meta(MetaItem::Ack {
+        self.queue_answer(MetaItem::Ack {
             volume,
             kind,
             extent,

@@ -60,6 +60,7 @@ use crate::engine::wire::{
     WireError,
     SOCKET_BUFFER_SIZE, //
 };
+use crate::inbox::Inbox;
 use crate::link::MetaItem;
 use crate::resource::Resource;
 use crate::session::Session;
@@ -101,13 +102,15 @@ struct Receiver<'a> {
     buffer: KVec<u8>,
     /// Where the transfer of a bitmap stands, and of which volume.
     bitmap: Option<(u16, TransferCursor)>,
-    /// Bytes of a packet that are being waited for.
-    missing: usize,
+    inbox: Inbox<'a>,
 }
 
 /// Receives until something ends the session; returns why.
 pub fn run(resource: &Arc<Resource>, session: &Session) -> Loss {
-    let Ok(buffer) = KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL) else {
+    let (Ok(buffer), Ok(inbox)) = (
+        KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL),
+        Inbox::new(resource, session),
+    ) else {
         return Loss::NetworkFailure;
     };
     let mut receiver = Receiver {
@@ -115,7 +118,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) -> Loss {
         session,
         buffer,
         bitmap: None,
-        missing: 0,
+        inbox,
     };
     loop {
         match receiver.packet() {
@@ -136,6 +139,7 @@ impl Receiver<'_> {
     fn packet(&mut self) -> Outcome {
         let version = self.session.version();
         let head = Header::encoded_len(version);
+        self.inbox.gather();
         self.receive(head)?;
         let header = Header::parse(&self.buffer, version)
             .map_err(|error| Stop::Protocol(Refusal::header(error, &self.buffer, version)))?;
@@ -153,9 +157,9 @@ impl Receiver<'_> {
         }
         self.handle(header, rule).map_err(|stop| match stop {
             // Closed in the middle of a packet, and not by us.
-            Stop::Network if self.missing > 0 && !self.session.is_down() => {
+            Stop::Network if self.inbox.missing() > 0 && !self.session.is_down() => {
                 let problem = Problem::Truncated {
-                    missing: self.missing,
+                    missing: self.inbox.missing(),
                 };
                 Stop::refused(command, problem)
             }
@@ -206,10 +210,7 @@ impl Receiver<'_> {
     fn receive_behind(&mut self, at: usize, len: usize) -> Outcome {
         let end = at.saturating_add(len);
         let to = self.buffer.get_mut(at..end).ok_or(Stop::Network)?;
-        self.missing = len;
-        self.session.data.receive_exact(to)?;
-        self.missing = 0;
-        Ok(())
+        Ok(self.inbox.receive(to)?)
     }
 
     fn bytes(&self, len: u32) -> &[u8] {
@@ -232,10 +233,14 @@ impl Receiver<'_> {
     }
 
     /// Memory for `bytes` bytes of payload; waits for it while the session lives.
-    fn memory(&self, bytes: u32) -> core::result::Result<PageVec, Stop> {
+    fn memory(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
         if bytes > MAX_REQUEST_BYTES {
             return Err(Stop::Network);
         }
+        if let Some(pages) = self.session.pool.try_take(bytes as usize) {
+            return Ok(pages);
+        }
+        self.inbox.answer()?;
         while !self.session.is_down() {
             if let Some(pages) = self.session.pool.take(bytes as usize, MEMORY_MS) {
                 return Ok(pages);
@@ -246,9 +251,7 @@ impl Receiver<'_> {
 
     fn payload(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
         let mut pages = self.memory(bytes)?;
-        self.missing = bytes as usize;
-        self.session.data.receive_pages(&mut pages)?;
-        self.missing = 0;
+        self.inbox.receive_pages(&mut pages)?;
         Ok(pages)
     }
 
@@ -324,7 +327,7 @@ impl Receiver<'_> {
         let link = &self.resource.link;
         link.peer_write_started();
         if ack == WantedAck::Received {
-            link.queue_meta(MetaItem::Received {
+            link.queue_answer(MetaItem::Received {
                 volume: header.volume,
                 extent,
                 block_id: data.block_id,
@@ -360,7 +363,7 @@ impl Receiver<'_> {
 
     /// Feeds the engine with a request of the peer, waiting while all slots are in use.
     fn with_slot(
-        &self,
+        &mut self,
         device: &Arc<Device>,
         mut step: impl FnMut(
             &mut crate::engine::volume::Volume<crate::storage::KernelStorage>,
@@ -370,6 +373,7 @@ impl Receiver<'_> {
         loop {
             match device.feed(&mut step) {
                 Err(PeerRequestError::Full) if !self.session.is_down() => {
+                    self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
                     device.room.wait_until_timeout(MEMORY_MS, || {
                         device.volume.lock().has_peer_room() || self.session.is_down()
                     });
@@ -471,6 +475,8 @@ impl Receiver<'_> {
         let drained = link
             .peer_barrier(barrier.barrier)
             .map_err(|_| Stop::refused(header.command, Problem::Order))?;
+        // Flushing may take long: what is written already need not wait for it.
+        self.inbox.answer()?;
         if !drained {
             link.epoch_wake
                 .wait_until(|| link.take_drained() || self.session.is_down());
@@ -479,6 +485,7 @@ impl Receiver<'_> {
             return Err(Stop::Network);
         }
         self.resource.flush_disks();
+        self.inbox.gather();
         link.peer_epoch_flushed();
         Ok(())
     }

@@ -24,6 +24,16 @@ impl<T: Copy> Ring<T> {
         })
     }
 
+    /// Items in the queue.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Appends an item; false when the queue is full.
     #[must_use]
     pub fn push(&mut self, item: T) -> bool {

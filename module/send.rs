@@ -71,14 +71,15 @@ use crate::sys::socket::{
     Transfer, //
 };
 
-/// How long the sender sleeps when nothing wakes it, in milliseconds.
-const IDLE_MS: u32 = 1000;
-
 /// The sender's view of its session, and its buffer.
 struct Sender<'a> {
     resource: &'a Arc<Resource>,
     session: &'a Session,
     packet: KVec<u8>,
+    /// More is queued behind the present item: TCP may wait with the end of it (`tcp-cork`).
+    more: bool,
+    /// TCP was told so, and nothing has followed yet.
+    held_back: bool,
     /// Timeouts without progress that are left before the peer counts as dead.
     patience: u32,
 }
@@ -92,6 +93,8 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         resource,
         session,
         packet,
+        more: false,
+        held_back: false,
         patience: 0,
     };
     while !session.is_down() {
@@ -101,12 +104,11 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             ));
             return session.fail(resource, Loss::Timeout);
         }
-        let Some(item) = resource.link.next_item() else {
-            session.data.set_cork(false);
-            resource.link.data_wake.wait_timeout(IDLE_MS);
-            session.data.set_cork(session.net.tcp_cork);
+        let Some((item, more)) = resource.link.next_item() else {
+            sender.idle();
             continue;
         };
+        sender.more = more && session.net.tcp_cork;
         if sender.send_item(item).is_err() {
             return session.fail(resource, Loss::BrokenPipe);
         }
@@ -144,6 +146,18 @@ fn wire_error(error: WireError) -> Error {
 }
 
 impl Sender<'_> {
+    /// Nothing is queued: waits for something, or for the time to send a barrier by itself.
+    fn idle(&mut self) {
+        let link = &self.resource.link;
+        if core::mem::take(&mut self.held_back) {
+            // What followed turned out to be nothing.
+            self.session.data.set_cork(false);
+        }
+        if !link.data_wake.wait_timeout(link.patience_ms()) {
+            link.queue_due_barrier();
+        }
+    }
+
     fn send_item(&mut self, item: Item) -> Result {
         // So many timeouts the peer may take for one item (`ko-count`; 0: no limit).
         self.patience = self.session.net.ko_count;
@@ -189,7 +203,10 @@ impl Sender<'_> {
     fn send_encoded(&mut self, len: usize, more: bool) -> Result {
         let bytes = self.packet.get(..len).ok_or(EINVAL)?;
         let (session, patience) = (self.session, &mut self.patience);
-        send_patiently(&session.data, bytes, more, || wait_on(session, patience))
+        self.held_back = more || self.more;
+        send_patiently(&session.data, bytes, self.held_back, || {
+            wait_on(session, patience)
+        })
     }
 
     /// Encodes header and sub-header; `follow` bytes of data will come behind.
@@ -330,8 +347,12 @@ impl Sender<'_> {
     fn with_payload(&mut self, len: usize, payload: Payload<'_>, transfer: Transfer) -> Result {
         self.send_encoded(len, payload.remaining() > 0)?;
         let mut payload = payload;
+        self.held_back = self.more;
         while payload.remaining() > 0 {
-            let flags = SendFlags::default();
+            let flags = SendFlags {
+                more: self.more,
+                ..SendFlags::default()
+            };
             let data = &self.session.data;
             match data.send_payload(&mut payload, flags, transfer) {
                 Ok(_) => {}

@@ -35,27 +35,46 @@ const IDLE_MS: u32 = 1000;
 
 /// Sends until the session is down.
 pub fn run(resource: &Resource, session: &Session) {
-    let mut buffer = [0; PACKET * BATCH];
+    let Ok(mut answers) = Answers::new() else {
+        return session.fail(resource, Loss::NetworkFailure);
+    };
     while !session.is_down() {
+        match answers.send_queued(resource, session) {
+            Ok(true) => {}
+            Ok(false) => drop(resource.link.meta_wake.wait_timeout(IDLE_MS)),
+            Err(_) => return session.fail(resource, Loss::BrokenPipe),
+        }
+    }
+}
+
+/// Room for a batch of packets.
+pub struct Answers(KVec<u8>);
+
+impl Answers {
+    /// Allocates it. May sleep.
+    pub fn new() -> Result<Self> {
+        Ok(Self(KVec::from_elem(0, PACKET * BATCH, GFP_KERNEL)?))
+    }
+
+    /// Sends the first of what is queued for the meta socket; whether there was anything. May
+    /// sleep.
+    ///
+    /// Errors: the socket's.
+    pub fn send_queued(&mut self, resource: &Resource, session: &Session) -> Result<bool> {
         let mut len = 0;
-        while len + PACKET <= buffer.len() {
+        while len + PACKET <= self.0.len() {
             let Some(item) = resource.link.next_meta() else {
                 break;
             };
-            let to = buffer.get_mut(len..).unwrap_or(&mut []);
+            let to = self.0.get_mut(len..).unwrap_or(&mut []);
             len += encode_item(session, item, to).unwrap_or(0);
         }
         if len == 0 {
-            resource.link.meta_wake.wait_timeout(IDLE_MS);
-            continue;
+            return Ok(false);
         }
-        let bytes = buffer.get(..len).unwrap_or(&[]);
-        let locked = session.meta_lock.lock();
-        let sent = send_all(&session.meta, bytes, false);
-        drop(locked);
-        if sent.is_err() {
-            return session.fail(resource, Loss::BrokenPipe);
-        }
+        let _locked = session.meta_lock.lock();
+        send_all(&session.meta, self.0.get(..len).unwrap_or(&[]), false)?;
+        Ok(true)
     }
 }
 

@@ -10,6 +10,7 @@ mod device;
 mod disk;
 mod driver;
 pub mod engine;
+mod inbox;
 mod link;
 mod lower;
 mod notify;

@@ -237,6 +237,11 @@ impl Stream {
         (size != 0).then_some((number, size))
     }
 
+    /// Whether a barrier has to be sent sooner or later though nothing new comes.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_some() || self.current.writes > 0
+    }
+
     /// How many epochs wait for their acknowledgement.
     pub fn unacked_epochs(&self) -> usize {
         self.unacked_len

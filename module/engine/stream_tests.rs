@@ -136,3 +136,16 @@ fn an_epoch_whose_only_write_is_retracted_needs_no_acknowledgement() {
     s.take_barrier();
     assert_eq!(s.barrier_acked(b.epoch, 1), Ok(()));
 }
+
+#[test]
+fn a_barrier_is_still_owed_until_the_epoch_is_closed_and_its_barrier_taken() {
+    let mut s = Stream::new(100);
+    assert!(!s.is_open());
+    let epoch = s.place_write().epoch;
+    assert!(s.is_open());
+    assert_eq!(s.take_barrier(), None);
+    s.close_epoch(epoch);
+    assert!(s.is_open());
+    assert_eq!(s.take_barrier(), Some(epoch));
+    assert!(!s.is_open());
+}

@@ -221,7 +221,7 @@ impl Payload<'_> {
 }
 
 /// The first byte of a segment in the kernel's direct map.
-fn address(segment: &Segment) -> *mut u8 {
+pub(super) fn address(segment: &Segment) -> *mut u8 {
     // SAFETY: Pages of a payload are live and there is no high memory, so they are always mapped.
     let page = unsafe { shim::tandem_page_address(segment.bv_page) };
     // The offset may go beyond the first page of a contiguous segment, as its length may.

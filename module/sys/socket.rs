@@ -8,6 +8,7 @@
 use super::{
     page::PageVec,
     payload::{
+        address,
         Payload,
         PayloadMut,
         Segment,
@@ -187,6 +188,13 @@ pub enum Transfer {
     /// By reference to its pages: they stay until acknowledged, but if the payload changes before
     /// that, so may what the peer gets.
     Reference,
+}
+
+fn vector(slice: &mut [u8]) -> bindings::kvec {
+    bindings::kvec {
+        iov_base: slice.as_mut_ptr().cast(),
+        iov_len: slice.len(),
+    }
 }
 
 /// An owned socket; released when dropped.
@@ -383,6 +391,68 @@ impl TcpSocket {
             )
         };
         self.receive_message(&mut message, flags.bits())
+    }
+
+    /// Receives into `to`, and what comes behind it into `ahead`, as much as is there. Doesn't
+    /// wait.
+    ///
+    /// Returns how many bytes in all; `to` is filled first. Errors: `EAGAIN` when there are none.
+    pub fn receive_ahead(&self, to: &mut [u8], ahead: &mut [u8]) -> Result<usize> {
+        let mut vectors = [vector(to), vector(ahead)];
+        // SAFETY: Both slices are writable and outlive the call.
+        unsafe { self.receive_vectors(&mut vectors, MSG_NOSIGNAL | MSG_DONTWAIT) }
+    }
+
+    /// Like [`TcpSocket::receive_ahead`], for payload, which is moved on. Doesn't wait.
+    pub fn receive_payload_ahead(
+        &self,
+        to: &mut PayloadMut<'_>,
+        ahead: &mut [u8],
+    ) -> Result<usize> {
+        let mut batch = [Segment::default(); BATCH];
+        let (count, bytes) = to.0.batch(&mut batch);
+        let mut vectors = [bindings::kvec::default(); BATCH + 1];
+        for (vector, segment) in vectors.iter_mut().zip(batch.iter().take(count)) {
+            *vector = bindings::kvec {
+                iov_base: address(segment).cast(),
+                iov_len: segment.bv_len as usize,
+            };
+        }
+        if bytes == to.remaining() {
+            vectors[count] = vector(ahead);
+        }
+        // SAFETY: The segments are of live pages that may be written; `ahead` is writable.
+        let received = unsafe { self.receive_vectors(&mut vectors, MSG_NOSIGNAL | MSG_DONTWAIT)? };
+        to.skip(received);
+        Ok(received)
+    }
+
+    /// Receives into memory that `vectors` point to, in order.
+    ///
+    /// # Safety
+    ///
+    /// All of it must be writable during the call.
+    unsafe fn receive_vectors(
+        &self,
+        vectors: &mut [bindings::kvec],
+        flags: c_uint,
+    ) -> Result<usize> {
+        let bytes = vectors.iter().map(|vector| vector.iov_len).sum();
+        let mut message = bindings::msghdr::default();
+        // SAFETY: The vectors outlive the message; they are valid by this function's contract.
+        unsafe {
+            bindings::iov_iter_kvec(
+                &raw mut message.msg_iter,
+                bindings::ITER_DEST,
+                vectors.as_ptr(),
+                vectors.len(),
+                bytes,
+            )
+        };
+        match self.receive_message(&mut message, flags)? {
+            0 => Err(ECONNRESET),
+            received => Ok(received),
+        }
     }
 
     /// Receives exactly `to.len()` bytes. May sleep.
