@@ -268,3 +268,23 @@ pub enum MetaWrite {
     /// A page of the bitmap.
     Page(u64, Box<[u8; PAGE_BYTES]>),
 }
+
+impl MetaWrite {
+    /// What it is, for the story.
+    pub fn describe(&self) -> String {
+        match self {
+            MetaWrite::Superblock(_) => "superblock".into(),
+            MetaWrite::Log(block, image) => match Block::parse(image, crc32c) {
+                Ok(Block::Update(update)) => {
+                    let extents: Vec<String> = update
+                        .updates()
+                        .map(|(slot, extent)| format!("{slot}={extent}"))
+                        .collect();
+                    format!("log block {block}, slots {}", extents.join(" "))
+                }
+                _ => format!("log block {block}"),
+            },
+            MetaWrite::Page(page, _) => format!("bitmap page {page}"),
+        }
+    }
+}

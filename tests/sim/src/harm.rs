@@ -55,15 +55,20 @@ impl World {
         self.tell(n, || "CRASH".into());
         let primary = self.nodes[n].state().role == Role::Primary;
         let conn = self.nodes[n].conn.as_ref().map(|c| c.id);
-        let node = &mut self.nodes[n];
-        for op in core::mem::take(&mut node.meta).into_values() {
+        // What waits behind the first write was not begun.
+        let waiting = core::mem::take(&mut self.nodes[n].meta);
+        if let Some(op) = waiting.into_values().next() {
             if self.rng.chance(50) {
+                let text = format!("perhaps torn on disk: {}", op.describe());
+                self.tell(n, || text);
+                let node = &mut self.nodes[n];
                 node.disk.end_flush(&op.flush);
                 for write in &op.writes {
                     node.disk.write_meta(write, Some(&mut self.rng));
                 }
             }
         }
+        let node = &mut self.nodes[n];
         node.disk.crash(&mut self.rng);
         let life = node.life + 1;
         let (disk, config) = (node.disk.clone(), node.config.clone());

@@ -125,6 +125,14 @@ pub struct MetaOp {
     pub for_log: bool,
 }
 
+impl MetaOp {
+    /// What is written, for the story.
+    pub fn describe(&self) -> String {
+        let texts: Vec<String> = self.writes.iter().map(|w| w.describe()).collect();
+        texts.join(", ")
+    }
+}
+
 /// One node.
 pub struct Node {
     /// Has power.
@@ -173,8 +181,10 @@ pub struct Node {
     pub log_busy: bool,
     /// The block to write when the pages are durable.
     pub log_block: Option<MetaWrite>,
-    /// Metadata writes in flight.
+    /// Metadata writes: one is at the disk at a time, in this order.
     pub meta: BTreeMap<u64, MetaOp>,
+    /// When the last of them is done.
+    pub meta_until: u64,
     /// A resync ended (flag).
     pub resync_finished: bool,
     /// A resync tick is scheduled.
@@ -257,6 +267,7 @@ impl Node {
             log_busy: false,
             log_block: None,
             meta: BTreeMap::new(),
+            meta_until: 0,
             resync_finished: false,
             resync_tick: false,
             writable: false,

@@ -313,6 +313,9 @@ impl World {
             },
         );
         let delay = self.rng.within(1, self.config.disk);
+        let node = &mut self.nodes[n];
+        node.meta_until = node.meta_until.max(self.now) + delay;
+        let delay = node.meta_until - self.now;
         self.after(n, delay, What::MetaDone(op));
     }
 
@@ -321,6 +324,8 @@ impl World {
         let Some(op) = node.meta.remove(&op) else {
             return;
         };
+        self.tell(n, || format!("on disk: {}", op.describe()));
+        let node = &mut self.nodes[n];
         node.disk.end_flush(&op.flush);
         for write in &op.writes {
             node.disk.write_meta(write, None);
