@@ -38,7 +38,7 @@ impl Level {
 
     /// How many lengths the level can tell.
     const fn capacity(&self) -> u64 {
-        1 << (self.total - self.prefix_len)
+        1 << self.total.saturating_sub(self.prefix_len)
     }
 }
 
@@ -60,10 +60,9 @@ pub const MAX_RUN: u64 = 0x0100_0004_0020_2130;
 
 /// Returns a word with the lowest `count` bits set.
 const fn low_bits(count: u32) -> u64 {
-    match count {
-        0 => 0,
-        1..=63 => (1 << count) - 1,
-        _ => u64::MAX,
+    match 1_u64.checked_shl(count) {
+        Some(bit) => bit.saturating_sub(1),
+        None => u64::MAX,
     }
 }
 
@@ -71,23 +70,23 @@ const fn low_bits(count: u32) -> u64 {
 fn encode_run(run: u64) -> Option<(u64, u32)> {
     let mut offset = run.checked_sub(1)?;
     for level in &LEVELS {
-        if offset < level.capacity() {
-            return Some((offset << level.prefix_len | level.prefix, level.total));
+        match offset.checked_sub(level.capacity()) {
+            Some(rest) => offset = rest,
+            None => return Some((offset << level.prefix_len | level.prefix, level.total)),
         }
-        offset -= level.capacity();
     }
     None
 }
 
 /// Reads a run length off the lowest bits of `word`; returns it and its number of bits.
 fn decode_run(word: u64) -> Option<(u64, u32)> {
-    let mut base = 1;
+    let mut base = 1_u64;
     for level in &LEVELS {
         if word & low_bits(level.prefix_len) == level.prefix {
             let data = (word & low_bits(level.total)) >> level.prefix_len;
-            return Some((data + base, level.total));
+            return Some((base.checked_add(data)?, level.total));
         }
-        base += level.capacity();
+        base = base.checked_add(level.capacity())?;
     }
     None
 }
@@ -165,11 +164,12 @@ pub fn encode(
         set = !set;
     }
     let code_len = used.div_ceil(8);
-    let covered = at - start;
+    let covered = at.checked_sub(start)?;
     if covered == 0 || covered < u64::try_from(code_len).ok()?.saturating_mul(8) {
         return None;
     }
-    let pad_bits = u8::try_from(code_len * 8 - used).ok()?;
+    let pad_bits = code_len.checked_mul(8)?.checked_sub(used)?;
+    let pad_bits = u8::try_from(pad_bits).ok()?;
     Some(Encoded {
         first_set,
         pad_bits,
@@ -241,10 +241,7 @@ impl Iterator for Decoder<'_> {
     type Item = Result<Run, BitmapCodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at >= self.end {
-            return None;
-        }
-        let left = self.end - self.at;
+        let left = self.end.checked_sub(self.at).filter(|&left| left > 0)?;
         let decoded = decode_run(self.look_ahead())
             .and_then(|(len, bits)| Some((len, usize::try_from(bits).ok()?)))
             .filter(|&(_, bits)| bits <= left);
@@ -253,7 +250,7 @@ impl Iterator for Decoder<'_> {
             return Some(Err(BitmapCodeError::Truncated));
         };
         let run = Run { set: self.set, len };
-        self.at += bits;
+        self.at = self.at.saturating_add(bits);
         self.set = !self.set;
         Some(Ok(run))
     }
@@ -294,7 +291,7 @@ impl TransferCursor {
         if self.is_done() {
             return 0;
         }
-        let left = self.bits.div_ceil(64) - self.word();
+        let left = self.bits.div_ceil(64).saturating_sub(self.word());
         u64::try_from(max_payload / 8).map_or(left, |room| left.min(room))
     }
 

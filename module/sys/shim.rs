@@ -28,7 +28,7 @@ pub(super) struct ProcDirEntry([u8; 0]);
 #[repr(C)]
 pub(super) struct CryptoShash([u8; 0]);
 
-// SAFETY: The signatures are those of `shim.h` and of the kernel's headers. Those marked safe have
+// The signatures are those of `shim.h` and of the kernel's headers. Those marked safe have
 // no preconditions, or are constants.
 unsafe extern "C" {
     /// This module, as `THIS_MODULE` of C.

@@ -277,7 +277,8 @@ impl<S: Storage> ActivityLog<S> {
     /// The place in the hash table for an extent.
     fn head(&self, extent: u32) -> usize {
         // Neighbouring extents go to neighbouring places.
-        usize::try_from(extent).unwrap_or(0) % self.heads.len().max(1)
+        let extent = usize::try_from(extent).unwrap_or(0);
+        extent.checked_rem(self.heads.len()).unwrap_or(0)
     }
 
     fn find(&self, extent: u32) -> Option<u32> {
@@ -401,11 +402,8 @@ impl<S: Storage> ActivityLog<S> {
     /// Then a slot may have become free for somebody who was told `Begin::NoSlot`.
     pub fn end(&mut self, extent: u32) -> Result<bool, NotReferenced> {
         let index = self.find(extent).ok_or(NotReferenced)?;
-        let slot = self
-            .slot_mut(index)
-            .filter(|slot| slot.refs > 0)
-            .ok_or(NotReferenced)?;
-        slot.refs -= 1;
+        let slot = self.slot_mut(index).ok_or(NotReferenced)?;
+        slot.refs = slot.refs.checked_sub(1).ok_or(NotReferenced)?;
         if slot.refs > 0 {
             return Ok(false);
         }
@@ -431,7 +429,7 @@ impl<S: Storage> ActivityLog<S> {
             evicted_len: 0,
         };
         let mut updates = [(0, FREE); MAX_UPDATES];
-        let mut count = 0;
+        let mut count = 0_usize;
         for update in &mut updates {
             let index = self.collected.first;
             let Some(&LogSlot {
@@ -442,11 +440,11 @@ impl<S: Storage> ActivityLog<S> {
             };
             // Slots are at most `MAX_SLOTS`.
             *update = (u16::try_from(index).ok()?, extent);
-            count += 1;
+            count = count.saturating_add(1);
             if on_disk != FREE {
                 if let Some(evicted) = commit.evicted.get_mut(commit.evicted_len) {
                     *evicted = on_disk;
-                    commit.evicted_len += 1;
+                    commit.evicted_len = commit.evicted_len.saturating_add(1);
                 }
             }
             self.unlink(index);

@@ -83,11 +83,15 @@ impl Ring {
     ///
     /// Transactions go to the stripes in turn.
     pub const fn block_of(&self, number: u32) -> u32 {
-        if self.blocks() == 0 {
+        let Some(t) = number.checked_rem(self.blocks()) else {
             return 0;
+        };
+        match (t.checked_rem(self.stripes), t.checked_div(self.stripes)) {
+            (Some(stripe), Some(row)) => stripe
+                .saturating_mul(self.stripe_blocks)
+                .saturating_add(row),
+            _ => 0,
         }
-        let t = number % self.blocks();
-        (t % self.stripes) * self.stripe_blocks + t / self.stripes
     }
 
     /// Most slots that a log of this shape can keep.
@@ -98,11 +102,9 @@ impl Ring {
         let blocks = self.blocks();
         if blocks > SUFFICIENT {
             MAX_SLOTS
-        } else if blocks == 0 {
-            0
         } else {
             // At most 71 blocks of 919 slots.
-            (blocks - 1) as u16 * CONTEXT_SLOTS
+            (blocks.saturating_sub(1) as u16).saturating_mul(CONTEXT_SLOTS)
         }
     }
 }
@@ -269,8 +271,10 @@ impl<'a> Block<'a> {
             number,
             slots,
             context_start,
-            update_slots: update_slots.get(..updates * 2).unwrap_or(&[]),
-            update_extents: update_extents.get(..updates * 4).unwrap_or(&[]),
+            update_slots: update_slots.get(..updates.saturating_mul(2)).unwrap_or(&[]),
+            update_extents: update_extents
+                .get(..updates.saturating_mul(4))
+                .unwrap_or(&[]),
             context: r.rest(),
         }))
     }
@@ -339,7 +343,9 @@ impl ReplayPlan {
     pub fn positions(&self, ring: Ring) -> impl Iterator<Item = u32> {
         let blocks = u64::from(ring.blocks().max(1));
         let oldest = u64::from(self.oldest);
-        (0..u64::from(self.count)).filter_map(move |i| u32::try_from((oldest + i) % blocks).ok())
+        let count = u64::from(self.count);
+        (oldest..oldest.saturating_add(count))
+            .filter_map(move |at| u32::try_from(at.checked_rem(blocks)?).ok())
     }
 }
 
@@ -442,11 +448,11 @@ impl Scan {
 /// in the table at the end may have had writes in flight. Slots that the table does not have are
 /// skipped and counted in the result: make it `MAX_SLOTS` long.
 pub fn replay(block: &UpdateBlock<'_>, slots: &mut [u32]) -> usize {
-    let mut skipped = 0;
+    let mut skipped = 0_usize;
     for (slot, extent) in block.context().chain(block.updates()) {
         match slots.get_mut(usize::from(slot)) {
             Some(to) => *to = extent,
-            None => skipped += 1,
+            None => skipped = skipped.saturating_add(1),
         }
     }
     skipped

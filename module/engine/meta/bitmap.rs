@@ -24,6 +24,9 @@ pub const PAGE_BYTES: usize = 4096;
 /// Words of one bitmap page.
 pub const PAGE_WORDS: usize = PAGE_BYTES / 8;
 
+/// The same, as words are counted.
+const WORDS_PER_PAGE: u64 = PAGE_WORDS as u64;
+
 /// Bits of one bitmap page; it covers 128 MiB of the device.
 pub const PAGE_BITS: u64 = 8 * 4096;
 
@@ -76,15 +79,21 @@ fn mask(word: u64, span: Span) -> u64 {
 /// A word with the bits below `n` set, `n` from 0 to 64.
 fn bits_below(n: u64) -> u64 {
     match n {
-        0..=63 => (1 << n) - 1,
+        0..=63 => (1_u64 << n).saturating_sub(1),
         _ => u64::MAX,
     }
+}
+
+/// Number of the lowest set bit of word `n`, which is `word`.
+fn bit_of(n: u64, word: u64) -> u64 {
+    n.saturating_mul(64)
+        .saturating_add(u64::from(word.trailing_zeros()))
 }
 
 impl<S: Storage> Bitmap<S> {
     /// How many words the bitmap of a device of `sectors` sectors needs.
     pub fn words_needed(sectors: u64) -> u64 {
-        pages_for(sectors).saturating_mul(PAGE_WORDS as u64)
+        pages_for(sectors).saturating_mul(WORDS_PER_PAGE)
     }
 
     /// How many words the table of changed pages needs.
@@ -137,7 +146,7 @@ impl<S: Storage> Bitmap<S> {
             *to = *from;
         }
         let pages = pages_for(sectors);
-        for page in pages..new.changed.len() as u64 * 64 {
+        for page in pages..(new.changed.len() as u64).saturating_mul(64) {
             new.set_changed(page, false);
         }
         for page in pages_for(self.sectors)..pages {
@@ -215,7 +224,7 @@ impl<S: Storage> Bitmap<S> {
         for (word, n) in self.words.iter().skip(index(first)).zip(first..) {
             let found = (word ^ flip) & !ignore;
             if found != 0 {
-                let bit = n * 64 + u64::from(found.trailing_zeros());
+                let bit = bit_of(n, found);
                 return (bit < self.bits).then_some(bit);
             }
             ignore = 0;
@@ -256,8 +265,8 @@ impl<S: Storage> Bitmap<S> {
         if span.first >= span.end {
             return 0;
         }
-        let (mut total, start) = (0, span.first / 64);
-        let words = index(span.end.div_ceil(64) - start);
+        let (mut total, start) = (0_u64, span.first / 64);
+        let words = index(span.end.div_ceil(64).saturating_sub(start));
         // Pages of the words that changed; words come in order, so each page is marked once.
         let mut page = u64::MAX;
         for (word, n) in self
@@ -271,10 +280,10 @@ impl<S: Storage> Bitmap<S> {
             if new == *word {
                 continue;
             }
-            total += u64::from((new ^ *word).count_ones());
+            total = total.saturating_add(u64::from((new ^ *word).count_ones()));
             *word = new;
-            if page != n / PAGE_WORDS as u64 {
-                page = n / PAGE_WORDS as u64;
+            if page != n / WORDS_PER_PAGE {
+                page = n / WORDS_PER_PAGE;
                 if let Some(changed) = self.changed.get_mut(index(page / 64)) {
                     *changed |= 1 << (page % 64);
                 }
@@ -410,7 +419,7 @@ impl<S: Storage> Bitmap<S> {
         for (word, n) in self.changed.iter().skip(index(first)).zip(first..) {
             let found = word & !ignore;
             if found != 0 {
-                return Some(n * 64 + u64::from(found.trailing_zeros()));
+                return Some(bit_of(n, found));
             }
             ignore = 0;
         }
@@ -419,7 +428,7 @@ impl<S: Storage> Bitmap<S> {
 
     /// The words of a page.
     fn page_words(&mut self, page: u64) -> Option<&mut [u64]> {
-        let first = index(page.checked_mul(PAGE_WORDS as u64)?);
+        let first = index(page.checked_mul(WORDS_PER_PAGE)?);
         self.words.get_mut(first..first.checked_add(PAGE_WORDS)?)
     }
 
@@ -447,16 +456,16 @@ impl<S: Storage> Bitmap<S> {
             first: 0,
             end: self.bits,
         };
-        let base = page.saturating_mul(PAGE_WORDS as u64);
+        let base = page.saturating_mul(WORDS_PER_PAGE);
         let Some(words) = self.page_words(page) else {
             return false;
         };
-        let (mut gone, mut come) = (0, 0);
+        let (mut gone, mut come) = (0_u64, 0_u64);
         for ((word, from), n) in words.iter_mut().zip(image.chunks_exact(8)).zip(base..) {
-            gone += u64::from(word.count_ones());
+            gone = gone.saturating_add(u64::from(word.count_ones()));
             let bytes = from.first_chunk().copied().unwrap_or([0; 8]);
             *word = u64::from_le_bytes(bytes) & mask(n, inside);
-            come += u64::from(word.count_ones());
+            come = come.saturating_add(u64::from(word.count_ones()));
         }
         self.weight = self.weight.saturating_sub(gone).saturating_add(come);
         self.set_changed(page, false);
@@ -469,10 +478,10 @@ impl<S: Storage> Bitmap<S> {
     pub fn get_words(&self, first: u64, out: &mut [u8]) -> usize {
         let words = self.words.iter().skip(index(first));
         let words = words.take(index(self.bits.div_ceil(64).saturating_sub(first)));
-        let mut len = 0;
+        let mut len = 0_usize;
         for (to, word) in out.chunks_exact_mut(8).zip(words) {
             to.copy_from_slice(&word.to_le_bytes());
-            len += 8;
+            len = len.saturating_add(8);
         }
         len
     }
@@ -481,11 +490,13 @@ impl<S: Storage> Bitmap<S> {
     ///
     /// Bits past the end are ignored. Returns how many bits changed.
     pub fn merge_words(&mut self, first: u64, bytes: &[u8]) -> u64 {
-        let mut total = 0;
+        let mut total = 0_u64;
         for (from, n) in bytes.chunks_exact(8).zip(first..) {
             let theirs = u64::from_le_bytes(from.first_chunk().copied().unwrap_or([0; 8]));
             if theirs != 0 {
-                total += self.update(n.saturating_mul(64), 64, |word, mask| word | theirs & mask);
+                let first = n.saturating_mul(64);
+                let changed = self.update(first, 64, |word, mask| word | theirs & mask);
+                total = total.saturating_add(changed);
             }
         }
         self.weight = self.weight.saturating_add(total);

@@ -58,16 +58,18 @@ impl Layout {
         let at = match *self {
             Self::Internal => (md_sectors & !7).checked_sub(BLOCK_SECTORS)?,
             Self::FlexibleExternal => 0,
-            Self::Indexed(index) => u64::from(INDEXED_SECTORS) * u64::from(index),
+            Self::Indexed(index) => u64::from(INDEXED_SECTORS).checked_mul(u64::from(index))?,
         };
-        (at + BLOCK_SECTORS <= md_sectors).then_some(at)
+        (at.checked_add(BLOCK_SECTORS)? <= md_sectors).then_some(at)
     }
 
     /// Smallest metadata device that is accepted, in sectors.
     pub fn min_md_sectors(&self) -> u64 {
         match *self {
             Self::Internal | Self::FlexibleExternal => 2 << 10,
-            Self::Indexed(index) => u64::from(INDEXED_SECTORS) * (u64::from(index) + 1),
+            Self::Indexed(index) => {
+                u64::from(INDEXED_SECTORS).saturating_mul(u64::from(index).saturating_add(1))
+            }
         }
     }
 }
@@ -139,7 +141,7 @@ pub fn check_ring(stripes: u32, stripe_blocks: u32) -> Result<Ring, GeometryErro
         stripes,
         stripe_blocks,
     };
-    let blocks = u64::from(stripes) * u64::from(stripe_blocks);
+    let blocks = u64::from(stripes).saturating_mul(u64::from(stripe_blocks));
     if (8..=4 << 20).contains(&blocks) {
         Ok(ring)
     } else {
@@ -156,20 +158,22 @@ impl Geometry {
         let ring = check_ring(ring.stripes, ring.stripe_blocks)?;
         let superblock = layout.superblock(md_sectors).ok_or(small)?;
         let log = log_sectors(ring);
-        let block = 8;
+        let block = 8_i64;
+        let bitmap_after = block.saturating_add(log);
         let (md_size, al_offset, bm_offset) = match layout {
-            Layout::Indexed(_) => (i64::from(INDEXED_SECTORS), block, block + log),
+            Layout::Indexed(_) => (i64::from(INDEXED_SECTORS), block, bitmap_after),
             Layout::FlexibleExternal => {
                 let size = i64::try_from(md_sectors).map_err(|_| small)?;
-                (size, block, block + log)
+                (size, block, bitmap_after)
             }
             Layout::Internal => {
                 // Slightly more than needed: it covers the metadata, too.
                 let bitmap = md_sectors
                     .div_ceil(SECTORS_PER_BITMAP_SECTOR)
                     .next_multiple_of(8);
-                let size = block + log + i64::try_from(bitmap).map_err(|_| small)?;
-                (size, -log, block - size)
+                let bitmap = i64::try_from(bitmap).map_err(|_| small)?;
+                let size = bitmap_after.saturating_add(bitmap);
+                (size, log.saturating_neg(), block.saturating_sub(size))
             }
         };
         let geometry = Self {
@@ -195,12 +199,13 @@ impl Geometry {
             if bm > al {
                 return Err(GeometryError::BitmapOffset);
             }
-            return Ok((-al, al - bm));
+            return Ok((al.saturating_neg(), al.saturating_sub(bm)));
         }
-        if bm < al + log_sectors(self.ring) {
+        if bm < al.saturating_add(log_sectors(self.ring)) {
             return Err(GeometryError::BitmapOffset);
         }
-        Ok((bm - al, i64::from(self.md_size) - bm))
+        let bitmap = i64::from(self.md_size).saturating_sub(bm);
+        Ok((bm.saturating_sub(al), bitmap))
     }
 
     /// Checks that all parts have their place on a metadata device of `md_sectors` sectors.
@@ -250,7 +255,8 @@ impl Geometry {
         let start = self
             .superblock
             .checked_add_signed(i64::from(self.al_offset))?;
-        (block < self.ring.blocks()).then_some(start + u64::from(block) * BLOCK_SECTORS)
+        let offset = u64::from(block).saturating_mul(BLOCK_SECTORS);
+        (block < self.ring.blocks()).then(|| start.saturating_add(offset))
     }
 
     /// Sectors that the bitmap may take.

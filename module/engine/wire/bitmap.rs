@@ -22,7 +22,7 @@ const RLE_VLI_BITS: u8 = 2;
 
 /// Returns how many payload bytes a bitmap packet may have in protocol `version`.
 pub const fn max_payload(version: u32) -> usize {
-    SOCKET_BUFFER_SIZE - Header::encoded_len(version)
+    SOCKET_BUFFER_SIZE.saturating_sub(Header::encoded_len(version))
 }
 
 /// Payload of CompressedBitmap (at least 2 bytes).
@@ -87,6 +87,6 @@ impl<'a> CompressedBitmap<'a> {
 
     /// Returns the length in bytes.
     pub const fn encoded_len(&self) -> usize {
-        1 + self.code.len()
+        self.code.len().saturating_add(1)
     }
 }

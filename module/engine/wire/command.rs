@@ -176,7 +176,10 @@ impl PayloadRule {
 
     /// Returns whether a payload of `length` bytes is allowed.
     pub const fn allows(&self, length: u32) -> bool {
-        length >= self.fixed && length - self.fixed <= self.follow
+        match length.checked_sub(self.fixed) {
+            Some(follow) => follow <= self.follow,
+            None => false,
+        }
     }
 }
 
@@ -196,14 +199,14 @@ impl Command {
     pub const fn on_data_socket(self, version: u32, features: Features) -> Option<PayloadRule> {
         let blocks = super::MAX_DIGEST_SIZE + super::MAX_BIO_SIZE;
         let header = super::HeaderKind::length_in(version) as u32;
-        let bitmap = super::SOCKET_BUFFER_SIZE as u32 - header;
+        let bitmap = (super::SOCKET_BUFFER_SIZE as u32).saturating_sub(header);
         Some(match self {
             Self::Data | Self::DataReply | Self::RsDataReply => PayloadRule::with(DATA, blocks),
             Self::Trim | Self::Zeroes => PayloadRule::exact(TRIM),
             Self::Barrier | Self::StateChgReq | Self::ConnStChgReq => PayloadRule::exact(8),
             Self::SyncUuid | Self::DelayProbe => PayloadRule::exact(8),
             Self::Bitmap => PayloadRule::with(0, bitmap),
-            Self::CompressedBitmap => PayloadRule::with(2, bitmap - 2),
+            Self::CompressedBitmap => PayloadRule::with(2, bitmap.saturating_sub(2)),
             Self::UnplugRemote => PayloadRule::exact(0),
             Self::DataRequest | Self::RsDataRequest | Self::OvRequest | Self::RsThinReq => {
                 PayloadRule::exact(BLOCK_REQ)

@@ -138,7 +138,8 @@ impl<'a> ProtocolSettings<'a> {
     /// Returns the length in protocol `version`, in bytes.
     pub const fn encoded_len(&self, version: u32) -> usize {
         if version >= 87 {
-            Self::FIXED_LEN + self.integrity_alg.len() + 1
+            // The name and its NUL.
+            self.integrity_alg.len().saturating_add(Self::FIXED_LEN + 1)
         } else {
             Self::FIXED_LEN
         }
@@ -261,7 +262,7 @@ impl<'a> SyncParams<'a> {
     pub const fn encoded_len(&self, version: u32) -> usize {
         match version {
             0..=87 => 4,
-            88 => 4 + self.verify_alg.len() + 1,
+            88 => self.verify_alg.len().saturating_add(4 + 1),
             89..=94 => 4 + 2 * SHARED_SECRET_MAX,
             _ => 4 + 2 * SHARED_SECRET_MAX + 16,
         }

@@ -218,7 +218,9 @@ impl SizeReport {
     pub fn emit(&self, out: &mut [u8]) -> Result<usize, WireError> {
         let len = self.sizes.emit(Command::Sizes, out)?;
         match (&self.limits, out.get_mut(len..)) {
-            (Some(limits), Some(rest)) => Ok(len + limits.emit(Command::Sizes, rest)?),
+            (Some(limits), Some(rest)) => {
+                Ok(len.saturating_add(limits.emit(Command::Sizes, rest)?))
+            }
             _ => Ok(len),
         }
     }

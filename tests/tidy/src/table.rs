@@ -66,7 +66,7 @@ pub fn count(file: &File) -> Count {
     };
     for (kind, _) in tokens::unsafe_uses(&file.tokens) {
         match kind {
-            UnsafeKind::Block => count.blocks += 1,
+            UnsafeKind::Block | UnsafeKind::Extern => count.blocks += 1,
             UnsafeKind::Impl => count.impls += 1,
             UnsafeKind::Function => count.functions += 1,
             UnsafeKind::Attribute => {}

@@ -200,8 +200,10 @@ fn body_end(tokens: &[Token], mut at: usize) -> Option<usize> {
 /// What the word `unsafe` begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsafeKind {
-    /// A block, or a block of `extern` declarations.
+    /// A block.
     Block,
+    /// A block of declarations, after `extern`.
+    Extern,
     /// An `impl`, or a `trait`.
     Impl,
     /// A function with a name; not the type of one.
@@ -230,7 +232,7 @@ fn unsafe_kind(rest: &[Token]) -> Option<UnsafeKind> {
         Kind::Word(word) => match word.as_str() {
             "impl" | "trait" => Some(UnsafeKind::Impl),
             "fn" => matches!(rest.get(1)?.kind, Kind::Word(_)).then_some(UnsafeKind::Function),
-            "extern" if rest.get(2)?.opens('{') => Some(UnsafeKind::Block),
+            "extern" if rest.get(2)?.opens('{') => Some(UnsafeKind::Extern),
             "extern" => unsafe_kind(rest.get(2..)?),
             _ => None,
         },
@@ -276,7 +278,7 @@ mod tests {
         let uses = unsafe_uses(&of(text).unwrap());
         let expected = [
             (UnsafeKind::Block, 1),
-            (UnsafeKind::Block, 2),
+            (UnsafeKind::Extern, 2),
             (UnsafeKind::Impl, 3),
             (UnsafeKind::Function, 4),
             (UnsafeKind::Function, 5),

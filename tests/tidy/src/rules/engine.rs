@@ -102,11 +102,18 @@ fn impurity(tokens: &[Token]) -> Option<String> {
             "f32" | "f64" => Some("a float".to_owned()),
             "unsafe" => Some("unsafe code".to_owned()),
             "cfg" if next(1)?.is_mark('!') => Some("a condition: cfg!".to_owned()),
-            "cfg" | "cfg_attr" if next(1)?.opens('(') => {
-                let is_test = word == "cfg"
-                    && next(2)?.is_word("test")
-                    && matches!(next(3)?.kind, Kind::Close(')'));
+            "cfg" if next(1)?.opens('(') => {
+                let is_test = next(2)?.is_word("test") && next(3)?.kind == Kind::Close(')');
                 (!is_test).then(|| "a condition other than cfg(test)".to_owned())
+            }
+            "cfg_attr" if next(1)?.opens('(') => {
+                // The level of a lint changes nothing in what is built.
+                let words = ["not", "test", "deny"];
+                let is_lint = words.iter().zip([2, 4, 7]).all(|(word, at)| {
+                    let token = next(at);
+                    token.is_some_and(|token| token.is_word(word))
+                });
+                (!is_lint).then(|| "a condition that is not about lints".to_owned())
             }
             _ => None,
         },
@@ -160,6 +167,8 @@ mod tests {
         assert_eq!(pure("#[cfg(feature = \"a\")]\nmod a;\n"), [1]);
         assert_eq!(pure("#[cfg(not(test))]\nmod a;\n"), [1]);
         assert_eq!(pure("#[cfg_attr(test, derive(A))]\nstruct A;\n"), [1]);
+        assert_eq!(pure("#![cfg_attr(not(test), deny(clippy::panic))]\n"), []);
+        assert_eq!(pure("#![cfg_attr(not(test), no_std)]\n"), [1]);
         assert_eq!(pure("fn a() { if cfg!(test) {} }\n"), [1]);
     }
 
