@@ -92,4 +92,6 @@ pub const MINOR_MAX: u32 = (1 << 20) - 1;
 pub const VOLUME_MAX: u32 = 65534;
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use std::vec::Vec;
 
 /// Builds a run of attributes.
 #[derive(Default)]
-struct Run(Vec<u8>);
+pub(super) struct Run(pub(super) Vec<u8>);
 
 impl AttrSink for Run {
     type Error = ();
@@ -26,7 +26,7 @@ impl AttrSink for Run {
     }
 }
 
-fn emitted<B: AttrBlock>(block: &B) -> Vec<u8> {
+pub(super) fn emitted<B: AttrBlock>(block: &B) -> Vec<u8> {
     let mut run = Run::default();
     block.emit(&mut run, true).unwrap();
     run.0

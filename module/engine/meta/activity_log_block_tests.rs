@@ -242,4 +242,78 @@ proptest! {
             replay(&update, &mut slots);
         }
     }
+
+    #[test]
+    fn a_transaction_survives(
+        number: u32,
+        updates in proptest::collection::vec((0..MAX_SLOTS, any::<u32>()), 0..=MAX_UPDATES),
+        slots in proptest::collection::vec(any::<u32>(), 1..2500),
+        start in 0..2500u16,
+    ) {
+        let start = start % slots.len() as u16;
+        let block = update(number, &updates, &slots, start);
+        let Ok(Block::Update(got)) = Block::parse(&block, raw_crc32c) else {
+            panic!("refused");
+        };
+        prop_assert_eq!((got.number, got.context_start), (number, start));
+        prop_assert_eq!(usize::from(got.slots), slots.len());
+        prop_assert_eq!(got.updates().collect::<Vec<_>>(), updates);
+        let context: Vec<_> = got.context().collect();
+        prop_assert_eq!(context.len(), (slots.len() - usize::from(start)).min(919));
+        for (slot, extent) in context {
+            prop_assert_eq!(extent, slots[usize::from(slot)]);
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_is_noticed(number: u32, at in 0..BLOCK_BYTES, bit in 0..8u32) {
+        let mut block = update(number, &[(3, 7)], &[1, 2, 3, 4], 0);
+        block[at] ^= 1 << bit;
+        prop_assert!(Block::parse(&block, raw_crc32c).is_err());
+    }
+
+    #[test]
+    fn a_write_torn_at_any_sector_is_noticed(old: u32, new: u32, sectors in 1..8usize) {
+        prop_assume!(old != new);
+        let mut block = update(old, &[(1, old)], &[1, 2], 0);
+        let whole = update(new, &[(1, new)], &[3, 4], 0);
+        block[..sectors * 512].copy_from_slice(&whole[..sectors * 512]);
+        // The tail of so small a log is the same in all blocks.
+        prop_assert_eq!(Block::parse(&block, raw_crc32c).is_ok(), block == whole);
+    }
+
+    #[test]
+    fn any_mixture_of_blocks_gives_a_plan_inside_of_the_ring(
+        blocks in proptest::collection::vec((0..4usize, any::<u32>()), 8..40),
+        stripes in 1..4u32,
+    ) {
+        let ring = Ring { stripes, stripe_blocks: blocks.len() as u32 / stripes };
+        let mut scan = Scan::new(ring);
+        let mut valid = 0;
+        for &(kind, number) in &blocks[..ring.blocks() as usize] {
+            let image = match kind {
+                0 => [0; BLOCK_BYTES],
+                1 => initialized(),
+                _ => update(number, &[(1, number)], &[FREE; 4], 0),
+            };
+            let block = Block::parse(&image, raw_crc32c);
+            valid += u32::from(block.is_ok());
+            scan.visit(&block);
+        }
+        if let Ok(plan) = scan.finish() {
+            prop_assert!(plan.count <= ring.blocks());
+            prop_assert_eq!(plan.damaged, ring.blocks() - valid);
+            let positions: Vec<_> = plan.positions(ring).collect();
+            prop_assert_eq!(positions.len() as u32, plan.count);
+            prop_assert!(positions.iter().all(|&at| at < ring.blocks()));
+        }
+    }
+
+    #[test]
+    fn transactions_fill_the_ring_block_by_block(stripes in 1..9u32, blocks in 1..50u32) {
+        let ring = Ring { stripes, stripe_blocks: blocks };
+        let mut places: Vec<_> = (0..ring.blocks()).map(|number| ring.block_of(number)).collect();
+        places.sort();
+        prop_assert_eq!(places, (0..ring.blocks()).collect::<Vec<_>>());
+    }
 }

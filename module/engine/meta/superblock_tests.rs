@@ -295,4 +295,46 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn what_decodes_is_written_as_it_was(words: [u32; 24], clean: bool) {
+        let mut image = [0u8; SUPERBLOCK_BYTES];
+        for (i, word) in words.into_iter().enumerate() {
+            put(&mut image, i * 4, word);
+        }
+        put(&mut image, 48, 0);
+        put(&mut image, 52, 0);
+        put(&mut image, 56, words[14] | 128);
+        put(&mut image, 60, if clean { MAGIC_08 } else { MAGIC_84_UNCLEAN });
+        put(&mut image, 80, 4096);
+        put(&mut image, 84, words[21].max(4096));
+        put(&mut image, 88, words[22] % 8 + 1);
+        put(&mut image, 92, words[23] % 4096 + 8);
+        let superblock = Superblock::decode(&image).unwrap();
+        let mut again = [0xee; SUPERBLOCK_BYTES];
+        superblock.emit(&mut again);
+        prop_assert_eq!(&image[..], &again[..]);
+    }
+
+    #[test]
+    fn the_parts_of_metadata_lie_side_by_side_on_the_device(
+        index in -3..4i32, sectors in 0..GIB * 4096, stripes in 1..9u32, blocks in 1..600u32,
+    ) {
+        let layout = Layout::from_index(index).unwrap();
+        let ring = Ring { stripes, stripe_blocks: blocks };
+        let Ok(g) = Geometry::new(layout, sectors, ring) else {
+            return Ok(());
+        };
+        let log = g.log_sector(0).unwrap();
+        let log_end = log + u64::from(ring.blocks()) * 8;
+        let bitmap = g.bitmap_page_sector(0).unwrap();
+        let bitmap_end = bitmap + g.bitmap_sectors();
+        let mut parts = [(g.superblock, g.superblock + 8), (log, log_end), (bitmap, bitmap_end)];
+        parts.sort();
+        prop_assert!(parts[0].1 <= parts[1].0 && parts[1].1 <= parts[2].0, "{:?}", parts);
+        prop_assert!(parts[2].1 <= sectors, "{:?} of {}", parts, sectors);
+        prop_assert_eq!(parts[0].0, g.first_sector().unwrap());
+        prop_assert!(g.log_sector(ring.blocks() - 1).unwrap() + 8 == log_end);
+        prop_assert!(g.log_sector(ring.blocks()).is_none());
+    }
 }

@@ -7,6 +7,7 @@ use crate::engine::control::{
     AttrError,
     AttrSink, //
 };
+use proptest::prelude::*;
 
 /// Keeps the attributes it is given.
 #[derive(Default)]
@@ -218,4 +219,97 @@ fn words_are_taken_exactly() {
         flushes.parse("false"),
         Err(OptionError::NotABoolean("disk-flushes"))
     );
+}
+
+/// An option of one of the tables.
+fn option() -> impl Strategy<Value = &'static OptionSpec> {
+    let all: std::vec::Vec<_> = tables().iter().flat_map(|(_, specs)| *specs).collect();
+    proptest::sample::select(all)
+}
+
+/// Texts as people write them, right and wrong.
+fn text() -> impl Strategy<Value = std::string::String> {
+    prop_oneof![
+        "-?[0-9]{0,20}[skmgtSKMGT]{0,2}",
+        "[a-z0-9-]{0,70}",
+        "[^\\x00]{0,70}"
+    ]
+}
+
+/// What an option's attribute takes is in range, comes out as it went in, and can be shown.
+fn survives<T>(nr: u16, payload: &[u8]) -> Result<(), TestCaseError>
+where
+    T: OptionTable + PartialEq + core::fmt::Debug,
+{
+    let mut table = T::default();
+    match table.apply(nr, payload) {
+        Ok(true) => {}
+        Ok(false) => prop_assert!(T::find_nr(nr).is_none()),
+        Err(error) => {
+            prop_assert_eq!(error.attribute(), T::find_nr(nr).map(|spec| spec.name));
+            prop_assert_eq!(&table, &T::default());
+        }
+    }
+    prop_assert_eq!(table.check(), Ok(()));
+    let mut attrs = Attrs::default();
+    table.emit(&mut attrs, true).unwrap();
+    prop_assert_eq!(attrs.0.len(), T::TABLE.len());
+    let mut copy = T::default();
+    for (nr, bytes) in &attrs.0 {
+        prop_assert_eq!(copy.apply(*nr, bytes), Ok(true));
+    }
+    prop_assert_eq!(copy, table);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_attribute_is_taken_whole_or_refused_whole(
+        nr in 0..40_u16,
+        payload in proptest::collection::vec(any::<u8>(), 0..80),
+        small in 0..300_u32,
+    ) {
+        let (byte, long) = ([small as u8], (1_u64 << (small % 64)).to_ne_bytes());
+        for payload in [&payload[..], &byte, &small.to_ne_bytes(), &long] {
+            survives::<DiskOptions>(nr, payload)?;
+            survives::<NetOptions>(nr, payload)?;
+            survives::<ResourceOptions>(nr, payload)?;
+        }
+    }
+
+    #[test]
+    fn any_text_is_an_error_or_a_value_that_netlink_takes(spec in option(), text in text()) {
+        match spec.parse(&text) {
+            Ok(value) => {
+                let mut attrs = Attrs::default();
+                spec.put(&value, &mut attrs).unwrap();
+                let (nr, bytes) = &attrs.0[0];
+                prop_assert_eq!(*nr, spec.nr);
+                prop_assert_eq!(spec.decode(bytes), Ok(value));
+            }
+            Err(error) => prop_assert_eq!(error.option(), spec.name),
+        }
+    }
+
+    #[test]
+    fn a_number_in_range_is_read_as_it_is_written(spec in option(), number: i64) {
+        if let OptionKind::Number { min, max, .. } = spec.kind {
+            let number = min + (number & i64::MAX) % (max - min + 1);
+            let text = std::format!("{number}");
+            prop_assert_eq!(spec.parse(&text), Ok(OptionValue::Number(number)));
+            let above = std::format!("{}", max + 1);
+            prop_assert_eq!(spec.parse(&above), Err(OptionError::OutOfRange(spec.name)));
+        }
+    }
+
+    #[test]
+    fn payloads_never_panic(
+        spec in option(), payload in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
+        if let Ok(value) = spec.decode(&payload) {
+            let mut attrs = Attrs::default();
+            spec.put(&value, &mut attrs).unwrap();
+            prop_assert_eq!(spec.decode(&attrs.0[0].1), Ok(value));
+        }
+    }
 }

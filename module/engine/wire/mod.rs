@@ -77,4 +77,6 @@ pub const MAX_DIGEST_SIZE: u32 = 64;
 pub const SHARED_SECRET_MAX: usize = 64;
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;
