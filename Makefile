@@ -79,6 +79,10 @@ sim:  ## the engine under simulated faults (SEEDS=n START=first; SEED=one tells 
 	$(TESTS) run --release --manifest-path tests/Cargo.toml -p sim -- \
 		$(if $(SEED),--seed $(SEED),$(addprefix --seeds ,$(SEEDS)) $(addprefix --start ,$(START))) $(SIM)
 
+.PHONY: sim-mutants
+sim-mutants:  ## faults planted in the engine: the simulator has to find each (MUTANTS=TEXT)
+	$(TESTS) run --release --manifest-path tests/Cargo.toml -p mutants -- $(MUTANTS)
+
 .PHONY: fmt
 fmt:  ## rustfmt over everything
 	rustfmt --config-path .rustfmt.toml module/tandem_main.rs

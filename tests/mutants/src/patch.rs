@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The faults, as patches with a header of words.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context, Result};
+
+/// One fault.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    /// Its name: the file's.
+    pub(crate) name: String,
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The header's first line: which promise it breaks.
+    pub(crate) breaks: String,
+}
+
+/// Reads the headers of all patches of a folder, in the order of their names.
+pub(crate) fn read_all(folder: &Path) -> Result<Vec<Patch>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|e| e == "patch"));
+    files.sort();
+    files.into_iter().map(read).collect()
+}
+
+fn read(file: PathBuf) -> Result<Patch> {
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let breaks = text.lines().next().unwrap_or_default();
+    if !breaks.starts_with("Breaks promise ") {
+        bail!("{}: its first line names no promise", file.display());
+    }
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Patch {
+        name: name.into_owned(),
+        breaks: breaks.to_owned(),
+        file,
+    })
+}
