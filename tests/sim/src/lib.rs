@@ -26,6 +26,7 @@ pub mod rng;
 pub mod send;
 pub mod shrink;
 pub mod story;
+pub mod words;
 pub mod worker;
 pub mod world;
 

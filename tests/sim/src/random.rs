@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
             wire: rng.within(1, 15),
             ..Config::default()
         };
+        config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;

@@ -126,6 +126,7 @@ impl World {
 
     pub(crate) fn send_bitmap(&mut self, n: usize, version: u32) {
         let bits = self.nodes[n].volume.bitmap().map_or(0, |b| b.bits());
+        let rle = self.nodes[n].config.net.use_rle;
         let mut cursor = TransferCursor::new(bits);
         while !cursor.is_done() {
             let mut code = [0; 64];
@@ -135,7 +136,8 @@ impl World {
             let encoded = encode(&mut code, cursor.bit(), bits, |from, set| {
                 bitmap.run_end(from, set)
             });
-            let packet = if let Some(encoded) = encoded {
+            let coded = encoded.filter(|_| rle);
+            let packet = if let Some(encoded) = coded {
                 let packet = CompressedBitmap {
                     first_set: encoded.first_set,
                     pad_bits: encoded.pad_bits,

@@ -441,6 +441,6 @@ fn format_effect(effect: &Effect) -> String {
             None => format!("{effect:?}"),
         },
         Effect::Send { packet, .. } => format!("send {packet:x?}"),
-        other => format!("{other:?}"),
+        other => crate::words::effect(other),
     }
 }
