@@ -26,6 +26,7 @@ use crate::engine::ids::{
     PeerTicket,
     Ticket, //
 };
+use crate::engine::meta::activity_log_block::BLOCK_BYTES;
 use crate::engine::volume::{
     Effects,
     OverlapNode,
@@ -43,7 +44,6 @@ use crate::resource::Resource;
 use crate::ring::Ring;
 use crate::storage::{
     array,
-    array_of,
     KernelStorage, //
 };
 use crate::sys::bio::{
@@ -54,7 +54,8 @@ use crate::sys::clock;
 use crate::sys::disk::Disk;
 use crate::sys::lock::{
     Mutex,
-    SpinLock, //
+    SpinLock,
+    SpinLocks, //
 };
 use crate::sys::page::PageVec;
 use crate::sys::signal::{
@@ -120,9 +121,9 @@ pub struct Device {
     /// What decides; taken by interrupts too.
     pub volume: SpinLock<Volume<KernelStorage>>,
     /// The bios from above, by slot.
-    requests: KVVec<SpinLock<Option<MasterBio>>>,
+    requests: SpinLocks<Option<MasterBio>>,
     /// The payloads of peer requests, by slot.
-    payloads: KVVec<SpinLock<Option<PageVec>>>,
+    payloads: SpinLocks<Option<PageVec>>,
     /// The lower disk, while one is attached.
     lower: SpinLock<Option<Arc<Lower>>>,
     /// The disk that will be in use when the engine says so.
@@ -164,8 +165,8 @@ impl Device {
                 number,
                 resource: resource.clone(),
                 volume: crate::spinlock!(Volume::new(tables), c"tandem_volume")?,
-                requests: array_of(requests, || crate::spinlock!(None, c"tandem_request"))?,
-                payloads: array_of(peers, || crate::spinlock!(None, c"tandem_payload"))?,
+                requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
+                payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
                 lower: crate::spinlock!(None, c"tandem_lower")?,
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
                 paths: crate::mutex!(None, c"tandem_paths")?,
@@ -192,8 +193,10 @@ impl Device {
     /// Shows the block device and starts the volume's thread. May sleep.
     pub fn start(self: &Arc<Self>, driver: &Driver) -> Result {
         let device = self.clone();
+        // Here, where a failure can still be told.
+        let block = KBox::new([0; BLOCK_BYTES], GFP_KERNEL)?;
         let thread = Thread::spawn(fmt!("drbd_v_{}", self.minor), move || {
-            crate::volume_thread::run(&device);
+            crate::volume_thread::run(&device, block);
         })?;
         *self.thread.lock() = Some(thread);
         let disk = crate::request::new_disk(driver, self)?;
@@ -358,31 +361,31 @@ impl Device {
 
     /// Leaves a bio in a slot. Any context.
     pub fn put_request(&self, index: u32, bio: MasterBio) {
-        if let Some(cell) = self.requests.get(index as usize) {
-            *cell.lock() = Some(bio);
+        if let Some(mut cell) = self.requests.lock(index as usize) {
+            *cell = Some(bio);
         }
     }
 
     /// Looks at the bio in a slot. Any context; `run` must not sleep.
     pub fn with_request<R>(&self, index: u32, run: impl FnOnce(&mut MasterBio) -> R) -> Option<R> {
-        let mut cell = self.requests.get(index as usize)?.lock();
+        let mut cell = self.requests.lock(index as usize)?;
         (*cell).as_mut().map(run)
     }
 
     fn take_request(&self, index: u32) -> Option<MasterBio> {
-        self.requests.get(index as usize)?.lock().take()
+        self.requests.lock(index as usize)?.take()
     }
 
     /// Leaves the payload of a peer request. Any context.
     pub fn put_payload(&self, ticket: PeerTicket, pages: PageVec) {
-        if let Some(cell) = self.payloads.get(ticket.index as usize) {
-            *cell.lock() = Some(pages);
+        if let Some(mut cell) = self.payloads.lock(ticket.index as usize) {
+            *cell = Some(pages);
         }
     }
 
     /// Takes the payload of a peer request. Any context.
     pub fn take_payload(&self, ticket: PeerTicket) -> Option<PageVec> {
-        self.payloads.get(ticket.index as usize)?.lock().take()
+        self.payloads.lock(ticket.index as usize)?.take()
     }
 
     fn report(&self, report: Report) {

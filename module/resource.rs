@@ -63,8 +63,7 @@ use crate::sys::socket::Address;
 use crate::sys::thread::Thread;
 use crate::{
     send_meta,
-    volume_thread,
-    words, //
+    volume_thread, //
 };
 
 /// Volumes of one resource.
@@ -115,6 +114,8 @@ pub struct Resource {
     pub link: Link,
     session: SpinLock<Option<Arc<Session>>>,
     addresses: SpinLock<(Option<Address>, Option<Address>)>,
+    /// The receiver may begin.
+    calling: AtomicBool,
     leaving: AtomicBool,
     /// Woken when the network's flags change.
     pub net_wake: WaitQueue,
@@ -160,6 +161,7 @@ impl Resource {
                 link: Link::new()?,
                 session: crate::spinlock!(None, c"tandem_session")?,
                 addresses: crate::spinlock!((None, None), c"tandem_addresses")?,
+                calling: AtomicBool::new(false),
                 leaving: AtomicBool::new(false),
                 net_wake: WaitQueue::new()?,
                 wake: Signal::new()?,
@@ -511,20 +513,34 @@ impl Resource {
         }
     }
 
-    fn start_network(self: &Arc<Self>) {
+    /// Makes a receiver that waits for the engine's word: while a lack of memory can still be told.
+    /// A former receiver has been waited for. May sleep.
+    pub fn prepare_receiver(self: &Arc<Self>) -> Result {
         self.leaving.store(false, Ordering::Release);
+        self.calling.store(false, Ordering::Release);
         let resource = self.clone();
-        let name = self.name_str();
-        match Thread::spawn(fmt!("drbd_c_{}", name), move || {
-            crate::session::run(&resource);
-        }) {
-            // A former receiver was waited for before the command came here.
-            Ok(thread) => *self.receiver.lock() = Some(thread),
-            Err(error) => self.log(format_args!(
-                "cannot start the receiver: {}; disconnect and connect again",
-                words::of_error(error)
-            )),
-        }
+        let thread = Thread::spawn(fmt!("drbd_c_{}", self.name_str()), move || {
+            let calling = || resource.calling.load(Ordering::Acquire);
+            resource
+                .net_wake
+                .wait_until(|| calling() || resource.leaving());
+            if calling() {
+                crate::session::run(&resource);
+            }
+        })?;
+        *self.receiver.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// Ends a receiver that the engine had no word for. May sleep.
+    pub fn dismiss_receiver(&self) {
+        self.stop_network();
+        self.reap_receiver();
+    }
+
+    fn start_network(&self) {
+        self.calling.store(true, Ordering::Release);
+        self.net_wake.wake_all();
     }
 
     fn close_network(&self, core: &Core) {

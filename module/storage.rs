@@ -19,12 +19,3 @@ impl Storage for KernelStorage {
 pub fn array<T: Clone>(count: usize, value: T) -> Result<KVVec<T>> {
     Ok(KVVec::from_elem(value, count, GFP_KERNEL)?)
 }
-
-/// Allocates an array of `count` values that `make` yields. May sleep.
-pub fn array_of<T>(count: usize, mut make: impl FnMut() -> Result<T>) -> Result<KVVec<T>> {
-    let mut array = KVVec::with_capacity(count, GFP_KERNEL)?;
-    for _ in 0..count {
-        array.push(make()?, GFP_KERNEL)?;
-    }
-    Ok(array)
-}

@@ -19,11 +19,8 @@ const RESYNC_TICK_MS: u32 = 20;
 /// How long the thread sleeps when nothing wakes it, in milliseconds.
 const IDLE_TICK_MS: u32 = 1000;
 
-/// Runs until the device is stopped.
-pub fn run(device: &Arc<Device>) {
-    let Ok(mut block) = KBox::new([0; BLOCK_BYTES], GFP_KERNEL) else {
-        return;
-    };
+/// Runs until the device is stopped. `block` is where blocks of the activity log are made.
+pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
     while !device.is_stopping() {
         let syncing = device.volume.lock().resync_progress().is_some();
         let tick = if syncing {

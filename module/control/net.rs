@@ -129,11 +129,19 @@ impl Call<'_> {
         let Some(pin) = ModulePin::new() else {
             return RetCode::ERR_INTR;
         };
+        if let Err(error) = resource.prepare_receiver() {
+            return if error == ENOMEM {
+                RetCode::ERR_NOMEM
+            } else {
+                RetCode::ERR_INTR
+            };
+        }
         *resource.pin.lock() = Some(pin);
         let code = resource.command(None, |_| Admin::Connect { options });
         if code.is_success() {
             return RetCode::SS_SUCCESS;
         }
+        resource.dismiss_receiver();
         *resource.pin.lock() = None;
         code
     }
