@@ -6,7 +6,7 @@
 //! *in flight*, then *cached* when it completed, then *durable* after a flush. A crash keeps, of
 //! each sector, the durable content or any that was written since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::meta::activity_log_block::{
@@ -30,6 +30,14 @@ pub fn crc32c(seed: u32, data: &[u8]) -> u32 {
     !crc32c::crc32c_append(!seed, data)
 }
 
+/// What a flush makes durable: that many writes since the disk was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Flush(u64);
+
+fn copy(sectors: &mut [u32], extent: Extent, data: &[u32]) {
+    sectors[extent.sector as usize..extent.end() as usize].copy_from_slice(data);
+}
+
 /// A disk of one node. It survives crashes.
 #[derive(Clone)]
 pub struct Disk {
@@ -37,8 +45,10 @@ pub struct Disk {
     pub cached: Vec<u32>,
     /// What is on stable storage.
     pub durable: Vec<u32>,
-    /// Sectors whose cached content is not durable: all contents since the last flush.
-    dirty: BTreeMap<u64, Vec<u32>>,
+    /// Completed writes that no flush has made durable, oldest first.
+    volatile: VecDeque<(Extent, Vec<u32>)>,
+    /// How many writes are durable.
+    flushed: u64,
     /// Writes in flight, by the number of the operation.
     in_flight: BTreeMap<u64, (Extent, Vec<u32>)>,
     superblock: [u8; SUPERBLOCK_BYTES],
@@ -61,7 +71,8 @@ impl Disk {
         Self {
             cached: vec![content; sectors as usize],
             durable: vec![content; sectors as usize],
-            dirty: BTreeMap::new(),
+            volatile: VecDeque::new(),
+            flushed: 0,
             in_flight: BTreeMap::new(),
             superblock: image,
             log: vec![block; LOG_BLOCKS],
@@ -101,55 +112,40 @@ impl Disk {
     }
 
     /// A write completed; its range.
-    pub fn complete(&mut self, op: u64, durable: bool) -> Option<Extent> {
+    pub fn complete(&mut self, op: u64) -> Option<Extent> {
         let (extent, data) = self.in_flight.remove(&op)?;
-        for (sector, content) in (extent.sector..extent.end()).zip(data) {
-            self.cached[sector as usize] = content;
-            if durable {
-                self.durable[sector as usize] = content;
-                self.dirty.remove(&sector);
-            } else {
-                self.dirty.entry(sector).or_default().push(content);
-            }
-        }
+        copy(&mut self.cached, extent, &data);
+        self.volatile.push_back((extent, data));
         Some(extent)
     }
 
     /// What a flush that is submitted now will have made durable when it completes.
-    pub fn begin_flush(&self) -> Vec<(u64, u32)> {
-        self.dirty
-            .iter()
-            .map(|(&s, v)| (s, *v.last().expect("content")))
-            .collect()
+    pub fn begin_flush(&self) -> Flush {
+        Flush(self.flushed + self.volatile.len() as u64)
     }
 
-    /// A flush completed.
-    pub fn end_flush(&mut self, flushed: &[(u64, u32)]) {
-        for &(sector, content) in flushed {
-            let Some(contents) = self.dirty.get_mut(&sector) else {
-                continue;
+    /// A flush completed. Another one may have done it, and more, before.
+    pub fn end_flush(&mut self, flush: Flush) {
+        while self.flushed < flush.0 {
+            let Some((extent, data)) = self.volatile.pop_front() else {
+                return;
             };
-            // Another flush may have done it, and more, before.
-            let Some(at) = contents.iter().rposition(|&c| c == content) else {
-                continue;
-            };
-            self.durable[sector as usize] = content;
-            // What came later stays volatile.
-            contents.drain(..=at);
-            if contents.is_empty() {
-                self.dirty.remove(&sector);
-            }
+            copy(&mut self.durable, extent, &data);
+            self.flushed += 1;
         }
     }
 
     /// Power is lost: of what was not flushed, anything may have reached the platter.
     pub fn crash(&mut self, rng: &mut Rng) {
-        for (extent, data) in core::mem::take(&mut self.in_flight).into_values() {
+        let mut contents: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        let volatile = core::mem::take(&mut self.volatile);
+        let in_flight = core::mem::take(&mut self.in_flight);
+        for (extent, data) in volatile.into_iter().chain(in_flight.into_values()) {
             for (sector, content) in (extent.sector..extent.end()).zip(data) {
-                self.dirty.entry(sector).or_default().push(content);
+                contents.entry(sector).or_default().push(content);
             }
         }
-        for (sector, contents) in core::mem::take(&mut self.dirty) {
+        for (sector, contents) in contents {
             let n = rng.below(contents.len() as u64 + 1) as usize;
             if let Some(&content) = contents.get(n) {
                 self.durable[sector as usize] = content;

@@ -7,6 +7,7 @@ use tandem_engine::engine::resource::{Event, IoKind, Loss, Token};
 use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::Effects;
 
+use crate::disk::Flush;
 use crate::node::{App, Net};
 use crate::packet::{contents, Packet};
 use crate::world::World;
@@ -30,7 +31,7 @@ pub enum What {
     /// A turn of the receiver.
     RxData(u64),
     /// A disk flush for the peer's barrier completed.
-    EpochFlushed(u64, Vec<(u64, u32)>),
+    EpochFlushed(u64, Flush),
     /// A reply cannot be sent any more.
     ReplyDropped(PeerTicket),
     /// The receiver notices that the connection is gone.
@@ -38,7 +39,7 @@ pub enum What {
     /// A local write completed.
     LocalWrite(Ticket, u64),
     /// A local flush completed.
-    LocalFlush(Ticket, Vec<(u64, u32)>),
+    LocalFlush(Ticket, Flush),
     /// A local read of a slot completed.
     LocalRead(Ticket),
     /// A local read without slot completed.
@@ -115,7 +116,7 @@ impl World {
             What::Sender(id) => self.sender(n, id),
             What::SendDone(id, ticket) => self.send_done(n, id, ticket),
             What::RxData(id) => self.receive_data(n, id),
-            What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, &flushed),
+            What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, flushed),
             What::ReplyDropped(ticket) => {
                 self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
                 self.finish(n, fx);
@@ -127,7 +128,7 @@ impl World {
                 self.finish(n, fx);
             }
             What::LocalFlush(ticket, flushed) => {
-                self.nodes[n].disk.end_flush(&flushed);
+                self.nodes[n].disk.end_flush(flushed);
                 self.nodes[n].volume.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
@@ -202,8 +203,12 @@ impl World {
     }
 
     pub(crate) fn write_done(&mut self, n: usize, op: u64) {
-        if let Some(extent) = self.nodes[n].disk.complete(op, false) {
-            let content = self.nodes[n].disk.read(extent);
+        if let Some(extent) = self.nodes[n].disk.complete(op) {
+            let content = self
+                .story
+                .is_some()
+                .then(|| self.nodes[n].disk.read(extent));
+            let content = content.unwrap_or_default();
             self.tell(n, || {
                 format!(
                     "disk wrote {}+{}: {}",

@@ -62,7 +62,7 @@ impl World {
                 let text = format!("perhaps torn on disk: {}", op.describe());
                 self.tell(n, || text);
                 let node = &mut self.nodes[n];
-                node.disk.end_flush(&op.flush);
+                node.disk.end_flush(op.flush);
                 for write in &op.writes {
                     node.disk.write_meta(write, Some(&mut self.rng));
                 }

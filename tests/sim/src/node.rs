@@ -11,7 +11,7 @@ use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
 
-use crate::disk::{Disk, MetaWrite};
+use crate::disk::{Disk, Flush, MetaWrite};
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::Heap;
@@ -120,7 +120,7 @@ pub struct MetaOp {
     /// The writes.
     pub writes: Vec<MetaWrite>,
     /// What the flush before them makes durable.
-    pub flush: Vec<(u64, u32)>,
+    pub flush: Flush,
     /// Who waits.
     pub for_log: bool,
 }

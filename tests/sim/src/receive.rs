@@ -18,6 +18,7 @@ use tandem_engine::engine::wire::state::{
 };
 use tandem_engine::engine::wire::{Command, WireError};
 
+use crate::disk::Flush;
 use crate::event::What;
 use crate::node::RxWait;
 use crate::packet::Packet;
@@ -296,7 +297,7 @@ impl World {
         self.after(n, delay, What::EpochFlushed(id, flushed));
     }
 
-    pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushed: &[(u64, u32)]) {
+    pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushed: Flush) {
         self.nodes[n].disk.end_flush(flushed);
         let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
             return;

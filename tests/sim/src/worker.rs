@@ -326,7 +326,7 @@ impl World {
         };
         self.tell(n, || format!("on disk: {}", op.describe()));
         let node = &mut self.nodes[n];
-        node.disk.end_flush(&op.flush);
+        node.disk.end_flush(op.flush);
         for write in &op.writes {
             node.disk.write_meta(write, None);
         }
@@ -350,7 +350,7 @@ impl World {
             let mut image = Box::new([0; PAGE_BYTES]);
             node.volume.take_bitmap_page(page, &mut image);
             let flush = node.disk.begin_flush();
-            node.disk.end_flush(&flush);
+            node.disk.end_flush(flush);
             node.disk.write_meta(&MetaWrite::Page(page, image), None);
             from = page + 1;
         }
