@@ -3,6 +3,8 @@
 //! A lower disk is opened, read, put in use and taken out of use.
 #![forbid(unsafe_code)]
 
+use core::fmt;
+
 use kernel::prelude::*;
 use kernel::str::CStr;
 use kernel::sync::Arc;
@@ -52,20 +54,52 @@ pub struct Attaching {
     pub tables: DiskTables<KernelStorage>,
 }
 
-/// Why a disk cannot be attached: the code for the administrator, and a line for the log.
+/// Why a disk cannot be attached.
 pub struct Refused {
     /// DRBD's number.
     pub code: RetCode,
-    /// What is wrong and what to do.
-    pub why: &'static str,
+    /// What is wrong.
+    pub what: &'static str,
+    /// What the administrator can do.
+    pub todo: &'static str,
 }
 
-fn refused(code: RetCode, why: &'static str) -> Refused {
-    Refused { code, why }
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.todo)
+    }
+}
+
+fn refused(code: RetCode, what: &'static str) -> Refused {
+    Refused {
+        code,
+        what,
+        todo: code.hint(),
+    }
 }
 
 fn no_memory(_: Error) -> Refused {
     refused(RetCode::ERR_NOMEM, "out of memory")
+}
+
+/// The disk cannot be opened; `code` if that is not because it is something else than a disk.
+fn not_opened(error: Error, code: RetCode, no_disk: RetCode) -> Refused {
+    if error == EBUSY {
+        return Refused {
+            todo: "unmount it or stop what uses it",
+            ..refused(
+                code,
+                "the device is in use: mounted, swap, or part of another one",
+            )
+        };
+    }
+    if error == ENOTBLK {
+        return refused(no_disk, "this is no block device");
+    }
+    Refused {
+        todo: "check its path, and the log of its driver",
+        ..refused(code, "the device cannot be opened")
+    }
 }
 
 /// Opens and reads a disk and puts it in use. May sleep.
@@ -124,28 +158,13 @@ fn open(
     layout: Layout,
 ) -> core::result::Result<(BlockDevice, BlockDevice), Refused> {
     let holder = Holder::new().map_err(no_memory)?;
-    let in_use = "the disk is in use: mounted, swap, or part of something else";
-    let data = BlockDevice::open(data, &holder).map_err(|error| {
-        if error == EBUSY {
-            refused(RetCode::ERR_OPEN_DISK, in_use)
-        } else if error == ENOTBLK {
-            refused(RetCode::ERR_DISK_NOT_BDEV, "the disk is no block device")
-        } else {
-            refused(RetCode::ERR_OPEN_DISK, "the disk cannot be opened")
-        }
-    })?;
+    let data = BlockDevice::open(data, &holder)
+        .map_err(|error| not_opened(error, RetCode::ERR_OPEN_DISK, RetCode::ERR_DISK_NOT_BDEV))?;
     if layout == Layout::Internal {
         return Ok((data.clone(), data));
     }
-    let meta = BlockDevice::open(meta, &holder).map_err(|error| {
-        if error == EBUSY {
-            refused(RetCode::ERR_OPEN_MD_DISK, in_use)
-        } else if error == ENOTBLK {
-            refused(RetCode::ERR_MD_NOT_BDEV, "the meta disk is no block device")
-        } else {
-            refused(RetCode::ERR_OPEN_MD_DISK, "the meta disk cannot be opened")
-        }
-    })?;
+    let meta = BlockDevice::open(meta, &holder)
+        .map_err(|error| not_opened(error, RetCode::ERR_OPEN_MD_DISK, RetCode::ERR_MD_NOT_BDEV))?;
     if meta.same_device(&data) {
         return Err(refused(
             RetCode::ERR_MD_IDX_INVALID,
@@ -160,14 +179,17 @@ fn read_superblock(
     layout: Layout,
 ) -> core::result::Result<(Superblock, Geometry), Refused> {
     let sectors = meta.capacity();
+    let too_small = || {
+        let what = match layout {
+            Layout::Indexed(_) => "the device has less than 128 MiB for each index up to this one",
+            Layout::Internal | Layout::FlexibleExternal => "the device is smaller than 1 MiB",
+        };
+        refused(RetCode::ERR_MD_DISK_TOO_SMALL, what)
+    };
     if sectors < layout.min_md_sectors() {
-        return Err(refused(
-            RetCode::ERR_MD_DISK_TOO_SMALL,
-            "the disk is too small for this kind of metadata",
-        ));
+        return Err(too_small());
     }
-    let too_small = refused(RetCode::ERR_MD_DISK_TOO_SMALL, "the disk is too small");
-    let at = layout.superblock(sectors).ok_or(too_small)?;
+    let at = layout.superblock(sectors).ok_or_else(too_small)?;
     let mut io = MetaIo::new(SUPERBLOCK_BYTES).map_err(no_memory)?;
     let image = io
         .read(meta, at, SUPERBLOCK_BYTES)
@@ -175,8 +197,11 @@ fn read_superblock(
     let image = image
         .try_into()
         .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock"))?;
-    Superblock::parse(image, layout, sectors)
-        .map_err(|error| refused(RetCode(error.ret_code()), error.hint()))
+    Superblock::parse(image, layout, sectors).map_err(|error| Refused {
+        code: RetCode(error.ret_code()),
+        what: error.as_str(),
+        todo: error.hint(),
+    })
 }
 
 /// Takes all memory that the disk's I/O will need, and reads the bitmap.

@@ -3,6 +3,8 @@
 //! Disks: attached, changed, detached.
 #![forbid(unsafe_code)]
 
+use core::fmt;
+
 use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::Arc;
@@ -28,6 +30,8 @@ use crate::engine::resource::{
     VolumeRecord, //
 };
 use crate::engine::state::DiskState;
+use crate::notify;
+use crate::sys::log::Level;
 use crate::sys::pin::ModulePin;
 
 use super::minor::state_of;
@@ -97,8 +101,16 @@ impl Call<'_> {
         let code = match crate::disk::attach(device, &data, &meta, index, options) {
             // State changes have their own kinds of success, attaching has not.
             Ok(code) if code.is_success() => return RetCode::NO_ERROR,
-            Ok(code) => code,
-            Err(refused) => self.refuse(refused.code, refused.why),
+            Ok(code) => {
+                let (text, hint) = (code.text(), code.hint());
+                complain(device, code, format_args!("{}; {}", text, hint));
+                code
+            }
+            Err(refused) => {
+                complain(device, refused.code, format_args!("{}", refused));
+                self.reply.explain(format_args!("{}", refused));
+                refused.code
+            }
         };
         *device.paths.lock() = None;
         code
@@ -154,6 +166,15 @@ impl Call<'_> {
     pub(super) fn resize(&mut self) -> RetCode {
         self.refuse(RetCode::ERR_INVALID_REQUEST, "resize: not supported yet")
     }
+}
+
+/// Logs why a disk was not attached.
+fn complain(device: &Device, code: RetCode, why: fmt::Arguments<'_>) {
+    notify::log_device(
+        Level::Error,
+        device,
+        format_args!("attach refused: ({}) {}", code.0, why),
+    );
 }
 
 fn c_string(path: &FixedStr<127>) -> Option<CString> {

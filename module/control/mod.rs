@@ -32,6 +32,7 @@ use crate::engine::control::{
     FAMILY_VERSION,
     FLAG_SET_DEFAULTS, //
 };
+use crate::engine::options::OptionSpec;
 use crate::resource::Resource;
 use crate::sys::genl::{
     self,
@@ -168,9 +169,13 @@ impl Call<'_> {
             AttrError::Missing(_) => "required attribute missing",
             _ => "invalid attribute value",
         };
-        match error.attribute() {
-            Some(name) => self.reply.explain(format_args!("{}: {}", what, name)),
-            None => self.reply.say(what),
+        let name = error.attribute();
+        match (name, name.and_then(OptionSpec::named)) {
+            (_, Some(spec)) => self
+                .reply
+                .explain(format_args!("{}: {} can be {}", what, spec.name, spec.kind)),
+            (Some(name), None) => self.reply.explain(format_args!("{}: {}", what, name)),
+            (None, None) => self.reply.say(what),
         }
         RetCode::ERR_MANDATORY_TAG
     }

@@ -131,7 +131,7 @@ impl SuperblockError {
         match self {
             Self::NotFound => "create it (drbdadm create-md), or check meta-disk in the config",
             Self::TooOld => "convert it (drbdadm create-md)",
-            Self::Unclean => "apply the activity log (drbdadm apply-al)",
+            Self::Unclean => "apply it first (drbdadm apply-al)",
             Self::BytesPerBit => "the metadata was made by a newer DRBD; create it anew",
             Self::Geometry(GeometryError::DeviceTooSmall) => {
                 "the device shrank, or another meta-disk index is configured"

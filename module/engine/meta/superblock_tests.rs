@@ -338,3 +338,30 @@ proptest! {
         prop_assert!(g.log_sector(ring.blocks()).is_none());
     }
 }
+
+#[test]
+fn what_is_wrong_and_what_to_do_fit_into_a_reply() {
+    let geometry = [
+        GeometryError::LogShape,
+        GeometryError::LogOffset,
+        GeometryError::LogSize,
+        GeometryError::BitmapOffset,
+        GeometryError::BitmapSize,
+        GeometryError::NotIndexed,
+        GeometryError::DeviceTooSmall,
+    ];
+    let others = [
+        SuperblockError::NotFound,
+        SuperblockError::TooOld,
+        SuperblockError::Unclean,
+        SuperblockError::BytesPerBit,
+    ];
+    for error in geometry
+        .map(SuperblockError::Geometry)
+        .into_iter()
+        .chain(others)
+    {
+        let text = format!("{}; {}", error.as_str(), error.hint());
+        assert!(text.len() <= 127, "{text}");
+    }
+}

@@ -44,6 +44,19 @@ impl Unit {
         }
     }
 
+    /// What follows a number of these units, with a space in front; empty for a plain number.
+    pub fn after_number(self) -> &'static str {
+        match self {
+            Unit::Count => "",
+            Unit::Bytes => " bytes",
+            Unit::Sectors => " sectors of 512 bytes",
+            Unit::KibPerSecond => " KiB/s",
+            Unit::Kib => " KiB",
+            Unit::Seconds => " seconds",
+            Unit::Deciseconds => " 1/10 seconds",
+        }
+    }
+
     /// Power of two that one unit is worth in bytes.
     fn shift(self) -> u32 {
         match self {

@@ -2,9 +2,15 @@
 
 //! One line of an option table, and values of options whose type is known at run time only.
 
+use core::fmt;
+
 use super::{
     parse_number,
+    DiskOptions,
     FixedStr,
+    NetOptions,
+    OptionTable,
+    ResourceOptions,
     Unit,
     OPTION_TEXT_MAX, //
 };
@@ -91,6 +97,27 @@ pub enum OptionKind {
         /// Most bytes it can have.
         max: usize,
     },
+}
+
+/// The values that it takes, in words: `67 to 65534`, `yes or no`, `A, B, C`.
+impl fmt::Display for OptionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            OptionKind::Number { min, max, unit, .. } => {
+                write!(f, "{min} to {max}{}", unit.after_number())
+            }
+            OptionKind::Boolean { .. } => f.write_str("yes or no"),
+            OptionKind::Choice { words, .. } => {
+                let mut comma = "";
+                for (word, _) in words {
+                    write!(f, "{comma}{word}")?;
+                    comma = ", ";
+                }
+                Ok(())
+            }
+            OptionKind::Text { max } => write!(f, "text of at most {max} bytes"),
+        }
+    }
 }
 
 /// One option.
@@ -183,6 +210,16 @@ impl OptionSpec {
     pub const fn secret(mut self) -> Self {
         self.secret = true;
         self
+    }
+
+    /// The option of that name, whatever it is an option of.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        let tables = [
+            DiskOptions::TABLE,
+            NetOptions::TABLE,
+            ResourceOptions::TABLE,
+        ];
+        tables.into_iter().flatten().find(|spec| spec.name == name)
     }
 
     /// Number of the default word; 0 for other kinds.

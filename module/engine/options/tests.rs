@@ -119,6 +119,17 @@ fn a_number_out_of_range_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn what_an_option_takes_is_said_in_words() {
+    let takes = |name| OptionSpec::named(name).unwrap().kind.to_string();
+    assert_eq!(takes("al-extents"), "67 to 65534");
+    assert_eq!(takes("timeout"), "1 to 600 1/10 seconds");
+    assert_eq!(takes("protocol"), "A, B, C");
+    assert_eq!(takes("disk-flushes"), "yes or no");
+    assert_eq!(takes("verify-alg"), "text of at most 63 bytes");
+    assert!(OptionSpec::named("no-such-option").is_none());
+}
+
+#[test]
 fn a_number_without_a_word_is_refused() {
     let mut net = NetOptions::default();
     assert_eq!(

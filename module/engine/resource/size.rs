@@ -98,9 +98,10 @@ impl Step<'_> {
         record.peer_size = sizes.disk_size;
         let state = record.state;
         let current = record.capacity;
-        let Some(new) = new_size(record, sizes) else {
+        let (new, user) = new_size(record, sizes);
+        if new == 0 {
             return;
-        };
+        }
         let usable = state.disk >= DiskState::Outdated && state.disk != DiskState::DUnknown;
         let fresh = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
         let refused = if record.disk.is_some() {
@@ -117,6 +118,9 @@ impl Step<'_> {
                 },
             );
             return self.leave();
+        }
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.options.size = user;
         }
         self.resize(volume, new);
         if state.conn > ConnState::WfReportParams && sizes.current_size != new {
@@ -145,21 +149,21 @@ impl Step<'_> {
     }
 }
 
-/// The size that a report of the peer leads to; `None` to leave it as it is.
-fn new_size(record: &mut VolumeRecord, sizes: SizeNumbers) -> Option<u64> {
+/// The size that a report of the peer leads to, 0 to leave it as it is, and what the administrator
+/// asks for with it.
+fn new_size(record: &VolumeRecord, sizes: SizeNumbers) -> (u64, u64) {
     let Some(disk) = &record.disk else {
         // Without a disk, the peer's present size is the one that counts.
         let told = [sizes.current_size, sizes.user_size, sizes.disk_size];
-        let size = told.into_iter().find(|&size| size != 0)?;
+        let size = told.into_iter().find(|&size| size != 0).unwrap_or(0);
         let ignored = record.capacity != 0 && sizes.disk_size == 0;
-        return (!ignored).then_some(size);
+        let size = if ignored { 0 } else { size };
+        return (size, record.options.size);
     };
     let user = if record.state.conn == ConnState::WfReportParams {
         least_known(record.options.size, sizes.user_size)
     } else {
         sizes.user_size
     };
-    let size = agreed_size(disk, sizes.disk_size, user);
-    record.options.size = user;
-    (size != 0).then_some(size)
+    (agreed_size(disk, sizes.disk_size, user), user)
 }

@@ -12,6 +12,7 @@ mod cases;
 mod files;
 mod judge;
 mod pair;
+mod refusal;
 mod report;
 mod runner;
 

@@ -23,4 +23,5 @@ for disk in /dev/data1 /dev/data2; do
 	blkdiscard -f "$disk"
 done
 rm -rf /mnt/*/* /tmp/*
+dmesg --clear
 exec /payload/load-driver

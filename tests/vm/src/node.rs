@@ -169,10 +169,19 @@ impl Node {
     ///
     /// No line matched in time: the error has the lines that came.
     pub fn await_event(&self, regex: &str, limit: Duration) -> Result<String> {
+        self.await_in("drbdsetup events2", regex, limit)
+    }
+
+    /// As [`Node::await_event`], for the lines that another command prints.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::await_event`].
+    pub fn await_in(&self, source: &str, regex: &str, limit: Duration) -> Result<String> {
         let seconds = limit.mul_f64(time_scale()).as_secs().max(1);
         let quoted = regex.replace('\'', r"'\''");
         self.ok_within(
-            &format!("await-event {seconds} '{quoted}'"),
+            &format!("await-event {seconds} '{quoted}' {source}"),
             limit + Duration::from_secs(20),
         )
     }

@@ -64,7 +64,12 @@ impl<'a> Side<'a> {
 
     /// Writes fresh internal metadata on the lower device.
     pub fn create_md(&self) -> Result<()> {
-        self.meta(&format!("--force 0 v08 {LOWER} internal create-md"))
+        self.create_md_on(LOWER)
+    }
+
+    /// Writes fresh internal metadata on another device.
+    pub fn create_md_on(&self, lower: &str) -> Result<()> {
+        self.meta(&format!("--force 0 v08 {lower} internal create-md"))
             .map(drop)
     }
 
@@ -76,11 +81,34 @@ impl<'a> Side<'a> {
 
     /// Attaches the lower device; resync as fast as it goes.
     pub fn attach(&self) -> Result<()> {
+        self.attach_to(LOWER, "")
+    }
+
+    /// Attaches another device, with further options.
+    pub fn attach_to(&self, lower: &str, options: &str) -> Result<()> {
         self.setup(&format!(
-            "attach 0 {LOWER} {LOWER} internal --c-plan-ahead=0 --resync-rate=512M --c-min-rate=0 \
-             --al-extents=67"
+            "attach 0 {lower} {lower} internal --c-plan-ahead=0 --resync-rate=512M --c-min-rate=0 \
+             --al-extents=67 {options}"
         ))
         .map(drop)
+    }
+
+    /// A device that is a part of another one, in sectors of 512 bytes; returns its path.
+    pub fn part_of(&self, device: &str, first: u64, sectors: u64) -> Result<String> {
+        self.node.ok(&format!(
+            "dmsetup create part --table '0 {sectors} linear {device} {first}' && dmsetup mknodes"
+        ))?;
+        Ok("/dev/mapper/part".into())
+    }
+
+    /// Takes the part away again.
+    pub fn no_part(&self) -> Result<()> {
+        self.node.ok("dmsetup remove part").map(drop)
+    }
+
+    /// Size of the replicated device, in sectors of 512 bytes.
+    pub fn sectors(&self) -> Result<u64> {
+        Ok(self.node.ok("cat /sys/block/drbd0/size")?.parse()?)
     }
 
     /// Starts to look for the peer; protocol C and quick to notice a silent one.
@@ -114,6 +142,18 @@ impl<'a> Side<'a> {
         self.node.await_event(regex, STATE)
     }
 
+    /// Waits until the kernel has logged a text; what it said since the case began counts.
+    pub fn await_log(&self, text: &str) -> Result<String> {
+        let escaped: String = text
+            .chars()
+            .flat_map(|c| {
+                let special = "\\^$.|?*+()[]{}".contains(c);
+                special.then_some('\\').into_iter().chain([c])
+            })
+            .collect();
+        self.node.await_in("dmesg --follow", &escaped, STATE)
+    }
+
     /// Waits until both disks are known to be good, here.
     pub fn await_in_sync(&self) -> Result<()> {
         self.await_event("^[a-z]+ device .* disk:UpToDate")?;
@@ -144,9 +184,14 @@ impl<'a> Side<'a> {
 
     /// Checksum of the replicated part of the lower device, read past all caches.
     pub fn lower_sum(&self) -> Result<String> {
-        let sectors = self.node.ok("cat /sys/block/drbd0/size")?;
+        self.sum_of(LOWER)
+    }
+
+    /// Checksum of the replicated part of another lower device.
+    pub fn sum_of(&self, lower: &str) -> Result<String> {
+        let sectors = self.sectors()?;
         self.node.ok(&format!(
-            "dd if={LOWER} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | \
+            "dd if={lower} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | \
              sha256sum"
         ))
     }

@@ -19,12 +19,19 @@ macro_rules! cases {
 }
 
 cases! {
+    bad_packet_ends_only_its_connection,
     cut_link_and_resync,
+    damaged_superblock_is_refused,
     failover_keeps_fsynced_files,
+    fresh_nodes_agree_on_the_smaller_size,
     initial_sync_from_a,
     initial_sync_from_b,
+    mounted_lower_device_is_refused,
+    option_out_of_range_is_refused,
+    peer_of_smaller_size_is_refused,
     replicated_write_is_on_both_disks,
     resync_after_return,
     secondary_refuses_open,
+    too_small_lower_device_is_refused,
     unload_leaves_nothing,
 }

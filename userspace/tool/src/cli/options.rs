@@ -15,8 +15,7 @@ use tandem_engine::options::{
     OptionKind,
     OptionSpec,
     OptionTable,
-    OptionValue,
-    Unit, //
+    OptionValue, //
 };
 use tandem_netlink::AttrBuffer;
 
@@ -111,37 +110,13 @@ fn arg(spec: &'static OptionSpec) -> Arg {
 
 fn parse(spec: &OptionSpec, text: &str) -> Result<OptionValue, String> {
     spec.parse(text)
-        .map_err(|error| format!("{}; {}", error.as_str(), allowed(spec)))
-}
-
-fn allowed(spec: &OptionSpec) -> String {
-    match spec.kind {
-        OptionKind::Number { min, max, unit, .. } => {
-            format!("it can be {min} to {max}{}", in_units(unit))
-        }
-        OptionKind::Boolean { .. } => "it can be yes or no".into(),
-        OptionKind::Choice { words, .. } => {
-            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            format!("it can be {}", words.join(", "))
-        }
-        OptionKind::Text { max } => format!("it can have {max} bytes"),
-    }
-}
-
-fn in_units(unit: Unit) -> String {
-    match unit {
-        Unit::Count => String::new(),
-        Unit::Sectors => " sectors of 512 bytes".into(),
-        Unit::KibPerSecond => " KiB/s".into(),
-        Unit::Kib => " KiB".into(),
-        other => format!(" {}", other.as_str()),
-    }
+        .map_err(|error| format!("{}; it can be {}", error.as_str(), spec.kind))
 }
 
 fn help(spec: &OptionSpec) -> String {
     match spec.kind {
         OptionKind::Number { default, unit, .. } => {
-            format!("[default: {default}{}]", in_units(unit))
+            format!("[default: {default}{}]", unit.after_number())
         }
         OptionKind::Boolean { default } => {
             format!("[default: {}]", if default { "yes" } else { "no" })

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A peer that sends an unknown or truncated packet, or a wrong magic, loses its connection and
+//! nothing else happens: the log says which packet and why, the disk stays attached with the same
+//! data, and the node looks for its peer again.
+
+use anyhow::{ensure, Result};
+
+use crate::{
+    case::{Case, TANDEM},
+    pair::Pair,
+};
+
+/// Not with the C module on node a: it logs the same, but looks an unknown packet up beyond the end
+/// of a table, of which its kernel complains.
+pub(crate) const CASE: Case =
+    Case::new("bad_packet_ends_only_its_connection", run).pairs(&[TANDEM]);
+
+/// What a peer sends after the exchange of features, and what the log has to say.
+struct Bad {
+    /// Header of protocol 100 (magic, volume, command, length, padding) and payload, hexadecimal.
+    packet: &'static str,
+    logged: &'static str,
+}
+
+const BAD: &[Bad] = &[
+    Bad {
+        packet: "8620ec20 0000 0bad 00000000 00000000",
+        logged: "(0x0bad): it is unknown",
+    },
+    Bad {
+        packet: "12345678 0000 0003 00000008 00000000",
+        logged: "Wrong magic value 0x12345678 in protocol version 101",
+    },
+    Bad {
+        packet: "8620ec20 0000 0003 00000005 00000000",
+        logged: "Barrier (0x0003): unexpected packet size, expected:8 received:5",
+    },
+    Bad {
+        packet: "8620ec20 0000 000c 00000030 00000000 0102",
+        logged: "ReportUUIDs (0x000c) refused: truncated",
+    },
+];
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    pair.a.create_md()?;
+    pair.a.new_resource()?;
+    pair.a.attach()?;
+    pair.a.primary_force()?;
+    pair.a.write_mib(0, 2)?;
+    let before = pair.a.lower_sum()?;
+    pair.b.write_file("/tmp/caller", include_bytes!("../../guest/caller.pl"))?;
+    pair.a.connect(&pair.b, "")?;
+    for bad in BAD {
+        pair.a.await_event("connection:Connecting")?;
+        let packet = bad.packet.replace(' ', "");
+        pair.b.ok(&format!("perl /tmp/caller {} {packet}", pair.a.address()))?;
+        pair.a.await_log(bad.logged)?;
+        pair.a.await_event("connection:Connecting")?;
+        pair.a.expect_proc("ro:Primary/Unknown ds:UpToDate/DUnknown")?;
+    }
+    let after = pair.a.lower_sum()?;
+    ensure!(before == after, "the data changed: {before} before, {after} after");
+    // And it still works.
+    pair.a.write_mib(2, 1)
+}
