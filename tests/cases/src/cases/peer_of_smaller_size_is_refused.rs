@@ -9,7 +9,7 @@ use vm::side::{Side, LOWER};
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("peer_of_smaller_size_is_refused", run).limit(180);
+pub(crate) const CASE: Case = Case::new("peer_of_smaller_size_is_refused", run).limit(240);
 
 /// Sectors of the smaller disk: half of the other.
 const SMALL: u64 = 32768;
