@@ -34,7 +34,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         ensure!(now == smaller, "node {}: {now} sectors instead of {smaller}", side.name());
     }
     pair.a.write_mib(0, 1)?;
-    let last = format!("dd if=/dev/urandom of={DEVICE} oflag=direct bs=4k conv=notrunc seek=$(({smaller}/8-1))");
+    let last = format!("dd if=/dev/urandom of={DEVICE} oflag=direct bs=4k conv=notrunc \
+         seek=$(({smaller}/8-1))");
     pair.a.ok(&format!("{last} count=1"))?;
     let beyond = pair.a.sh(&format!("{last} count=2"))?;
     ensure!(!beyond.success(), "a write beyond the end of the device succeeded");

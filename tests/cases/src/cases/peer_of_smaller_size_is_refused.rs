@@ -19,9 +19,13 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.b.setup("down r0")?;
     pair.a.await_event("connection:Connecting")?;
     pair.a.write_mib(0, 1)?;
+    let before = pair.a.lower_sum()?;
     let small = pair.b.part_of("/dev/data2", 0, SMALL)?;
     refused(pair, &small, "")?;
     refused(pair, &small, "--size=8M")?;
+    ensure!(before == pair.a.lower_sum()?, "the data on a changed");
+    // It is still in use.
+    pair.a.write_mib(1, 1)?;
 
     attach(&pair.b, LOWER, "")?;
     pair.a.connect(&pair.b, "")?;
@@ -43,7 +47,7 @@ fn attach(side: &Side<'_>, lower: &str, options: &str) -> Result<()> {
 /// Node b comes with that disk, and is not taken.
 fn refused(pair: &Pair<'_>, lower: &str, options: &str) -> Result<()> {
     attach(&pair.b, lower, options)?;
-    let (a, b) = (pair.a.lower_sum()?, pair.b.sum_of(lower)?);
+    let sum = pair.b.sum_of(lower)?;
     let size = pair.a.sectors()?;
     pair.a.ok("dmesg --clear")?;
     // It looks for a peer since the last one went, or is told to again.
@@ -58,8 +62,6 @@ fn refused(pair: &Pair<'_>, lower: &str, options: &str) -> Result<()> {
     ensure!(size == pair.a.sectors()?, "the device has another size than before");
     pair.b.await_event("connection:Connecting")?;
     pair.b.expect_proc("ds:Inconsistent/DUnknown")?;
-    ensure!(a == pair.a.lower_sum()?, "data on a changed");
-    ensure!(b == pair.b.sum_of(lower)?, "data on b changed");
-    pair.a.write_mib(1, 1)?;
+    ensure!(sum == pair.b.sum_of(lower)?, "the data on b changed");
     pair.b.setup("down r0").map(drop)
 }
