@@ -11,23 +11,18 @@ const REFUSED: i32 = 10;
 /// Attaches a device with internal metadata, which has to fail with DRBD's number `code` and leave
 /// every byte of the device and the volume's state as they were.
 pub(crate) fn of_attach(side: &Side<'_>, lower: &str, options: &str, code: i32) -> Result<()> {
-    let state = side.proc()?;
-    let sum = format!("dd if={lower} iflag=direct bs=1M status=none | sha256sum");
-    let before = side.ok(&sum)?;
+    let look =
+        format!("cat /proc/drbd && dd if={lower} iflag=direct bs=1M status=none | sha256sum");
+    let before = side.ok(&look)?;
     of(
         side,
         &format!("attach 0 {lower} {lower} internal {options}"),
         code,
     )?;
-    let after = side.ok(&sum)?;
+    let after = side.ok(&look)?;
     ensure!(
         before == after,
-        "{lower} was changed by an attach that failed"
-    );
-    let now = side.proc()?;
-    ensure!(
-        state == now,
-        "the state was '{state}', and is '{now}' after an attach that failed"
+        "an attach failed, but not without effect: from {before} to {after}"
     );
     Ok(())
 }

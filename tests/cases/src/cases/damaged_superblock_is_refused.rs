@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) const CASE: Case =
-    Case::new("damaged_superblock_is_refused", run).pairs(&[TANDEM, DRBD_TANDEM]);
+    Case::new("damaged_superblock_is_refused", run).pairs(&[TANDEM, DRBD_TANDEM]).limit(240);
 
 /// Size of the disk, and where its superblock is, in blocks of 4 KiB.
 const SECTORS: u64 = 8192;

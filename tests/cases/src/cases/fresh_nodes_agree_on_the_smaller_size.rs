@@ -25,7 +25,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.connect(&pair.b, "")?;
     pair.b.connect(&pair.a, "")?;
     for side in [&pair.a, &pair.b] {
-        side.await_event("connection:Connected")?;
+        // Not before this each knows what the other has.
+        side.await_event("replication:Established")?;
     }
     pair.a.primary_force()?;
     pair.await_in_sync()?;
