@@ -42,6 +42,10 @@ use crate::engine::wire::{
     Header,
     PROTOCOL_BEFORE_HANDSHAKE, //
 };
+use crate::login::{
+    log_in,
+    NoLogin, //
+};
 use crate::resource::Resource;
 use crate::sys::clock;
 use crate::sys::lock::{
@@ -516,11 +520,43 @@ fn shake_hands(resource: &Arc<Resource>, session: &Session) -> bool {
     let agreed = resource.agreed();
     session.version.store(agreed.version, Ordering::Release);
     session.features.store(agreed.features.0, Ordering::Release);
+    if resource.conn() != ConnState::WfConnection || !authenticate(resource, session) {
+        return false;
+    }
     session
         .data
         .set_send_timeout(Some(session.net.timeout * 100));
     session.data.set_receive_timeout(None);
     resource.conn() == ConnState::WfConnection
+}
+
+/// Logs in, if that is configured. False: the peer is not let in.
+fn authenticate(resource: &Arc<Resource>, session: &Session) -> bool {
+    match log_in(session) {
+        Ok(Some(bytes)) => resource.post(Event::Login(Ok(bytes))),
+        Ok(None) => {}
+        Err(NoLogin::Failed(error)) => {
+            let why = words::of_error(error);
+            resource.complain(format_args!(
+                "Authentication of peer failed, trying again: {}",
+                why
+            ));
+            return false;
+        }
+        Err(NoLogin::Packet(refusal)) => {
+            resource.complain(format_args!(
+                "Authentication of peer failed, trying again: {}",
+                refusal
+            ));
+            return false;
+        }
+        Err(NoLogin::Refused(error)) => {
+            resource.complain(format_args!("{}", words::RefusedLogin(error)));
+            resource.post(Event::Login(Err(error)));
+            return false;
+        }
+    }
+    true
 }
 
 fn start_threads(resource: &Arc<Resource>, session: &Arc<Session>) -> Result<[Thread; 3]> {

@@ -12,6 +12,7 @@ mod driver;
 pub mod engine;
 mod inbox;
 mod link;
+mod login;
 mod lower;
 mod notify;
 mod proc;

@@ -10,6 +10,7 @@ use core::fmt;
 use kernel::prelude::*;
 
 use crate::engine::ids::Instant;
+use crate::engine::login::LoginError;
 use crate::engine::resource::Notice;
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
@@ -142,6 +143,11 @@ impl fmt::Display for Refusal {
                 f.write_str("Header padding is not zero: the peer is no DRBD 8.4")
             }
             Problem::Wire(error) => write!(f, "packet {name} refused: {}", error.as_str()),
+            Problem::Unexpected if self.command == Command::AuthChallenge => write!(
+                f,
+                "Unexpected data packet {name}: the peer wants a login and this node is configured \
+                 without one; set cram-hmac-alg and shared-secret alike on both nodes"
+            ),
             Problem::Unexpected => match self.socket {
                 Socket::Data => write!(
                     f,
@@ -194,6 +200,50 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// A login that was refused: why, what to do, and what becomes of the connection.
+pub struct RefusedLogin(pub LoginError);
+
+impl fmt::Display for RefusedLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_final() {
+            "Authentication of peer failed: "
+        } else {
+            "Authentication of peer failed, trying again: "
+        })?;
+        match self.0 {
+            LoginError::NoChallenge(command) => write!(
+                f,
+                "expected AuthChallenge packet, received: {}; the peer is configured without \
+                 login: set cram-hmac-alg and shared-secret alike on both nodes, then connect again",
+                Named(command)
+            ),
+            LoginError::ChallengeLength(bytes) => write!(
+                f,
+                "AuthChallenge payload of {bytes} bytes is too small or too big: the peer is no \
+                 DRBD 8.4"
+            ),
+            LoginError::Reflected => f.write_str(
+                "Peer presented the same challenge! It wants this node to answer for it, as one \
+                 does who does not know the secret: find out who calls from the peer's address",
+            ),
+            LoginError::NoResponse(command) => write!(
+                f,
+                "expected AuthResponse packet, received: {}",
+                Named(command)
+            ),
+            LoginError::ResponseLength { expected, received } => write!(
+                f,
+                "AuthResponse payload has {received} bytes, not {expected}: the nodes hash with \
+                 different algorithms, make cram-hmac-alg equal on both"
+            ),
+            LoginError::WrongResponse => f.write_str(
+                "the answer of the peer is wrong; make shared-secret and cram-hmac-alg equal on \
+                 both nodes, then connect again",
+            ),
+        }
+    }
+}
+
 /// Where lines go.
 type Write<'a> = &'a mut dyn FnMut(Level, fmt::Arguments<'_>);
 
@@ -228,6 +278,10 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                 ),
             );
         }
+        Notice::LoggedIn { bytes } => write(
+            Level::Info,
+            format_args!("Peer authenticated using {bytes} bytes HMAC"),
+        ),
         Notice::Compared { result, rule } => write(
             Level::Info,
             format_args!("uuid_compare()={result} by rule {rule}"),
@@ -323,6 +377,7 @@ fn advice(notice: Notice) -> &'static str {
         }
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
+        | Notice::LoggedIn { .. }
         | Notice::Compared { .. }
         | Notice::FullSync
         | Notice::ResyncStarted { .. }

@@ -32,6 +32,7 @@ use crate::engine::state::{
     DiskState,
     Role, //
 };
+use crate::login;
 use crate::resource::{
     Core,
     Resource, //
@@ -220,17 +221,10 @@ impl Call<'_> {
             let why = "data-integrity-alg is not supported yet: leave it out on both nodes";
             return Err(self.refuse(RetCode::ERR_INTEGRITY_ALG, why));
         }
-        if options.allow_two_primaries {
-            let why = "allow-two-primaries: not supported yet, leave it out";
-            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
-        }
-        if options.tentative {
-            let why = "tentative: not supported yet, leave it out";
-            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
-        }
-        if !options.cram_hmac_alg.is_empty() {
-            let why = "cram-hmac-alg is not supported yet: leave it out on both nodes";
-            return Err(self.refuse(RetCode::ERR_AUTH_ALG_ND, why));
+        if login::digest(options).is_err() {
+            let why =
+                "cram-hmac-alg: the kernel has no such digest: load its module, or take another";
+            return Err(self.refuse(RetCode::ERR_AUTH_ALG, why));
         }
         Ok(())
     }

@@ -38,6 +38,7 @@ pub mod bytes;
 pub mod control;
 pub mod establish;
 pub mod ids;
+pub mod login;
 pub mod meta;
 pub mod options;
 #[expect(clippy::arithmetic_side_effects)]

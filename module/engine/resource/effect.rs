@@ -4,6 +4,7 @@
 
 use crate::engine::control::RetCode;
 use crate::engine::ids::Instant;
+use crate::engine::login::LoginError;
 use crate::engine::options::{
     DiskOptions,
     FixedStr,
@@ -232,6 +233,9 @@ pub enum Event {
     Connecting,
     /// The peer told its protocol versions and features.
     Features(ConnectionFeatures),
+    /// The login ended: how many bytes the peer's answer has, or why it was not let in. Not fed when
+    /// none is configured, nor when the network failed meanwhile.
+    Login(Result<u32, LoginError>),
     /// The login is done: tell the peer everything. `resolver`: of two conflicting requests, this
     /// node's gives way to nobody (it accepted the meta socket).
     Handshaken {
@@ -330,6 +334,11 @@ pub enum Notice {
         version: u32,
         /// Feature flags.
         features: u32,
+    },
+    /// The peer knows the secret.
+    LoggedIn {
+        /// Length of its answer, in bytes.
+        bytes: u32,
     },
     /// The UUIDs of both nodes were compared; the number of the rule that decided.
     Compared {

@@ -21,6 +21,8 @@ mod rules;
 mod size;
 
 #[cfg(test)]
+mod network_tests;
+#[cfg(test)]
 mod tests;
 
 use super::options::{
@@ -152,6 +154,7 @@ impl Step<'_> {
             Event::GiveUp(token) => self.give_up(token),
             Event::Connecting => self.connecting(),
             Event::Features(features) => self.features(features),
+            Event::Login(outcome) => self.login(outcome),
             Event::Handshaken { resolver } => self.handshaken(resolver),
             Event::Packet { volume, packet } => self.packet(volume, packet),
             Event::BitmapReceived { volume } => self.bitmap_received(volume),

@@ -2,6 +2,7 @@
 
 //! The connection comes up and goes down.
 
+use crate::engine::login::LoginError;
 use crate::engine::state::{
     ConnState,
     Role, //
@@ -71,6 +72,19 @@ impl Step<'_> {
                 // Another version will not come by itself.
                 self.leave();
             }
+        }
+    }
+
+    /// The login ended. Who knows no secret, or sends our own challenge back, will not do better
+    /// the next time.
+    pub(super) fn login(&mut self, outcome: Result<u32, LoginError>) {
+        match outcome {
+            Ok(bytes) => self.push(Effect::Notice {
+                volume: None,
+                notice: Notice::LoggedIn { bytes },
+            }),
+            Err(error) if error.is_final() => self.leave(),
+            Err(_) => {}
         }
     }
 

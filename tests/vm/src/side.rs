@@ -111,15 +111,48 @@ impl<'a> Side<'a> {
         Ok(self.node.ok("cat /sys/block/drbd0/size")?.parse()?)
     }
 
+    /// Both addresses of the connection, as commands about it name it.
+    fn addresses(&self, peer: &Side<'_>) -> String {
+        let (own, peer) = (self.address(), peer.address());
+        format!("ipv4:{own}:7789 ipv4:{peer}:7789")
+    }
+
     /// Starts to look for the peer; protocol C and quick to notice a silent one.
     pub fn connect(&self, peer: &Side<'_>, options: &str) -> Result<()> {
-        self.setup(&format!(
-            "connect {RESOURCE} ipv4:{}:7789 ipv4:{}:7789 --protocol=C --max-buffers=20000 \
-             --ping-int=2 --ping-timeout=10 --timeout=20 --connect-int=2 {options}",
-            self.address(),
-            peer.address()
-        ))
-        .map(drop)
+        self.setup(&self.connect_command(peer, options)).map(drop)
+    }
+
+    /// As [`Side::connect`], whatever comes of it.
+    pub fn try_connect(&self, peer: &Side<'_>, options: &str) -> Result<Output> {
+        self.try_setup(&self.connect_command(peer, options))
+    }
+
+    fn connect_command(&self, peer: &Side<'_>, options: &str) -> String {
+        format!(
+            "connect {RESOURCE} {} --protocol=C --max-buffers=20000 --ping-int=2 --ping-timeout=10 \
+             --timeout=20 --connect-int=2 {options}",
+            self.addresses(peer)
+        )
+    }
+
+    /// Leaves the peer.
+    pub fn disconnect(&self, peer: &Side<'_>) -> Result<()> {
+        self.setup(&format!("disconnect {}", self.addresses(peer)))
+            .map(drop)
+    }
+
+    /// Changes options of the connection.
+    pub fn net_options(&self, peer: &Side<'_>, options: &str) -> Result<()> {
+        let output = self.try_net_options(peer, options)?;
+        if !output.success() {
+            bail!("node {}: net-options {options}: {output:?}", self.name());
+        }
+        Ok(())
+    }
+
+    /// As [`Side::net_options`], whatever comes of it.
+    pub fn try_net_options(&self, peer: &Side<'_>, options: &str) -> Result<Output> {
+        self.try_setup(&format!("net-options {} {options}", self.addresses(peer)))
     }
 
     /// Takes the role Primary.

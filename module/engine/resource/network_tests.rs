@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the connection's own states.
+
+use super::{
+    Admin,
+    Effect,
+    Env,
+    Event,
+    Loss,
+    Notice,
+    Output,
+    Resource,
+    Token, //
+};
+use crate::engine::ids::Instant;
+use crate::engine::login::LoginError;
+use crate::engine::options::NetOptions;
+use crate::engine::state::ConnState;
+
+#[derive(Default)]
+struct Effects(Vec<Effect>);
+
+impl Output for Effects {
+    fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+/// Feeds a resource without volumes; returns the effects of the last event.
+fn feed(resource: &mut Resource, events: &[Event]) -> Vec<Effect> {
+    let mut effects = Effects::default();
+    for event in events {
+        effects.0.clear();
+        let env = Env {
+            now: Instant(0),
+            random: 1,
+        };
+        resource.handle(&mut [], env, event.clone(), &mut effects);
+    }
+    effects.0
+}
+
+/// A resource that has found its peer and not yet shaken hands.
+fn meeting() -> Resource {
+    let mut resource = Resource::default();
+    let connect = Admin::Connect {
+        options: NetOptions::default(),
+    };
+    feed(
+        &mut resource,
+        &[Event::Admin(Token(1), connect), Event::Connecting],
+    );
+    assert_eq!(resource.conn(), ConnState::WfConnection);
+    resource
+}
+
+#[test]
+fn a_login_that_can_never_succeed_ends_in_stand_alone() {
+    let mut resource = meeting();
+    feed(
+        &mut resource,
+        &[Event::Login(Err(LoginError::WrongResponse))],
+    );
+    assert_eq!(resource.conn(), ConnState::Disconnecting);
+    feed(&mut resource, &[Event::Disconnected(Loss::NetworkFailure)]);
+    assert_eq!(resource.conn(), ConnState::StandAlone);
+}
+
+#[test]
+fn a_login_that_may_succeed_later_is_tried_again() {
+    let mut resource = meeting();
+    let other_digest = LoginError::ResponseLength {
+        expected: 20,
+        received: 32,
+    };
+    let effects = feed(&mut resource, &[Event::Login(Err(other_digest))]);
+    assert!(effects.is_empty());
+    feed(&mut resource, &[Event::Disconnected(Loss::NetworkFailure)]);
+    assert_eq!(resource.conn(), ConnState::Unconnected);
+}
+
+#[test]
+fn a_login_that_succeeded_is_told() {
+    let mut resource = meeting();
+    let effects = feed(&mut resource, &[Event::Login(Ok(32))]);
+    let told = |effect: &Effect| {
+        let Effect::Notice { notice, .. } = effect else {
+            return false;
+        };
+        *notice == Notice::LoggedIn { bytes: 32 }
+    };
+    assert!(effects.iter().any(told));
+    assert_eq!(resource.conn(), ConnState::WfConnection);
+}
