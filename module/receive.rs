@@ -6,10 +6,13 @@
 //! until what came before is on stable storage.
 #![forbid(unsafe_code)]
 
+mod blocks;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::digests;
 use crate::engine::bitmap_code::{
     Decoder,
     TransferCursor, //
@@ -64,6 +67,7 @@ use crate::inbox::Inbox;
 use crate::link::MetaItem;
 use crate::resource::Resource;
 use crate::session::Session;
+use crate::sys::digest::Digest;
 use crate::sys::page::PageVec;
 use crate::words::{
     Problem,
@@ -103,6 +107,8 @@ struct Receiver<'a> {
     /// Where the transfer of a bitmap stands, and of which volume.
     bitmap: Option<(u16, TransferCursor)>,
     inbox: Inbox<'a>,
+    /// The digest before all blocks that the peer sends (`data-integrity-alg`).
+    integrity: Option<Digest>,
 }
 
 /// Receives until something ends the session; returns why.
@@ -113,12 +119,17 @@ pub fn run(resource: &Arc<Resource>, session: &Session) -> Loss {
     ) else {
         return Loss::NetworkFailure;
     };
+    let integrity = match digests::find(&session.net.data_integrity_alg) {
+        Ok(integrity) => integrity,
+        Err(_) => return Loss::NetworkFailure,
+    };
     let mut receiver = Receiver {
         resource,
         session,
         buffer,
         bitmap: None,
         inbox,
+        integrity,
     };
     loop {
         match receiver.packet() {
@@ -232,29 +243,6 @@ impl Receiver<'_> {
         parsed.map_err(|error| Stop::refused(header.command, Problem::Wire(error)))
     }
 
-    /// Memory for `bytes` bytes of payload; waits for it while the session lives.
-    fn memory(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
-        if bytes > MAX_REQUEST_BYTES {
-            return Err(Stop::Network);
-        }
-        if let Some(pages) = self.session.pool.try_take(bytes as usize) {
-            return Ok(pages);
-        }
-        self.inbox.answer()?;
-        while !self.session.is_down() {
-            if let Some(pages) = self.session.pool.take(bytes as usize, MEMORY_MS) {
-                return Ok(pages);
-            }
-        }
-        Err(Stop::Network)
-    }
-
-    fn payload(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
-        let mut pages = self.memory(bytes)?;
-        self.inbox.receive_pages(&mut pages)?;
-        Ok(pages)
-    }
-
     /// A write of the peer's application.
     fn data(&mut self, header: Header, follow: u32) -> Outcome {
         let device = self.device(header)?;
@@ -262,14 +250,12 @@ impl Receiver<'_> {
             header,
             DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
         )?;
-        if follow > MAX_REQUEST_BYTES {
-            return Err(Stop::refused(header.command, Problem::TooLong(follow)));
-        }
-        let extent = Extent::new(data.sector, follow);
-        let (operation, payload) = if follow == 0 {
+        let pages = self.blocks(header, data.sector, follow)?;
+        let extent = Extent::new(data.sector, pages.len() as u32);
+        let (operation, payload) = if pages.len() == 0 {
             (Operation::Flush, None)
         } else {
-            (Operation::Write, Some(self.payload(follow)?))
+            (Operation::Write, Some(pages))
         };
         self.peer_write(header, &device, operation, extent, data, payload)
     }
@@ -390,8 +376,9 @@ impl Receiver<'_> {
             header,
             DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
         )?;
-        let extent = Extent::new(data.sector, follow);
-        let mut payload = Some(self.payload(follow)?);
+        let pages = self.blocks(header, data.sector, follow)?;
+        let extent = Extent::new(data.sector, pages.len() as u32);
+        let mut payload = Some(pages);
         device
             .feed(|volume, fx| {
                 let ticket = volume.resync_data(extent, fx)?;
@@ -413,10 +400,11 @@ impl Receiver<'_> {
         let unexpected = || Stop::refused(header.command, Problem::Unexpected);
         let ticket = Ticket::from_block_id(data.block_id);
         let extent = device.volume.lock().remote_read(ticket);
-        if extent.is_none_or(|extent| extent.bytes != follow || extent.sector != data.sector) {
+        let pages = self.blocks(header, data.sector, follow)?;
+        let got = Extent::new(data.sector, pages.len() as u32);
+        if extent != Some(got) {
             return Err(unexpected());
         }
-        let pages = self.payload(follow)?;
         let copied = device.with_request(ticket.index, |bio| {
             bio.payload_mut().copy_payload(&pages.payload())
         });
@@ -581,9 +569,9 @@ impl Receiver<'_> {
                     Self::parse(header, ProtocolSettings::parse(command, bytes, version))?;
                 RarePacket::Protocol(settings.into())
             }
-            // What the peer resyncs with, and the protocol that it switches to: each write says
-            // for itself how it wants to be acknowledged.
-            Command::SyncParam | Command::SyncParam89 | Command::ProtocolUpdate => return Ok(()),
+            Command::ProtocolUpdate => return self.protocol_update(header),
+            // What the peer resyncs with.
+            Command::SyncParam | Command::SyncParam89 => return Ok(()),
             _ => return Err(Stop::refused(command, Problem::Unexpected)),
         };
         self.resource.post(Event::Packet {

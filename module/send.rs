@@ -9,6 +9,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::digests;
 use crate::engine::bitmap_code::{
     encode,
     TransferCursor, //
@@ -20,7 +21,12 @@ use crate::engine::ids::{
     ID_SYNCER, //
 };
 use crate::engine::meta::bitmap::Bitmap;
-use crate::engine::options::WireProtocol;
+use crate::engine::options::{
+    FixedStr,
+    NetOptions,
+    WireProtocol,
+    OPTION_TEXT_MAX, //
+};
 use crate::engine::resource::{
     Event,
     Loss,
@@ -61,6 +67,10 @@ use crate::session::{
     Session, //
 };
 use crate::storage::KernelStorage;
+use crate::sys::digest::{
+    Digest,
+    DIGEST_MAX, //
+};
 use crate::sys::log::{
     self,
     Level, //
@@ -82,11 +92,16 @@ struct Sender<'a> {
     held_back: bool,
     /// Timeouts without progress that are left before the peer counts as dead.
     patience: u32,
+    /// The digest before all blocks that are sent (`data-integrity-alg`).
+    integrity: Option<Digest>,
 }
 
 /// Sends until the session is down.
 pub fn run(resource: &Arc<Resource>, session: &Session) {
     let Ok(packet) = KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL) else {
+        return session.fail(resource, Loss::NetworkFailure);
+    };
+    let Ok(integrity) = digests::find(&session.net.data_integrity_alg) else {
         return session.fail(resource, Loss::NetworkFailure);
     };
     let mut sender = Sender {
@@ -96,6 +111,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         more: false,
         held_back: false,
         patience: 0,
+        integrity,
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
@@ -315,15 +331,59 @@ impl Sender<'_> {
             seq_num: view.sequence,
             flags: self.data_flags(view),
         };
-        let len = self.encode(volume, Command::Data, view.extent.bytes, |c, out, _| {
-            header.emit(c, out)
-        })?;
-        // With A and B the application gets its pages back before the peer has them.
+        // With A and B the application gets its pages back before the peer has them. What a digest
+        // was made of should be what is sent.
         let transfer = match self.session.net.protocol {
-            WireProtocol::C => Transfer::Reference,
+            WireProtocol::C if self.integrity.is_none() => Transfer::Reference,
             _ => Transfer::Copy,
         };
-        self.with_payload(len, payload, transfer)
+        let digest = self.blocks(volume, Command::Data, header, payload.clone(), transfer)?;
+        self.check_unchanged(view.extent, &payload, &digest)
+    }
+
+    /// Sends a data header, the digest of `payload` if one is configured, and `payload`. Returns
+    /// the digest.
+    fn blocks(
+        &mut self,
+        volume: u16,
+        command: Command,
+        header: DataHeader,
+        payload: Payload<'_>,
+        transfer: Transfer,
+    ) -> Result<[u8; DIGEST_MAX]> {
+        let mut digest = [0; DIGEST_MAX];
+        let size = match &mut self.integrity {
+            Some(integrity) => integrity.of_payload(&payload, &mut digest)?.len(),
+            None => 0,
+        };
+        let follow = u32::try_from(size + payload.remaining())?;
+        let len = self.encode(volume, command, follow, |c, out, _| header.emit(c, out))?;
+        let place = self.packet.get_mut(len..len + size).ok_or(EINVAL)?;
+        place.copy_from_slice(digest.get(..size).ok_or(EINVAL)?);
+        self.with_payload(len + size, payload, transfer)?;
+        Ok(digest)
+    }
+
+    /// Tells when the application changed its data while it was sent: the peer will find a wrong
+    /// digest, and the network is not to blame.
+    fn check_unchanged(
+        &mut self,
+        extent: Extent,
+        payload: &Payload<'_>,
+        sent: &[u8; DIGEST_MAX],
+    ) -> Result {
+        let Some(integrity) = &mut self.integrity else {
+            return Ok(());
+        };
+        let mut now = [0; DIGEST_MAX];
+        integrity.of_payload(payload, &mut now)?;
+        if now != *sent {
+            self.resource.complain(format_args!(
+                "Digest mismatch, buffer modified by upper layers during write: {}s +{}",
+                extent.sector, extent.bytes
+            ));
+        }
+        Ok(())
     }
 
     fn trim(&mut self, volume: u16, ticket: Ticket, view: SendView) -> Result {
@@ -382,10 +442,14 @@ impl Sender<'_> {
                     block_id: view.block_id,
                     ..DataHeader::default()
                 };
-                self.encode(volume, command, view.extent.bytes, |c, out, _| {
-                    header.emit(c, out)
-                })
-                .and_then(|len| self.with_payload(len, pages.payload(), Transfer::Reference))
+                self.blocks(
+                    volume,
+                    command,
+                    header,
+                    pages.payload(),
+                    Transfer::Reference,
+                )
+                .map(drop)
             }
             _ => Ok(()),
         };
@@ -399,7 +463,10 @@ impl Sender<'_> {
             return Ok(());
         };
         match packet {
-            Outgoing::Protocol => self.protocol(),
+            Outgoing::Protocol => {
+                self.protocol(Command::Protocol, self.session.net.data_integrity_alg)
+            }
+            Outgoing::ProtocolUpdate => self.protocol_update(),
             Outgoing::SyncParams => self.sync_params(volume),
             Outgoing::Sizes(p) => self.packet(volume, Command::Sizes, |_, out, _| p.emit(out)),
             Outgoing::Uuids(p) => self.packet(volume, Command::Uuids, |c, out, _| p.emit(c, out)),
@@ -416,7 +483,23 @@ impl Sender<'_> {
         }
     }
 
-    fn protocol(&mut self) -> Result {
+    /// The options in force; they may have changed since the session began.
+    fn net(&self) -> NetOptions {
+        let options = self.resource.net_options();
+        options.unwrap_or_else(|| self.session.net.clone())
+    }
+
+    /// Tells new settings; blocks that follow have the new digest.
+    fn protocol_update(&mut self) -> Result {
+        let name = self.net().data_integrity_alg;
+        let integrity = digests::find(&name)?;
+        self.protocol(Command::ProtocolUpdate, name)?;
+        self.integrity = integrity;
+        Ok(())
+    }
+
+    /// Tells the settings of this session.
+    fn protocol(&mut self, command: Command, integrity: FixedStr<OPTION_TEXT_MAX>) -> Result {
         let net = self.session.net.clone();
         let set = |on, flag| if on { flag } else { ConnFlags::default() };
         let settings = ProtocolSettings {
@@ -427,15 +510,13 @@ impl Sender<'_> {
             flags: set(net.discard_my_data, ConnFlags::DISCARD_MY_DATA)
                 .with(set(net.tentative, ConnFlags::DRY_RUN)),
             two_primaries: u32::from(net.allow_two_primaries),
-            integrity_alg: net.data_integrity_alg.as_bytes(),
+            integrity_alg: integrity.as_bytes(),
         };
-        self.packet(0, Command::Protocol, |c, out, version| {
-            settings.emit(c, out, version)
-        })
+        self.packet(0, command, |c, out, version| settings.emit(c, out, version))
     }
 
     fn sync_params(&mut self, volume: u16) -> Result {
-        let net = self.session.net.clone();
+        let net = self.net();
         let disk = self.resource.disk_options(volume);
         let version = self.session.version();
         let params = SyncParams {

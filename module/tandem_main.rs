@@ -7,6 +7,7 @@
 
 mod control;
 mod device;
+mod digests;
 mod disk;
 mod driver;
 pub mod engine;

@@ -9,7 +9,10 @@ use core::fmt;
 
 use kernel::prelude::*;
 
-use crate::engine::ids::Instant;
+use crate::engine::ids::{
+    Extent,
+    Instant, //
+};
 use crate::engine::login::LoginError;
 use crate::engine::resource::Notice;
 use crate::engine::state::ConnState;
@@ -85,6 +88,10 @@ pub enum Problem {
     Request(PeerRequestError),
     /// It names a volume that does not exist.
     Volume(u16),
+    /// The digest of the data in it is another one.
+    Digest(Extent),
+    /// It names a digest that the kernel does not have.
+    NoDigest,
     /// Its place in the order.
     Order,
     /// It answers something that was not asked.
@@ -183,6 +190,17 @@ impl fmt::Display for Refusal {
                     PeerRequestError::OutOfRange => "request from peer beyond end of local disk",
                     PeerRequestError::Unexpected => "it answers nothing that was asked",
                 }
+            ),
+            Problem::Digest(extent) => write!(
+                f,
+                "packet {name}: Digest integrity check FAILED: {}s +{}; the data was changed on its \
+                 way: check network cards, drivers and memory of both nodes",
+                extent.sector, extent.bytes
+            ),
+            Problem::NoDigest => write!(
+                f,
+                "packet {name} refused: peer data-integrity-alg not supported, the kernel has no such \
+                 digest; load its module"
             ),
             Problem::Volume(number) => write!(
                 f,

@@ -4,9 +4,9 @@
 #![forbid(unsafe_code)]
 
 use kernel::prelude::*;
-use kernel::str::CString;
 use kernel::sync::Arc;
 
+use crate::digests;
 use crate::driver::Driver;
 use crate::engine::control::{
     AttrBlock,
@@ -19,12 +19,10 @@ use crate::engine::control::{
 use crate::engine::options::{
     Fencing,
     FixedBytes,
-    FixedStr,
     NetOptions,
     OnCongestion,
     OptionTable,
-    WireProtocol,
-    OPTION_TEXT_MAX, //
+    WireProtocol, //
 };
 use crate::engine::resource::Admin;
 use crate::engine::state::{
@@ -38,7 +36,6 @@ use crate::resource::{
     Resource, //
 };
 use crate::status::View;
-use crate::sys::digest::Digest;
 use crate::sys::pin::ModulePin;
 use crate::sys::socket::Address;
 
@@ -209,16 +206,17 @@ impl Call<'_> {
             let why = "tentative is not supported yet: connect without it";
             return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
         }
-        if !is_known(&options.csums_alg) {
+        if digests::find(&options.csums_alg).is_err() {
             let why = "csums-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_CSUMS_ALG, why));
         }
-        if !is_known(&options.verify_alg) {
+        if digests::find(&options.verify_alg).is_err() {
             let why = "verify-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_VERIFY_ALG, why));
         }
-        if !options.data_integrity_alg.is_empty() {
-            let why = "data-integrity-alg is not supported yet: leave it out on both nodes";
+        if digests::find(&options.data_integrity_alg).is_err() {
+            let why =
+                "data-integrity-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_INTEGRITY_ALG, why));
         }
         if login::digest(options).is_err() {
@@ -228,17 +226,6 @@ impl Call<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether there is a digest of that name; no name is fine. May sleep.
-fn is_known(name: &FixedStr<OPTION_TEXT_MAX>) -> bool {
-    let Some(name) = name.as_str() else {
-        return false;
-    };
-    if name.is_empty() {
-        return true;
-    }
-    CString::try_from_fmt(fmt!("{}", name)).is_ok_and(|name| Digest::new(&name).is_ok())
 }
 
 /// Checks options against each other and against the states, in DRBD's order.

@@ -82,6 +82,7 @@ impl Step<'_> {
             Admin::Connect { options } => self.connect(token, options),
             Admin::NetOptions { options } => {
                 self.resource.net = self.resource.net.as_ref().map(|_| options);
+                self.tell_options();
                 self.answer(token, RetCode::NO_ERROR);
             }
             Admin::ResourceOptions { options } => {

@@ -202,6 +202,8 @@ impl From<ProtocolSettings<'_>> for PeerProtocol {
 pub enum RarePacket {
     /// `P_PROTOCOL`
     Protocol(PeerProtocol),
+    /// `P_PROTOCOL_UPDATE`
+    ProtocolUpdate(PeerProtocol),
     /// `P_SIZES`
     Sizes(SizeReport),
     /// `P_UUIDS`
@@ -302,6 +304,8 @@ pub enum IoKind {
 pub enum Outgoing {
     /// `P_PROTOCOL`, from the network options in force.
     Protocol,
+    /// `P_PROTOCOL_UPDATE`: from here on data has the digest of the options in force.
+    ProtocolUpdate,
     /// `P_SYNC_PARAM` or `P_SYNC_PARAM89`, from the options in force.
     SyncParams,
     /// `P_SIZES`

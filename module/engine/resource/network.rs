@@ -3,6 +3,12 @@
 //! The connection comes up and goes down.
 
 use crate::engine::login::LoginError;
+use crate::engine::options::{
+    AfterSplitBrain0,
+    AfterSplitBrain1,
+    AfterSplitBrain2,
+    WireProtocol, //
+};
 use crate::engine::state::{
     ConnState,
     Role, //
@@ -21,6 +27,15 @@ use super::effect::{
     PeerProtocol, //
 };
 use super::Step;
+
+/// A policy that names a node has to be the opposite one on the other node.
+fn opposite(policy: u32) -> u32 {
+    match policy {
+        5 => 6,
+        6 => 5,
+        other => other,
+    }
+}
 
 impl Step<'_> {
     /// The connection's own state changes; volumes that have no state of their own above it
@@ -125,12 +140,6 @@ impl Step<'_> {
         let Some(net) = &self.resource.net else {
             return;
         };
-        // A policy that names a node has to be the opposite one on the other node.
-        let opposite = |policy: u32| match policy {
-            5 => 6,
-            6 => 5,
-            other => other,
-        };
         let [no_primary, one_primary, two_primaries] = peer.after_split_brain.map(opposite);
         let wrong = if peer.protocol != net.protocol as u32 {
             "protocol"
@@ -152,6 +161,47 @@ impl Step<'_> {
             notice: Notice::Incompatible(wrong),
         });
         self.leave();
+    }
+
+    /// The peer's settings changed while connected. Ours follow, so that both still fit together
+    /// at the next connection.
+    pub(super) fn peer_protocol_update(&mut self, peer: PeerProtocol) {
+        let Some(net) = &mut self.resource.net else {
+            return;
+        };
+        let [no_primary, one_primary, two_primaries] = peer.after_split_brain.map(opposite);
+        let read = (
+            WireProtocol::from_number(peer.protocol),
+            AfterSplitBrain0::from_number(no_primary),
+            AfterSplitBrain1::from_number(one_primary),
+            AfterSplitBrain2::from_number(two_primaries),
+        );
+        let (Some(protocol), Some(after_0), Some(after_1), Some(after_2)) = read else {
+            return self.trouble(Loss::ProtocolError);
+        };
+        net.protocol = protocol;
+        net.after_sb_0pri = after_0;
+        net.after_sb_1pri = after_1;
+        net.after_sb_2pri = after_2;
+        net.allow_two_primaries = peer.two_primaries != 0;
+        net.data_integrity_alg = peer.integrity_alg;
+    }
+
+    /// The options changed: a peer that is connected has to know those that both share.
+    pub(super) fn tell_options(&mut self) {
+        let connected = self.resource.conn == ConnState::WfReportParams;
+        if !connected {
+            return;
+        }
+        if self.resource.agreed.version >= 100 {
+            self.push(Effect::Send {
+                volume: 0,
+                packet: Outgoing::ProtocolUpdate,
+            });
+        }
+        for volume in 0..self.volumes.len() {
+            self.send(volume, Outgoing::SyncParams);
+        }
     }
 
     /// Gives the connection up; the receiver comes down and reports back.

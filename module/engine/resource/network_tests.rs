@@ -9,14 +9,22 @@ use super::{
     Event,
     Loss,
     Notice,
+    Outgoing,
     Output,
+    PeerProtocol,
+    RarePacket,
     Resource,
     Token, //
 };
 use crate::engine::ids::Instant;
 use crate::engine::login::LoginError;
-use crate::engine::options::NetOptions;
+use crate::engine::options::{
+    FixedStr,
+    NetOptions,
+    WireProtocol, //
+};
 use crate::engine::state::ConnState;
+use crate::engine::wire::handshake::ConnectionFeatures;
 
 #[derive(Default)]
 struct Effects(Vec<Effect>);
@@ -92,4 +100,49 @@ fn a_login_that_succeeded_is_told() {
     };
     assert!(effects.iter().any(told));
     assert_eq!(resource.conn(), ConnState::WfConnection);
+}
+
+#[test]
+fn options_that_both_share_follow_the_peers() {
+    let mut resource = meeting();
+    feed(&mut resource, &[Event::Handshaken { resolver: false }]);
+    let digest = FixedStr::new(b"sha256").unwrap();
+    let update = PeerProtocol {
+        protocol: 1,
+        // discard-local at the peer is discard-remote here.
+        after_split_brain: [5, 0, 0],
+        two_primaries: 0,
+        dry_run: false,
+        integrity_alg: digest,
+    };
+    let packet = RarePacket::ProtocolUpdate(update);
+    feed(&mut resource, &[Event::Packet { volume: 0, packet }]);
+    let net = resource.net().unwrap();
+    assert_eq!(net.data_integrity_alg, digest);
+    assert_eq!(net.protocol, WireProtocol::A);
+    assert_eq!(net.after_sb_0pri.number(), 6);
+    assert_eq!(resource.conn(), ConnState::WfReportParams);
+}
+
+#[test]
+fn a_connected_peer_is_told_of_new_options() {
+    let tells = |resource: &mut Resource| {
+        let options = NetOptions::default();
+        let event = Event::Admin(Token(2), Admin::NetOptions { options });
+        let effects = feed(resource, &[event]);
+        effects.iter().any(|effect| {
+            let Effect::Send { packet, .. } = effect else {
+                return false;
+            };
+            *packet == Outgoing::ProtocolUpdate
+        })
+    };
+    let mut resource = meeting();
+    assert!(!tells(&mut resource));
+    let features = Event::Features(ConnectionFeatures::OWN);
+    feed(
+        &mut resource,
+        &[features, Event::Handshaken { resolver: false }],
+    );
+    assert!(tells(&mut resource));
 }

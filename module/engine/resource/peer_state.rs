@@ -43,6 +43,7 @@ impl Step<'_> {
         }
         match packet {
             RarePacket::Protocol(settings) => return self.peer_protocol(settings),
+            RarePacket::ProtocolUpdate(settings) => return self.peer_protocol_update(settings),
             RarePacket::ConnStateRequest(request) => return self.conn_state_request(request),
             RarePacket::StateReply(code) => return self.state_reply(code),
             _ => {}
@@ -61,6 +62,7 @@ impl Step<'_> {
             RarePacket::SyncUuid(uuid) => self.sync_uuid(volume, uuid),
             RarePacket::StateRequest(request) => self.state_request(volume, request),
             RarePacket::Protocol(_)
+            | RarePacket::ProtocolUpdate(_)
             | RarePacket::ConnStateRequest(_)
             | RarePacket::StateReply(_) => {}
         }

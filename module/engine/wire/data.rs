@@ -13,6 +13,11 @@ use super::layout::{
     fixed_packet,
     newtype_field, //
 };
+use super::{
+    Command,
+    WireError,
+    WireReason, //
+};
 
 /// Block id of everything that belongs to resync and verify, not to a request.
 pub const ID_SYNCER: u64 = u64::MAX;
@@ -20,6 +25,14 @@ pub const ID_SYNCER: u64 = u64::MAX;
 pub const ID_IN_SYNC: u64 = 4711;
 /// Block id in OvResult: the blocks differ.
 pub const ID_OUT_OF_SYNC: u64 = 4712;
+
+/// How many of the `follow` bytes behind a sub-header are blocks, behind a digest of `digest` bytes.
+///
+/// Fails if there is no room for the digest.
+pub fn blocks_behind_digest(command: Command, follow: u32, digest: u32) -> Result<u32, WireError> {
+    let short = WireError::new(command, WireReason::TooShort);
+    follow.checked_sub(digest).ok_or(short)
+}
 
 /// How a write is to be done, as told to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -531,3 +531,12 @@ proptest! {
         prop_assert_eq!(buf, bits.to_be_bytes());
     }
 }
+
+#[test]
+fn blocks_come_behind_their_digest() {
+    let blocks = |follow| blocks_behind_digest(Command::Data, follow, 32);
+    assert_eq!(blocks(4096 + 32), Ok(4096));
+    assert_eq!(blocks(32), Ok(0));
+    assert!(blocks(31).is_err());
+    assert_eq!(blocks_behind_digest(Command::Data, 512, 0), Ok(512));
+}

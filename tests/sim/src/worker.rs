@@ -228,7 +228,8 @@ impl World {
             Packet::new(version, command, vec![], |o| Ok(emit(command, o)))
         };
         let packet = match packet {
-            Outgoing::Protocol => {
+            // The simulator's data has no digests: only the packet matters.
+            Outgoing::Protocol | Outgoing::ProtocolUpdate => {
                 let settings = ProtocolSettings {
                     protocol: net.protocol as u32,
                     after_sb_0p: net.after_sb_0pri as u32,
@@ -238,7 +239,11 @@ impl World {
                     two_primaries: u32::from(net.allow_two_primaries),
                     integrity_alg: net.data_integrity_alg.as_bytes(),
                 };
-                plain(Command::Protocol, &|c, o| {
+                let command = match packet {
+                    Outgoing::Protocol => Command::Protocol,
+                    _ => Command::ProtocolUpdate,
+                };
+                plain(command, &|c, o| {
                     settings.emit(c, o, version).expect("protocol")
                 })
             }

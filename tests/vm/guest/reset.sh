@@ -10,6 +10,7 @@ for place in $(awk '$2 ~ "^/mnt" { print $2 }' /proc/mounts); do
 done
 for link in $LINKS; do
 	tc qdisc del dev "${link%%:*}" root 2>/dev/null || true
+	tc qdisc del dev "${link%%:*}" clsact 2>/dev/null || true
 done
 if [ -e /proc/drbd ]; then
 	for resource in $(drbdsetup events2 --now all 2>/dev/null |

@@ -129,7 +129,8 @@ impl<'a> Side<'a> {
 
     fn connect_command(&self, peer: &Side<'_>, options: &str) -> String {
         format!(
-            "connect {RESOURCE} {} --protocol=C --max-buffers=20000 --ping-int=2 --ping-timeout=10 \
+            "connect {RESOURCE} {} --protocol=C --max-buffers=20000 --ping-int=2 --ping-timeout=30 \
+             --socket-check-timeout=5 \
              --timeout=20 --connect-int=2 {options}",
             self.addresses(peer)
         )
@@ -185,6 +186,18 @@ impl<'a> Side<'a> {
             })
             .collect();
         self.node.await_in("dmesg --follow", &escaped, STATE)
+    }
+
+    /// Fails if the kernel has logged a line since the case began that matches an extended regular
+    /// expression.
+    pub fn expect_not_logged(&self, regex: &str) -> Result<()> {
+        let found = self
+            .node
+            .ok(&format!("dmesg | grep -E -- '{regex}' || true"))?;
+        if !found.is_empty() {
+            bail!("node {}: the log says\n{found}", self.name());
+        }
+        Ok(())
     }
 
     /// Waits until both disks are known to be good, here.

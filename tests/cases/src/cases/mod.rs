@@ -20,8 +20,11 @@ macro_rules! cases {
 
 cases! {
     bad_packet_ends_only_its_connection,
+    corrupt_data_ends_the_connection,
     cut_link_and_resync,
     damaged_superblock_is_refused,
+    data_integrity_covers_all_data,
+    data_integrity_needs_the_same_algorithm,
     failover_keeps_fsynced_files,
     fresh_nodes_agree_on_the_smaller_size,
     initial_sync_from_a,
