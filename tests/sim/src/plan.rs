@@ -2,8 +2,9 @@
 
 //! What to run: a seed, or a part of one.
 //!
-//! Written as `SEED[:ACTIONS][@UNTIL]`, as in `208:3,17@40`: of seed 208 only the actions 3 and 17,
-//! and the faults are over after action 40. A failure's replay is named like that.
+//! Written as `SEED[:ACTIONS][@UNTIL][~DELAYS]`, as in `208:3,17@40~2`: of seed 208 only the actions
+//! 3 and 17, the faults are over after action 40, and how long things take comes from other chance,
+//! the second. A failure's replay is named like that.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,6 +19,8 @@ pub struct Plan {
     pub only: Option<BTreeSet<u32>>,
     /// How many actions come before the faults are over; as many as the seed wants if `None`.
     pub until: Option<u32>,
+    /// Which chance makes the delays; 0 is the seed's own.
+    pub delays: u32,
 }
 
 impl Plan {
@@ -27,6 +30,11 @@ impl Plan {
             seed,
             ..Self::default()
         }
+    }
+
+    /// The seed of all that is not an action's.
+    pub fn world_seed(&self) -> u64 {
+        self.seed ^ u64::from(self.delays).rotate_left(40)
     }
 
     /// Whether the action of that number is taken.
@@ -49,7 +57,13 @@ impl fmt::Display for Plan {
         if self.only.as_ref().is_some_and(|only| only.is_empty()) {
             write!(f, ":")?;
         }
-        self.until.map_or(Ok(()), |until| write!(f, "@{until}"))
+        if let Some(until) = self.until {
+            write!(f, "@{until}")?;
+        }
+        match self.delays {
+            0 => Ok(()),
+            delays => write!(f, "~{delays}"),
+        }
     }
 }
 
@@ -57,9 +71,13 @@ impl FromStr for Plan {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (rest, until) = match text.split_once('@') {
+        let (rest, delays) = match text.split_once('~') {
+            Some((rest, delays)) => (rest, delays.parse()?),
+            None => (text, 0),
+        };
+        let (rest, until) = match rest.split_once('@') {
             Some((rest, until)) => (rest, Some(until.parse()?)),
-            None => (text, None),
+            None => (rest, None),
         };
         let (seed, only) = match rest.split_once(':') {
             Some((seed, "")) => (seed, Some(BTreeSet::new())),
@@ -73,6 +91,7 @@ impl FromStr for Plan {
             seed: seed.parse()?,
             only,
             until,
+            delays,
         })
     }
 }
@@ -83,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_plan_is_read_as_it_is_written() {
-        for text in ["7", "7:", "208:3,17", "208:3,17@40", "1@0"] {
+        for text in ["7", "7:", "208:3,17", "208:3,17@40", "1@0", "1@0~3", "7~1"] {
             let plan: Plan = text.parse().expect(text);
             assert_eq!(plan.to_string(), text);
         }
-        for text in ["", "x", "7:x", "7@", "7:1,@3"] {
+        for text in ["", "x", "7:x", "7@", "7:1,@3", "7~"] {
             assert!(text.parse::<Plan>().is_err(), "{text}");
         }
     }

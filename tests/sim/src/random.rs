@@ -85,8 +85,7 @@ pub fn run(plan: &Plan, told: bool) -> Outcome {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let seed = plan.seed;
-        let mut rng = Rng::new(seed ^ 0xabcd);
+        let mut rng = Rng::new(plan.seed ^ 0xabcd);
         let mut config = Config {
             step: rng.below(4),
             disk: rng.within(1, 20),
@@ -100,9 +99,9 @@ impl<'a> Run<'a> {
         config.node.peers = rng.within(8, 40) as usize;
         let fresh = rng.chance(10);
         let world = if fresh {
-            World::new(seed, config)
+            World::new(plan.world_seed(), config)
         } else {
-            World::synced(seed, config)
+            World::synced(plan.world_seed(), config)
         };
         let hot = (0..rng.within(3, 12))
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)

@@ -8,13 +8,15 @@ use crate::plan::Plan;
 use crate::random::{run, Outcome};
 
 /// How many runs a shrink may take.
-const TRIES: u32 = 3000;
+const TRIES: u32 = 20_000;
+
+/// With how many other delays a part is tried: without an action the rest happens at other times.
+const DELAYS: u32 = 64;
 
 /// The search for a shorter story.
 struct Search {
     /// The kind of failure that has to stay.
     kind: String,
-    seed: u64,
     tries: u32,
 }
 
@@ -26,7 +28,6 @@ pub fn shrink(plan: &Plan) -> Plan {
     };
     let mut search = Search {
         kind: kind(failure),
-        seed: plan.seed,
         tries: 0,
     };
     let mut best = search.cut_end(plan, &outcome);
@@ -40,7 +41,7 @@ pub fn shrink(plan: &Plan) -> Plan {
         while from < actions.len() {
             let mut fewer = actions.clone();
             fewer.drain(from..(from + chunk).min(actions.len()));
-            match search.fails(&fewer, best.until) {
+            match search.fails(&fewer, &best) {
                 Some(found) => (best, actions) = (found, fewer),
                 None => from += chunk,
             }
@@ -53,14 +54,17 @@ pub fn shrink(plan: &Plan) -> Plan {
 }
 
 impl Search {
-    /// The plan of these actions, if it still fails.
-    fn fails(&mut self, actions: &[u32], until: Option<u32>) -> Option<Plan> {
-        let plan = Plan {
-            seed: self.seed,
-            only: Some(BTreeSet::from_iter(actions.iter().copied())),
-            until,
-        };
-        self.same(&plan).then_some(plan)
+    /// A plan of these actions that still fails.
+    fn fails(&mut self, actions: &[u32], best: &Plan) -> Option<Plan> {
+        let only = BTreeSet::from_iter(actions.iter().copied());
+        (0..DELAYS).find_map(|n| {
+            let plan = Plan {
+                only: Some(only.clone()),
+                delays: best.delays.wrapping_add(n),
+                ..best.clone()
+            };
+            self.same(&plan).then_some(plan)
+        })
     }
 
     fn same(&mut self, plan: &Plan) -> bool {
