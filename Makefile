@@ -4,8 +4,8 @@
 FLAVOURS := $(shell sed -n 's/^KERNEL_FLAVOURS=//p' scripts/versions)
 FLAVOUR ?= $(FLAVOURS)
 CARGO ?= cargo
-TARGET := $(CURDIR)/target
-TESTS := CARGO_TARGET_DIR=$(TARGET)/tests $(CARGO)
+OUT := $(CURDIR)/target
+TESTS := CARGO_TARGET_DIR=$(OUT)/tests $(CARGO)
 
 # Where `make install` puts things; KDIR installs for that tree's kernel, else the running one's.
 DESTDIR ?=
@@ -44,7 +44,7 @@ deps-build:
 
 .PHONY: userspace
 userspace:  ## the tool tandem, into target/release/
-	CARGO_TARGET_DIR=$(TARGET) $(CARGO) build --release --manifest-path userspace/Cargo.toml
+	CARGO_TARGET_DIR=$(OUT) $(CARGO) build --release --manifest-path userspace/Cargo.toml
 
 .PHONY: userspace-185
 userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85)
@@ -60,11 +60,11 @@ guest: deps  ## the image and the kernel that virtual machines boot
 
 .PHONY: test
 test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines
-	$(TARGET)/tests/release/cases --cargo $(CASES)
+	$(OUT)/tests/release/cases --cargo $(CASES)
 
 .PHONY: cases
 cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual machines (CASES=...)
-	$(TARGET)/tests/release/cases $(CASES)
+	$(OUT)/tests/release/cases $(CASES)
 
 .PHONY: demo
 demo:  ## two machines, one disk, a power cut: the story on your terminal
@@ -72,7 +72,7 @@ demo:  ## two machines, one disk, a power cut: the story on your terminal
 
 .PHONY: bench
 bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C module; target/bench.json
-	$(TARGET)/tests/release/bench $(BENCH)
+	$(OUT)/tests/release/bench $(BENCH)
 
 .PHONY: sim
 sim:  ## the engine under simulated faults (SEEDS=n START=first; SEED=one tells its story)
@@ -83,18 +83,25 @@ sim:  ## the engine under simulated faults (SEEDS=n START=first; SEED=one tells 
 sim-mutants:  ## faults planted in the engine: the simulator has to find each (MUTANTS=TEXT)
 	$(TESTS) run --release --manifest-path tests/Cargo.toml -p mutants -- $(MUTANTS)
 
+# TARGET is one of the folders in tests/fuzz/corpus; `scripts/fuzz --keep TARGET` keeps what it found.
+MINUTES ?= 10
+.PHONY: fuzz
+fuzz: deps  ## one parser under libFuzzer (TARGET=NAME MINUTES=10)
+	@[ -n '$(TARGET)' ] || { echo 'make fuzz TARGET=NAME:' $(notdir $(wildcard tests/fuzz/corpus/*)); exit 2; }
+	@scripts/fuzz '$(TARGET)' $$(( $(MINUTES) * 60 ))
+
 .PHONY: fmt
 fmt:  ## rustfmt over everything
 	rustfmt --config-path .rustfmt.toml module/tandem_main.rs
-	$(CARGO) fmt --manifest-path userspace/Cargo.toml
-	$(CARGO) fmt --manifest-path tests/Cargo.toml
+	$(CARGO) fmt --all --manifest-path userspace/Cargo.toml
+	$(CARGO) fmt --all --manifest-path tests/Cargo.toml
 
 .PHONY: lint
 lint: | deps-build  ## formatting, clippy on both halves, the tool with Rust 1.85
 	rustfmt --check --config-path .rustfmt.toml module/tandem_main.rs
-	$(CARGO) fmt --check --manifest-path userspace/Cargo.toml
-	$(CARGO) fmt --check --manifest-path tests/Cargo.toml
-	CARGO_TARGET_DIR=$(TARGET) $(CARGO) clippy --all-targets --manifest-path userspace/Cargo.toml -- -D warnings
+	$(CARGO) fmt --all --check --manifest-path userspace/Cargo.toml
+	$(CARGO) fmt --all --check --manifest-path tests/Cargo.toml
+	CARGO_TARGET_DIR=$(OUT) $(CARGO) clippy --all-targets --manifest-path userspace/Cargo.toml -- -D warnings
 	$(TESTS) clippy --all-targets --manifest-path tests/Cargo.toml -- -D warnings
 	scripts/module-lint
 	$(MAKE) userspace-185

@@ -193,14 +193,14 @@ impl fmt::Display for Refusal {
             ),
             Problem::Digest(extent) => write!(
                 f,
-                "packet {name}: Digest integrity check FAILED: {}s +{}; the data was changed on its \
-                 way: check network cards, drivers and memory of both nodes",
+                "packet {name}: Digest integrity check FAILED: {}s +{}; the data was changed on \
+                 its way: check network cards, drivers and memory of both nodes",
                 extent.sector, extent.bytes
             ),
             Problem::NoDigest => write!(
                 f,
-                "packet {name} refused: peer data-integrity-alg not supported, the kernel has no such \
-                 digest; load its module"
+                "packet {name} refused: peer data-integrity-alg not supported, the kernel has no \
+                 such digest; load its module"
             ),
             Problem::Volume(number) => write!(
                 f,
@@ -232,7 +232,8 @@ impl fmt::Display for RefusedLogin {
             LoginError::NoChallenge(command) => write!(
                 f,
                 "expected AuthChallenge packet, received: {}; the peer is configured without \
-                 login: set cram-hmac-alg and shared-secret alike on both nodes, then connect again",
+                 login: set cram-hmac-alg and shared-secret alike on both nodes, then connect \
+                 again",
                 Named(command)
             ),
             LoginError::ChallengeLength(bytes) => write!(

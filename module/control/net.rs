@@ -216,7 +216,7 @@ impl Call<'_> {
         }
         if digests::find(&options.data_integrity_alg).is_err() {
             let why =
-                "data-integrity-alg: the kernel has no such digest: load its module, or take another";
+                "data-integrity-alg: the kernel has no such digest; load its module or use another";
             return Err(self.refuse(RetCode::ERR_INTEGRITY_ALG, why));
         }
         if login::digest(options).is_err() {

@@ -65,8 +65,8 @@ pub struct Challenged {
 }
 
 impl Login {
-    /// Begins a login: `challenge` is random and was sent to the peer; `response_len` is the length of
-    /// the configured digest, in bytes.
+    /// Begins a login: `challenge` is random and was sent to the peer; `response_len` is the length
+    /// of the configured digest, in bytes.
     pub fn new(challenge: [u8; CHALLENGE_LEN], response_len: u32) -> Self {
         Self {
             challenge,

@@ -235,8 +235,8 @@ pub enum Event {
     Connecting,
     /// The peer told its protocol versions and features.
     Features(ConnectionFeatures),
-    /// The login ended: how many bytes the peer's answer has, or why it was not let in. Not fed when
-    /// none is configured, nor when the network failed meanwhile.
+    /// The login ended: how many bytes the peer's answer has, or why it was not let in. Not fed
+    /// when none is configured, nor when the network failed meanwhile.
     Login(Result<u32, LoginError>),
     /// The login is done: tell the peer everything. `resolver`: of two conflicting requests, this
     /// node's gives way to nobody (it accepted the meta socket).

@@ -26,7 +26,7 @@ pub const ID_IN_SYNC: u64 = 4711;
 /// Block id in OvResult: the blocks differ.
 pub const ID_OUT_OF_SYNC: u64 = 4712;
 
-/// How many of the `follow` bytes behind a sub-header are blocks, behind a digest of `digest` bytes.
+/// How many of the `follow` bytes behind a sub-header are blocks, after a digest of `digest` bytes.
 ///
 /// Fails if there is no room for the digest.
 pub fn blocks_behind_digest(command: Command, follow: u32, digest: u32) -> Result<u32, WireError> {

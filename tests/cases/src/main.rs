@@ -10,6 +10,7 @@ mod cargo;
 mod case;
 mod cases;
 mod files;
+mod fuzz;
 mod judge;
 mod pair;
 mod refusal;
@@ -23,11 +24,11 @@ use clap::Parser;
 
 use crate::{case::Drivers, report::Report};
 
-/// Runs the virtual machine cases, and with --cargo the cargo tests before them.
+/// Runs the virtual machine cases, and with --cargo the cargo tests and the fuzz targets before.
 #[derive(Parser)]
 #[command(name = "cases")]
 pub(crate) struct Cli {
-    /// Runs the cargo tests of both workspaces first.
+    /// Runs the cargo tests of both workspaces and the fuzz targets first.
     #[arg(long)]
     cargo: bool,
     /// Only lists the cases.
@@ -76,6 +77,7 @@ fn run(cli: &Cli) -> Result<bool> {
     let mut report = Report::default();
     if cli.cargo {
         cargo::test(&mut report);
+        fuzz::test(&mut report);
     }
     runner::run(cli, jobs, &mut report)?;
     Ok(report.close())

@@ -2,9 +2,9 @@
 
 //! What to run: a seed, or a part of one.
 //!
-//! Written as `SEED[:ACTIONS][@UNTIL][~DELAYS]`, as in `208:3,17@40~2`: of seed 208 only the actions
-//! 3 and 17, the faults are over after action 40, and how long things take comes from other chance,
-//! the second. A failure's replay is named like that.
+//! Written as `SEED[:ACTIONS][@UNTIL][~DELAYS]`, as in `208:3,17@40~2`: of seed 208 only the
+//! actions 3 and 17, the faults are over after action 40, and how long things take comes from other
+//! chance, the second. A failure's replay is named like that.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -13,7 +13,10 @@ use anyhow::{Context, Result};
 use crate::tokens::{self, Token};
 
 /// Ends of the names of files that programs write and people do not read.
-const GENERATED: &[&str] = &["Cargo.lock", "LICENSE", ".proptest-regressions"];
+const GENERATED: &[&str] = &["Cargo.lock", "LICENSE", ".patch"];
+
+/// What fuzzing found.
+const CORPUS: &str = "tests/fuzz/corpus/";
 
 /// One text file.
 #[derive(Debug)]
@@ -112,7 +115,8 @@ impl Tree {
             let Some(relative) = path.strip_prefix(root)?.to_str() else {
                 continue;
             };
-            let generated = GENERATED.iter().any(|end| relative.ends_with(end));
+            let generated =
+                GENERATED.iter().any(|end| relative.ends_with(end)) || relative.starts_with(CORPUS);
             if !entry.file_type().is_some_and(|t| t.is_file()) || generated {
                 continue;
             }
