@@ -42,6 +42,9 @@ impl Simulator {
     /// Builds it.
     pub(crate) fn build(tree: &Tree, start: u64, seeds: u64) -> Result<Self> {
         build(tree)?;
+        if let Some(story) = failed_story(tree)? {
+            bail!("the story {story} fails without any fault planted");
+        }
         let sound = tree.build_folder().join("sim-sound");
         fs::copy(program(tree), &sound)?;
         Ok(Self {

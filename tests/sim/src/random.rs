@@ -88,7 +88,10 @@ impl<'a> Run<'a> {
         let mut rng = Rng::new(plan.seed ^ 0xabcd);
         let mut config = Config {
             step: rng.below(4),
-            disk: rng.within(1, 20),
+            disk: match rng.below(8) {
+                0 => rng.within(50, 300),
+                _ => rng.within(1, 20),
+            },
             wire: rng.within(1, 15),
             ..Config::default()
         };

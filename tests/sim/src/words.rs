@@ -3,7 +3,32 @@
 //! Words for what the engine wants, as the story has them.
 
 use tandem_engine::engine::resource::Effect;
+use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::volume::{LocalUse, MirrorUse, Policy, ResyncUse};
+
+use crate::worker::show;
+
+/// What of a node's state changed.
+pub fn change(old: DeviceState, new: DeviceState) -> String {
+    let flags = |s: DeviceState| show(s).rsplit(' ').next().unwrap_or("").to_owned();
+    let parts = [
+        ("connection", old.conn.as_str(), new.conn.as_str()),
+        ("role", old.role.as_str(), new.role.as_str()),
+        ("peer", old.peer.as_str(), new.peer.as_str()),
+        ("disk", old.disk.as_str(), new.disk.as_str()),
+        (
+            "peer's disk",
+            old.peer_disk.as_str(),
+            new.peer_disk.as_str(),
+        ),
+        ("suspended", &flags(old), &flags(new)),
+    ];
+    let changed = parts.iter().filter(|(_, old, new)| old != new);
+    let texts: Vec<String> = changed
+        .map(|(name, old, new)| format!("{name} {old} -> {new}"))
+        .collect();
+    format!("state: {}", texts.join(", "))
+}
 
 /// A policy, by what differs from a lonely, idle node's.
 pub fn policy(policy: &Policy) -> String {

@@ -141,7 +141,7 @@ impl World {
             Effect::Answer(token, code) => self.answered(n, token, code),
             Effect::Changed { old, new, .. } => {
                 self.nodes[n].writable = new.role == Role::Primary;
-                self.tell(n, || format!("  {} -> {}", show(old), show(new)));
+                self.tell(n, || crate::words::change(old, new));
             }
             Effect::ConnectionChanged { .. } => {}
             Effect::SetPolicy { policy, .. } => {
