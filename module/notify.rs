@@ -17,12 +17,14 @@ use crate::control::Control;
 use crate::device::Device;
 use crate::engine::control::{
     Command,
+    HelperInfo,
     Notification,
     NotificationHeader,
     NotificationType,
     RetCode,
     NO_MINOR, //
 };
+use crate::engine::options::FixedStr;
 use crate::engine::resource::{
     Notice,
     VolumeRecord, //
@@ -361,6 +363,55 @@ pub fn progress(device: &Arc<Device>) {
                 view.put_status(to, at, About::Progress, false)
             });
         }
+    });
+}
+
+/// A handler is about to run. `device`: unless it is one of the whole resource. May sleep.
+pub fn helper_called(resource: &Arc<Resource>, device: Option<&Arc<Device>>, name: &'static str) {
+    helper(resource, device, name, None);
+}
+
+/// A handler came back with a status as `wait` gives it. May sleep.
+pub fn helper_returned(
+    resource: &Arc<Resource>,
+    device: Option<&Arc<Device>>,
+    name: &'static str,
+    status: u32,
+) {
+    helper(resource, device, name, Some(status));
+}
+
+fn helper(
+    resource: &Arc<Resource>,
+    device: Option<&Arc<Device>>,
+    name: &'static str,
+    status: Option<u32>,
+) {
+    resource.with_core(|core| {
+        let view = &View { resource, core };
+        let same = |d: &Arc<Device>| device.is_some_and(|device| Arc::ptr_eq(d, device));
+        let at = core.devices.iter().position(same);
+        let record = at.and_then(|at| core.records.get(at));
+        let mut batch = resource.driver.notifier.batch();
+        if let (Some(at), Some(record)) = (at, record) {
+            batch.event(record.minor, |to| {
+                view.put_status(to, at, About::Helper(name, status), false)
+            });
+        }
+        let kind = match status {
+            None => NotificationType::Call,
+            Some(_) => NotificationType::Response,
+        };
+        let info = HelperInfo {
+            helper_name: FixedStr::new(name.as_bytes()).unwrap_or_default(),
+            helper_status: status.unwrap_or(0),
+        };
+        let minor = record.map_or(NO_MINOR, |record| record.minor);
+        batch.send(Command::Helper, minor, |to| {
+            put_block(to, &view.context(true, record.map(|r| r.number)), false)?;
+            put_kind(to, kind, false)?;
+            put_block(to, &info, false)
+        });
     });
 }
 

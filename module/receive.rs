@@ -578,6 +578,13 @@ impl Receiver<'_> {
             volume: header.volume,
             packet,
         });
+        if command == Command::SyncUuid {
+            // We are about to become inconsistent: a handler may forbid it, and until it has
+            // answered nothing of what follows may touch the disk.
+            self.inbox.answer()?;
+            let session = self.session;
+            self.resource.wait_for_handlers(|| session.is_down());
+        }
         Ok(())
     }
 }

@@ -41,6 +41,7 @@ use crate::engine::state::ConnState;
 use crate::engine::throttle::Throttle;
 use crate::engine::volume::ResyncLimits;
 use crate::engine::wire::handshake::Agreement;
+use crate::handler::Handlers;
 use crate::link::{
     Item,
     Link, //
@@ -74,6 +75,9 @@ const MAX_EFFECTS: usize = 32 + 32 * MAX_VOLUMES;
 
 /// How long an administrator's command may wait for the peer, in milliseconds.
 const PATIENCE_MS: u32 = 30_000;
+
+/// How often somebody who waits for a handler looks around, in milliseconds.
+const HANDLER_LOOK_MS: u32 = 200;
 
 /// How often the worker looks around, in milliseconds.
 const TICK_MS: u32 = 1000;
@@ -135,6 +139,10 @@ pub struct Resource {
     answered: WaitQueue,
     /// Lines about failed connections.
     throttle: SpinLock<Throttle>,
+    /// Runs the administrator's handlers.
+    pub handlers: Handlers,
+    /// Wakes the receiver when a handler came back.
+    pub handled: Signal,
 }
 
 impl Resource {
@@ -175,9 +183,15 @@ impl Resource {
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
+                handlers: Handlers::new()?,
+                handled: Signal::new()?,
             },
             GFP_KERNEL,
         )?;
+        if let Err(error) = resource.handlers.start(&resource) {
+            resource.handlers.stop();
+            return Err(error);
+        }
         let worker = resource.clone();
         *resource.worker.lock() = Some(Thread::spawn(
             fmt!("drbd_r_{}", resource.name_str()),
@@ -197,6 +211,7 @@ impl Resource {
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();
         drop(self.worker.lock().take());
+        self.handlers.stop();
     }
 
     /// Waits for a receiver that has ended, or is about to. May sleep.
@@ -257,6 +272,14 @@ impl Resource {
     /// The connection's own state.
     pub fn conn(&self) -> ConnState {
         self.with_core(|core| core.decisions.conn())
+    }
+
+    /// Waits while the peer's packets have to wait for a handler, or until `end`. May sleep.
+    pub fn wait_for_handlers(&self, mut end: impl FnMut() -> bool) {
+        let holds = || self.with_core(|core| core.records.iter().any(VolumeRecord::holds_peer));
+        while holds() && !end() {
+            self.handled.wait_timeout(HANDLER_LOOK_MS);
+        }
     }
 
     /// What was agreed with the peer.
@@ -402,6 +425,22 @@ impl Resource {
                 }
             }
             Effect::ConnectionChanged { old, new } => notify::connection(self, core, old, new),
+            Effect::CallHandler {
+                call,
+                volume,
+                handler,
+            } => {
+                let number = volume.and_then(|at| core.records.get(at)).map(|r| r.number);
+                if (volume.is_some() && number.is_none())
+                    || !self.handlers.queue(call, number, handler)
+                {
+                    self.log(format_args!(
+                        "too many handlers wait: {} is not called",
+                        handler.as_str()
+                    ));
+                    return Some(Event::HandlerDone { call, status: 0 });
+                }
+            }
             Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
             Effect::Send { volume, packet } => self.link.queue_packet(volume, packet),
             Effect::SendStateReply {
@@ -585,6 +624,8 @@ impl Resource {
             .wait_until_timeout(PATIENCE_MS, || answer().is_some())
         {
             self.post(Event::GiveUp(token));
+            // What the engine does not give up depends on a handler, which ends some day.
+            let _ = self.answered.wait_until_killable(|| answer().is_some());
         }
         answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
     }

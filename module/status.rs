@@ -99,6 +99,8 @@ pub enum About {
     Change(DeviceState, DeviceState),
     /// A resync gets on.
     Progress,
+    /// A handler of that name is called, or came back with that status.
+    Helper(&'static str, Option<u32>),
 }
 
 /// A resource at one moment.
@@ -363,6 +365,8 @@ fn state_info(record: &VolumeRecord, device: &Device, about: About) -> StateInfo
         About::Status => (SibReason::GetStatusReply, None),
         About::Change(old, new) => (SibReason::StateChange, Some((old, new))),
         About::Progress => (SibReason::SyncProgress, None),
+        About::Helper(_, None) => (SibReason::HelperPre, None),
+        About::Helper(_, Some(_)) => (SibReason::HelperPost, None),
     };
     let mut info = StateInfo {
         sib_reason: Some(reason.number()),
@@ -383,6 +387,10 @@ fn state_info(record: &VolumeRecord, device: &Device, about: About) -> StateInfo
         rs_pending_cnt: Some(0),
         ..StateInfo::default()
     };
+    if let About::Helper(name, status) = about {
+        info.helper = FixedStr::new(name.as_bytes());
+        info.helper_exit_code = status;
+    }
     if let Some(disk) = usable(record) {
         let uuids = &disk.superblock.uuids;
         let [first, second] = uuids.history;

@@ -11,6 +11,7 @@ mod digests;
 mod disk;
 mod driver;
 pub mod engine;
+mod handler;
 mod inbox;
 mod link;
 mod login;

@@ -356,6 +356,53 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Error,
             format_args!("Local IO failed in the lower device. Detaching..."),
         ),
+        Notice::SplitBrainSolved {
+            primaries,
+            from_peer,
+        } => write(
+            Level::Warning,
+            format_args!(
+                "Split-Brain detected, {primaries} primaries, automatically solved. Sync from {} \
+                 node",
+                node(from_peer)
+            ),
+        ),
+        Notice::SplitBrainByHand { from_peer } => write(
+            Level::Warning,
+            format_args!(
+                "Split-Brain detected, manually solved. Sync from {} node",
+                node(from_peer)
+            ),
+        ),
+        Notice::GaveUpRole => write(
+            Level::Warning,
+            format_args!("Successfully gave up primary role."),
+        ),
+        Notice::OverwritesPrimary => write(
+            Level::Warning,
+            format_args!("Becoming SyncTarget, violating the stable-data assumption"),
+        ),
+        Notice::ResyncForbidden { status } => write(
+            Level::Info,
+            format_args!("the handler before the resync returned {status}, dropping connection."),
+        ),
+        Notice::UnfitToFence => write(
+            Level::Warning,
+            format_args!("Not fencing peer, I'm not even Consistent myself."),
+        ),
+        Notice::FenceIgnored => write(Level::Info, format_args!("Ignoring fence-peer exit code")),
+        Notice::Fenced { status, reason } => write(
+            Level::Info,
+            format_args!("fence-peer helper returned {status} ({reason})"),
+        ),
+        Notice::FenceBroken { status } => write(
+            Level::Error,
+            format_args!("fence-peer helper broken, returned {status}"),
+        ),
+        Notice::ForcedSplitBrain => write(
+            Level::Warning,
+            format_args!("Forced into split brain situation!"),
+        ),
     }
     let advice = advice(notice);
     if !advice.is_empty() {
@@ -394,6 +441,17 @@ fn advice(notice: Notice) -> &'static str {
             "connect to the node that this one was connected to before, or make this one \
              Secondary first"
         }
+        Notice::ResyncForbidden { .. } => {
+            "see why the handler before-resync-target or before-resync-source refused, then \
+             connect again"
+        }
+        Notice::FenceBroken { .. } => {
+            "make the handler fence-peer return 3 to 7; if I/O is frozen, connect the nodes \
+             again, or resume-io once the peer is surely not Primary"
+        }
+        Notice::ForcedSplitBrain => {
+            "make sure that the peer is not Primary, or both nodes' data will part"
+        }
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
         | Notice::LoggedIn { .. }
@@ -401,7 +459,22 @@ fn advice(notice: Notice) -> &'static str {
         | Notice::FullSync
         | Notice::ResyncStarted { .. }
         | Notice::ResyncDone { .. }
+        | Notice::SplitBrainSolved { .. }
+        | Notice::SplitBrainByHand { .. }
+        | Notice::GaveUpRole
+        | Notice::OverwritesPrimary
+        | Notice::UnfitToFence
+        | Notice::FenceIgnored
+        | Notice::Fenced { .. }
         | Notice::Forced => "",
+    }
+}
+
+fn node(peer: bool) -> &'static str {
+    if peer {
+        "peer"
+    } else {
+        "this"
     }
 }
 

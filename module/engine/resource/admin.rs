@@ -29,6 +29,7 @@ use super::effect::{
     Outgoing,
     Token, //
 };
+use super::fencing::Fencer;
 use super::rules;
 use super::Step;
 
@@ -59,6 +60,8 @@ enum Goal {
         force: bool,
         deadline: Instant,
     },
+    /// Become Primary when the peer is fenced.
+    Fence { volume: usize, force: bool },
     /// Leave the peer; `outdated`: we already offered to be outdated.
     Disconnect { outdated: bool },
     /// The peer agreed (or was not asked): the receiver is coming down.
@@ -117,6 +120,11 @@ impl Step<'_> {
     /// The command's deadline has passed.
     pub(super) fn give_up(&mut self, token: Token) {
         match self.resource.pending {
+            // The handler takes its time, and the administrator wrote it.
+            Some(Pending {
+                goal: Goal::Fence { .. },
+                ..
+            }) if self.is_fencing() => {}
             Some(pending) if pending.token == token => {
                 self.resource.pending = None;
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
@@ -287,7 +295,8 @@ impl Step<'_> {
                 }
                 self.start_leaving(token);
             }
-            Goal::Leaving | Goal::Detach { .. } | Goal::PromoteSoon { .. } => {}
+            Goal::Leaving | Goal::Detach { .. } | Goal::PromoteSoon { .. } | Goal::Fence { .. } => {
+            }
         }
     }
 
@@ -316,13 +325,55 @@ impl Step<'_> {
             wanted.disk = DiskState::UpToDate;
             verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
         }
-        if force && verdict == Err(StateError::PrimaryNop) {
-            wanted.peer_disk = DiskState::Outdated;
+        let unsure = verdict == Err(StateError::PrimaryNop)
+            || (verdict == Err(StateError::NoUpToDateDisk) && old.disk == DiskState::Consistent);
+        let apart = self.resource.conn < ConnState::WfReportParams;
+        if unsure && apart && self.resource.pending.is_none() {
+            return self.promote_after_fencing(token, volume, force);
         }
         if verdict == Err(StateError::TwoPrimaries) && self.resource.pending.is_none() {
             return self.promote_soon(token, volume, force);
         }
         self.ask(token, volume, wanted, forced);
+    }
+
+    /// Nobody knows whether the peer is Primary: it has to be fenced first.
+    fn promote_after_fencing(&mut self, token: Token, volume: usize, force: bool) {
+        self.resource.pending = Some(Pending {
+            token,
+            goal: Goal::Fence { volume, force },
+        });
+        match self.fence_peer() {
+            Fencer::Called => {}
+            Fencer::NotWanted => self.promote_fenced(true),
+            Fencer::Unfit => self.promote_fenced(false),
+        }
+    }
+
+    /// A promotion that waited for the peer to be fenced goes on.
+    pub(super) fn promote_fenced(&mut self, fenced: bool) {
+        let Some(Pending {
+            token,
+            goal: Goal::Fence { volume, force },
+        }) = self.resource.pending
+        else {
+            return;
+        };
+        self.resource.pending = None;
+        let old = self.state(volume);
+        let mut wanted = DeviceState {
+            role: Role::Primary,
+            ..old
+        };
+        if fenced && old.disk == DiskState::Consistent {
+            wanted.disk = DiskState::UpToDate;
+        }
+        let verdict = rules::check_state(self.sanitize(volume, wanted), &self.context(volume));
+        if !fenced && force && verdict == Err(StateError::PrimaryNop) {
+            self.notice(volume, Notice::ForcedSplitBrain);
+            wanted.peer_disk = DiskState::Outdated;
+        }
+        self.ask(token, volume, wanted, false);
     }
 
     /// The peer is Primary, as far as we know: perhaps it is dead and nobody noticed yet. A ping
@@ -476,12 +527,6 @@ impl Step<'_> {
             self.force(volume, wanted);
         }
         self.answer_state(token, Ok(StateSuccess::Success));
-    }
-
-    /// Frozen I/O has a peer again, or will never have one: nothing to do yet but for states that
-    /// the connection's end itself dissolves.
-    pub(super) fn thaw(&mut self, volume: usize) {
-        self.set_policy(volume, false);
     }
 
     fn pause_sync(&mut self, token: Token, volume: usize, on: bool) {

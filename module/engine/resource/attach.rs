@@ -186,6 +186,9 @@ impl Step<'_> {
         };
         if wanted.disk == DiskState::Failed {
             self.notice(volume, Notice::DiskFailed);
+            if policy == OnIoError::CallHelper {
+                self.ask_after_io_error(volume);
+            }
         }
         self.force(volume, wanted);
     }

@@ -123,11 +123,13 @@ impl Step<'_> {
         self.after_conn_change(volume, old, new);
         self.after_disk_change(volume, old, new);
         self.after_request(volume, old, new);
+        self.tell_no_data(volume, old, new);
+        self.spread_suspension(old, new);
     }
 
     /// Whether the data goes its own way from here on: the peer's copy is out of reach, and
     /// somebody is writing.
-    fn wants_new_generation(&self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
+    fn wants_new_generation(&mut self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
         let lost = rules::lost_peer_data(old.peer_disk, new.peer_disk);
         let peer_diskless_promoted = new.peer_disk < DiskState::Inconsistent
             && old.peer != Role::Primary
@@ -138,10 +140,14 @@ impl Step<'_> {
             .get(volume)
             .and_then(|v| v.disk.as_ref())
             .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
-        ((lost && writing) || peer_diskless_promoted)
-            && unmarked
-            && new.disk >= DiskState::UpToDate
-            && !new.is_suspended()
+        let parted = (lost && writing) || peer_diskless_promoted;
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return false;
+        };
+        // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
+        let due = parted || record.owes_generation;
+        record.owes_generation = due && new.is_suspended();
+        due && !new.is_suspended() && unmarked && new.disk >= DiskState::UpToDate
     }
 
     /// Starts a new data generation; the bitmap counts from the old one.
@@ -221,6 +227,9 @@ impl Step<'_> {
         if established || (new.conn >= C::Connected && paused) {
             self.send_state(volume);
         }
+        if established {
+            self.thaw_connected();
+        }
         let resynced = old.conn > C::Connected && old.conn < C::Ahead;
         if resynced && new.conn == C::Connected {
             self.push(Effect::StopResync { volume });
@@ -245,11 +254,21 @@ impl Step<'_> {
             || entered(DiskState::Failed)
             || entered(DiskState::Diskless)
             || (degraded && new.conn == ConnState::Connected);
-        if connected && told {
+        let failing = entered(DiskState::Failed)
+            && self
+                .volumes
+                .get(volume)
+                .is_some_and(|v| v.failing.is_some());
+        if connected && told && !failing {
             self.send_state(volume);
         }
-        if entered(DiskState::Failed) {
+        if entered(DiskState::Failed) && !failing {
             self.push(Effect::ReleaseDisk { volume });
+        }
+        let came_up = matches!(old.disk, DiskState::Attaching | DiskState::Negotiating)
+            && new.disk > DiskState::Negotiating;
+        if came_up {
+            self.thaw_attached();
         }
     }
 

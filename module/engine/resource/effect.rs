@@ -30,6 +30,10 @@ use crate::engine::wire::state::{
     UuidReport, //
 };
 
+use super::handler::{
+    Call,
+    Handler, //
+};
 use super::record::Disk;
 
 /// What the engine may not find out by itself.
@@ -284,6 +288,13 @@ pub enum Event {
         /// The volume, by position.
         volume: usize,
     },
+    /// A handler came back.
+    HandlerDone {
+        /// Which call of it.
+        call: Call,
+        /// Its exit code; 0 also if it could not be run.
+        status: u8,
+    },
     /// Some time has passed; comes about once a second.
     Tick,
 }
@@ -394,6 +405,45 @@ pub enum Notice {
     Forced,
     /// The disk failed and is given up.
     DiskFailed,
+    /// A split brain was resolved by policy.
+    SplitBrainSolved {
+        /// How many of the nodes were Primary.
+        primaries: u32,
+        /// The peer's data is kept; else ours.
+        from_peer: bool,
+    },
+    /// A split brain was resolved by the administrator.
+    SplitBrainByHand {
+        /// The peer's data is kept; else ours.
+        from_peer: bool,
+    },
+    /// This Primary lost by policy and gave its role up.
+    GaveUpRole,
+    /// This Primary's data is going to be overwritten, as configured.
+    OverwritesPrimary,
+    /// The handler before a resync forbids it.
+    ResyncForbidden {
+        /// Its exit code.
+        status: u8,
+    },
+    /// The peer is not fenced, as this node's own data is not good.
+    UnfitToFence,
+    /// What the handler `fence-peer` said is of an earlier connection.
+    FenceIgnored,
+    /// The handler `fence-peer` came back.
+    Fenced {
+        /// Its exit code.
+        status: u8,
+        /// What that means.
+        reason: &'static str,
+    },
+    /// The handler `fence-peer` gave an exit code without meaning.
+    FenceBroken {
+        /// Its exit code.
+        status: u8,
+    },
+    /// Became Primary though nobody knows whether the peer is.
+    ForcedSplitBrain,
 }
 
 /// What the driver has to do. It carries effects out in order and finishes each before the next.
@@ -502,6 +552,16 @@ pub enum Effect {
     CloseNetwork,
     /// The receiver shall end: the connection is StandAlone.
     StopNetwork,
+    /// Run a handler, without waiting for it; [`Event::HandlerDone`] when it ends, unless the
+    /// call is [`Call::UNHEARD`].
+    CallHandler {
+        /// Names the call.
+        call: Call,
+        /// The volume, by position; `None` for the resource.
+        volume: Option<usize>,
+        /// Which one.
+        handler: Handler,
+    },
     /// Write a line to the kernel log.
     Notice {
         /// The volume, by position; `None` for the resource.

@@ -2,7 +2,6 @@
 
 //! Whose data is right: the decision about a resync when two nodes meet.
 
-use crate::engine::options::RoleResyncConflict;
 use crate::engine::state::{
     ConnState,
     DiskState,
@@ -21,14 +20,25 @@ use super::effect::{
     Effect,
     Notice, //
 };
+use super::split_brain::Loser;
 use super::Step;
 
 /// Who gets whose data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     None,
     Source { full: bool },
     Target { full: bool },
+}
+
+impl Direction {
+    /// The one in which the loser's data is overwritten.
+    pub(super) fn away_from(loser: Loser, full: bool) -> Self {
+        match loser {
+            Loser::Own => Direction::Target { full },
+            Loser::Peer => Direction::Source { full },
+        }
+    }
 }
 
 impl Step<'_> {
@@ -48,7 +58,7 @@ impl Step<'_> {
         };
         let decision = self.compare(volume, peer_role)?;
         let direction = match (
-            self.direction(volume, decision, own_disk, peer_disk)?,
+            self.direction(volume, decision, own_disk, (peer_role, peer_disk))?,
             peer_conn,
         ) {
             // The peer compared before it repaired its generations, and waits for our bitmap.
@@ -133,7 +143,7 @@ impl Step<'_> {
         volume: usize,
         decision: SyncDecision,
         own_disk: DiskState,
-        peer_disk: DiskState,
+        (peer_role, peer_disk): (Role, DiskState),
     ) -> Option<Direction> {
         let inconsistent = DiskState::Inconsistent;
         let one_sided = (own_disk == inconsistent && peer_disk > inconsistent)
@@ -158,33 +168,11 @@ impl Step<'_> {
             SyncDecision::NoSync => Direction::None,
             SyncDecision::Source { full } => Direction::Source { full },
             SyncDecision::Target { full } => Direction::Target { full },
-            SyncDecision::SplitBrain | SyncDecision::AmbiguousSplitBrain => {
-                return self.split_brain(volume);
+            SyncDecision::SplitBrain => return self.split_brain(volume, peer_role, false),
+            SyncDecision::AmbiguousSplitBrain => {
+                return self.split_brain(volume, peer_role, true);
             }
         })
-    }
-
-    /// Both nodes changed their data. Resolved only if exactly one of them was told to give its
-    /// changes up.
-    fn split_brain(&mut self, volume: usize) -> Option<Direction> {
-        let ours = self
-            .resource
-            .net
-            .as_ref()
-            .is_some_and(|net| net.discard_my_data);
-        let theirs = self
-            .volumes
-            .get(volume)?
-            .peer_uuids
-            .is_some_and(|u| u.flags.has(UuidFlags::DISCARD_MY_DATA));
-        match (ours, theirs) {
-            (true, false) => Some(Direction::Target { full: false }),
-            (false, true) => Some(Direction::Source { full: false }),
-            _ => {
-                self.notice(volume, Notice::SplitBrain);
-                None
-            }
-        }
     }
 
     /// What must not happen whatever the generations say.
@@ -194,25 +182,12 @@ impl Step<'_> {
         direction: Direction,
         own_disk: DiskState,
     ) -> Option<()> {
-        let state = self.state(volume);
-        let violently = self
-            .resource
-            .net
-            .as_ref()
-            .is_some_and(|net| net.rr_conflict == RoleResyncConflict::Violently);
         match direction {
             Direction::Source { .. } if own_disk <= DiskState::Inconsistent => {
                 self.notice(volume, Notice::InconsistentSource);
                 None
             }
-            Direction::Target { .. }
-                if state.role == Role::Primary
-                    && state.disk >= DiskState::Consistent
-                    && !violently =>
-            {
-                self.notice(volume, Notice::PrimaryWouldBeTarget);
-                None
-            }
+            Direction::Target { .. } if !self.may_overwrite_primary(volume) => None,
             _ => Some(()),
         }
     }

@@ -11,6 +11,8 @@ mod admin;
 mod attach;
 mod change;
 mod effect;
+mod fencing;
+mod handler;
 mod handshake;
 mod network;
 mod peer_state;
@@ -19,6 +21,7 @@ mod record;
 mod resync;
 mod rules;
 mod size;
+mod split_brain;
 
 #[cfg(test)]
 mod network_tests;
@@ -53,12 +56,17 @@ pub use effect::{
     RarePacket,
     Token, //
 };
+pub use handler::{
+    Call,
+    Handler, //
+};
 pub use record::{
     Disk,
     VolumeRecord, //
 };
 
 use admin::Pending;
+use fencing::Fence;
 use rules::Context;
 
 /// One resource: everything that is common to its volumes, and its one connection.
@@ -76,6 +84,12 @@ pub struct Resource {
     resolver: bool,
     /// The command that waits for the peer.
     pending: Option<Pending>,
+    /// The call of `fence-peer` under way.
+    fence: Option<Fence>,
+    /// Connections that were made so far.
+    connections: u32,
+    /// Calls of handlers so far.
+    calls: u32,
 }
 
 impl Default for Resource {
@@ -98,6 +112,9 @@ impl Resource {
             state_sent: false,
             resolver: false,
             pending: None,
+            fence: None,
+            connections: 0,
+            calls: 0,
         }
     }
 
@@ -164,6 +181,7 @@ impl Step<'_> {
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
             Event::DiskReleased { volume } => self.disk_released(volume),
+            Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => self.promote_now(),
         }
     }

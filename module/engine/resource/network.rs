@@ -106,6 +106,7 @@ impl Step<'_> {
     /// Tells the peer everything that it has to know. Its own reports are awaited.
     pub(super) fn handshaken(&mut self, resolver: bool) {
         self.resource.resolver = resolver;
+        self.resource.connections = self.resource.connections.wrapping_add(1);
         if self.resource.conn != ConnState::WfConnection {
             self.push(Effect::CloseNetwork);
             return;
@@ -235,11 +236,13 @@ impl Step<'_> {
             if let Some(record) = self.volumes.get_mut(volume) {
                 record.peer_uuids = None;
                 record.peer_size = 0;
+                record.starting = None;
             }
         }
         for volume in 0..self.volumes.len() {
-            self.thaw(volume);
+            self.set_policy(volume, false);
         }
+        self.fence_lost_peer();
         self.peer_is_gone();
         if leaving {
             self.set_conn(ConnState::StandAlone);

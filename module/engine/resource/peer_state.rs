@@ -129,6 +129,8 @@ impl Step<'_> {
                 }
                 None => return self.leave(),
             }
+            // The policies after a split brain may have demoted us.
+            new.role = self.state(volume).role;
         }
         new.peer = peer.role;
         new.peer_disk = peer_disk;

@@ -14,6 +14,11 @@ use crate::engine::wire::state::{
     UuidReport, //
 };
 
+use super::handler::{
+    Call,
+    Starting, //
+};
+
 /// An attached disk, as far as decisions need it.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -56,6 +61,12 @@ pub struct VolumeRecord {
     pub negotiating: Option<(DiskState, DiskState)>,
     /// The own and the peer's bitmap were exchanged as far as we are concerned.
     pub bitmap_received: bool,
+    /// A resync that waits for its handler.
+    pub(super) starting: Option<Starting>,
+    /// The handler that is told of a failed disk before the peer is.
+    pub(super) failing: Option<Call>,
+    /// The data goes its own way as soon as I/O is not frozen any more.
+    pub(super) owes_generation: bool,
     /// Our bits when we last told the peer.
     pub told_bits: u64,
     /// Bits that are set now; the driver keeps it up to date with each event.
@@ -83,11 +94,20 @@ impl VolumeRecord {
             consider_resync: false,
             negotiating: None,
             bitmap_received: false,
+            starting: None,
+            failing: None,
+            owes_generation: false,
             told_bits: 0,
             bits: 0,
             dirty: false,
             open_count: 0,
         }
+    }
+
+    /// Whether what the peer sends has to wait: a handler is being asked whether this volume may
+    /// become inconsistent.
+    pub fn holds_peer(&self) -> bool {
+        self.starting.is_some_and(|starting| starting.is_target())
     }
 
     /// The disk, if its state is at least `least` (so that it may be used for that).

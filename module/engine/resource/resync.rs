@@ -38,13 +38,29 @@ impl Step<'_> {
     /// Our bitmap is in the send queue.
     pub(super) fn bitmap_sent(&mut self, _volume: usize) {}
 
-    /// Begins a resync on one side or the other.
+    /// Begins a resync on one side or the other, if the handler before it has nothing against it.
     pub(super) fn start_resync(&mut self, volume: usize, side: ConnState) {
-        let old = self.state(volume);
-        let syncing = old.conn >= ConnState::SyncSource && old.conn < ConnState::Ahead;
-        if syncing || old.conn < ConnState::Connected || old.disk < DiskState::Negotiating {
+        let waits = self
+            .volumes
+            .get(volume)
+            .is_some_and(|v| v.starting.is_some());
+        if !waits && self.may_resync(volume) {
+            self.ask_before_resync(volume, side);
+        }
+    }
+
+    fn may_resync(&self, volume: usize) -> bool {
+        let state = self.state(volume);
+        let syncing = state.conn >= ConnState::SyncSource && state.conn < ConnState::Ahead;
+        !syncing && state.conn >= ConnState::Connected && state.disk >= DiskState::Negotiating
+    }
+
+    /// The handler before a resync agreed.
+    pub(super) fn begin_resync(&mut self, volume: usize, side: ConnState) {
+        if !self.may_resync(volume) {
             return;
         }
+        let old = self.state(volume);
         let mut wanted = old;
         wanted.conn = side;
         if side == ConnState::SyncTarget {
@@ -89,6 +105,7 @@ impl Step<'_> {
         self.notice(volume, Notice::ResyncDone { failed });
         self.force(volume, wanted);
         self.save(volume);
+        self.tell_resync_end(volume, old);
     }
 
     /// Both nodes now have the same data: the same generations too.

@@ -291,7 +291,7 @@ impl<S: Storage> Volume<S> {
             }
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
-        if writes && slot.on_both() && slot.in_sync {
+        if writes && slot.on_both() && (slot.in_sync || slot.resent) {
             // Now, and not when the slot is freed: a later write of the range may mark it again.
             self.unmark(slot.extent);
             self.check_resync_end(fx);
@@ -332,9 +332,43 @@ impl<S: Storage> Volume<S> {
                 return;
             }
             self.slots.move_to(index, ALONE);
-            self.settle(index, fx);
+            if !self.try_again(index, fx) {
+                self.settle(index, fx);
+            }
         }
         self.releasing = false;
+    }
+
+    /// A request that lost its peer while I/O was held: if there is a peer again, or a disk, what
+    /// is reported as done has to be there.
+    fn try_again(&mut self, index: u32, fx: &mut Effects) -> bool {
+        let policy = self.policy;
+        let Some(slot) = self.slots.get_mut(index) else {
+            return false;
+        };
+        let ticket = slot.ticket(index);
+        let nowhere = slot.local != Local::Done && slot.logged == 0;
+        match slot.operation {
+            Operation::Flush => false,
+            Operation::Read | Operation::Write | Operation::Discard | Operation::Zeroes { .. }
+                if nowhere && policy.good_data =>
+            {
+                // From the beginning: it has reached nothing yet.
+                slot.local = Local::None;
+                slot.mirror = Mirror::None;
+                self.slots.move_to(index, WAITING);
+                self.retry = true;
+                true
+            }
+            Operation::Read => false,
+            _ if policy.mirror == MirrorUse::Send => {
+                slot.resent = true;
+                fx.push(VolumeEffect::QueueWrite(ticket));
+                self.queue(index);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Looks at the waiting requests again, in order of arrival.

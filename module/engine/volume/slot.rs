@@ -137,6 +137,8 @@ pub struct Slot {
     pub(super) epoch: u32,
     /// The peer said that it cleared its bits for the range (`P_RS_WRITE_ACK`).
     pub(super) in_sync: bool,
+    /// It was marked when the connection was lost, and sent again on the next one.
+    pub(super) resent: bool,
     /// How many of its extents it holds a reference to in the activity log (0, 1 or 2).
     pub(super) logged: u8,
     /// The barrier behind it was acknowledged.

@@ -3,7 +3,7 @@
 //! What will happen, and whose turn it is when it does.
 
 use tandem_engine::engine::ids::{Instant, PeerTicket, Ticket};
-use tandem_engine::engine::resource::{Event, IoKind, Loss, Token};
+use tandem_engine::engine::resource::{Call, Event, IoKind, Loss, Token};
 use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::Effects;
 
@@ -60,6 +60,8 @@ pub enum What {
     Resync,
     /// The administrator's patience with a command is over.
     GiveUp(Token),
+    /// A handler came back.
+    HandlerDone(Call, u8),
     /// The lower device failed.
     IoError(bool),
 }
@@ -194,6 +196,9 @@ impl World {
                 if waits {
                     self.post(n, Event::GiveUp(token), false);
                 }
+            }
+            What::HandlerDone(call, status) => {
+                self.post(n, Event::HandlerDone { call, status }, false);
             }
             What::IoError(write) => {
                 let kind = if write { IoKind::Write } else { IoKind::Read };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
-use tandem_engine::engine::resource::{Effect, Event, Resource, Token, VolumeRecord};
+use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, VolumeRecord};
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
@@ -203,6 +203,10 @@ pub struct Node {
     pub config: NodeConfig,
     /// Notices, as an administrator would see them.
     pub notices: Vec<String>,
+    /// The event being handled is the end of a handler.
+    pub handled: bool,
+    /// Handlers that were called.
+    pub handlers: Vec<Handler>,
 }
 
 /// What does not change by crashes.
@@ -218,6 +222,8 @@ pub struct NodeConfig {
     pub disk: DiskOptions,
     /// Network options.
     pub net: NetOptions,
+    /// Exit codes of handlers; 0 for those that are not named.
+    pub handlers: Vec<(Handler, u8)>,
 }
 
 impl Default for NodeConfig {
@@ -228,6 +234,7 @@ impl Default for NodeConfig {
             al_extents: 4,
             disk: DiskOptions::default(),
             net: NetOptions::default(),
+            handlers: Vec::new(),
         }
     }
 }
@@ -276,6 +283,8 @@ impl Node {
             answers: Vec::new(),
             resynced: 0,
             config,
+            handled: false,
+            handlers: Vec::new(),
             notices: Vec::new(),
         }
     }

@@ -55,6 +55,13 @@ impl World {
             return;
         };
         conn.rx_scheduled = false;
+        if self.nodes[n].records[0].holds_peer() {
+            // Until a handler has answered; `event_done` goes on.
+            return;
+        }
+        let Some(conn) = self.nodes[n].conn.as_mut() else {
+            return;
+        };
         if matches!(conn.rx_wait, RxWait::Resource | RxWait::Barrier) {
             return;
         }

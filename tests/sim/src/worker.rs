@@ -5,7 +5,7 @@
 use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
-use tandem_engine::engine::resource::{Effect, Env, Event, Loss, Outgoing, Output};
+use tandem_engine::engine::resource::{Call, Effect, Env, Event, Loss, Outgoing, Output};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
 use tandem_engine::engine::wire::params::{
@@ -30,6 +30,9 @@ impl Output for Collect {
 
 /// When the resource looks at the clock after it wanted a sign of life, in milliseconds.
 const PING_MS: u64 = 2100;
+
+/// The longest time that a handler takes, in milliseconds.
+const HANDLER_MS: u64 = 20;
 
 impl World {
     /// Gives the resource of node `n` an event; `receiver`: the receiver waits for it.
@@ -91,6 +94,7 @@ impl World {
         let mut out = Collect(Vec::new());
         let before = node.state();
         node.ending = matches!(event, Event::Disconnected(_));
+        node.handled = matches!(event, Event::HandlerDone { .. });
         let told = if self.story.is_some() {
             format_event(&event)
         } else {
@@ -123,6 +127,8 @@ impl World {
                 conn.rx_wait = RxWait::Nothing;
                 self.kick_receiver(n);
             }
+        } else if core::mem::take(&mut node.handled) {
+            self.kick_receiver(n);
         }
         let node = &mut self.nodes[n];
         if core::mem::take(&mut node.ending) && node.net == Net::Closing {
@@ -213,6 +219,16 @@ impl World {
             }
             Effect::CloseNetwork => self.close(n, Loss::NetworkFailure),
             Effect::StopNetwork => self.nodes[n].net = Net::Off,
+            Effect::CallHandler { call, handler, .. } => {
+                let node = &mut self.nodes[n];
+                node.handlers.push(handler);
+                let known = node.config.handlers.iter().find(|(h, _)| *h == handler);
+                let status = known.map_or(0, |(_, status)| *status);
+                if call != Call::UNHEARD {
+                    let delay = self.rng.within(1, HANDLER_MS);
+                    self.after(n, delay, What::HandlerDone(call, status));
+                }
+            }
             Effect::Notice { notice, .. } => {
                 let text = format!("{notice:?}");
                 self.nodes[n].notices.push(text);

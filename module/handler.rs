@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs handlers: the administrator's programs that are told of events.
+//!
+//! One thread of the resource runs them one by one, in the order of the calls; another one runs
+//! `fence-peer`, which must not wait behind a slow one. No lock is held meanwhile, so a handler may
+//! use the tools.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use kernel::str::CString;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::resource::{
+    Call,
+    Event,
+    Handler, //
+};
+use crate::notify;
+use crate::resource::Resource;
+use crate::ring::Ring;
+use crate::sys::helper;
+use crate::sys::lock::{
+    Mutex,
+    SpinLock, //
+};
+use crate::sys::log::Level;
+use crate::sys::params;
+use crate::sys::signal::Signal;
+use crate::sys::socket::Address;
+use crate::sys::thread::Thread;
+use crate::words;
+
+/// Calls that may wait for their turn.
+const CALLS: usize = 256;
+
+/// How long a thread sleeps when nothing wakes it, in milliseconds.
+const IDLE_MS: u32 = 60_000;
+
+/// One call.
+#[derive(Clone, Copy)]
+struct Job {
+    call: Call,
+    /// The volume's number; `None` for the resource.
+    volume: Option<u16>,
+    handler: Handler,
+}
+
+/// Runs calls one by one.
+struct Runner {
+    jobs: SpinLock<Ring<Job>>,
+    wake: Signal,
+    thread: Mutex<Option<Thread>>,
+}
+
+impl Runner {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            jobs: crate::spinlock!(Ring::new(CALLS)?, c"tandem_handlers")?,
+            wake: Signal::new()?,
+            thread: crate::mutex!(None, c"tandem_handler")?,
+        })
+    }
+
+    fn start(&self, resource: &Arc<Resource>, fencing: bool) -> Result {
+        let of = resource.clone();
+        let name = if fencing { "f" } else { "h" };
+        let thread = Thread::spawn(fmt!("drbd_{}_{}", name, resource.name_str()), move || {
+            of.handlers.of_kind(fencing).work(&of);
+        })?;
+        *self.thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    fn work(&self, resource: &Arc<Resource>) {
+        while !resource.handlers.stopping.load(Ordering::Acquire) {
+            let job = self.jobs.lock().pop();
+            match job {
+                Some(job) => run(resource, job),
+                None => drop(self.wake.wait_timeout(IDLE_MS)),
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.wake.raise();
+        drop(self.thread.lock().take());
+    }
+}
+
+/// The handlers of one resource.
+pub struct Handlers {
+    ordinary: Runner,
+    fencing: Runner,
+    stopping: AtomicBool,
+}
+
+impl Handlers {
+    /// Allocates the queues. May sleep.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            ordinary: Runner::new()?,
+            fencing: Runner::new()?,
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Starts the threads. May sleep.
+    pub fn start(&self, resource: &Arc<Resource>) -> Result {
+        self.ordinary.start(resource, false)?;
+        self.fencing.start(resource, true)
+    }
+
+    /// Waits for the handlers that run, and ends the threads. May sleep.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.ordinary.stop();
+        self.fencing.stop();
+    }
+
+    fn of_kind(&self, fencing: bool) -> &Runner {
+        if fencing {
+            &self.fencing
+        } else {
+            &self.ordinary
+        }
+    }
+
+    /// Queues a call; false if there is no place. Doesn't sleep.
+    pub fn queue(&self, call: Call, volume: Option<u16>, handler: Handler) -> bool {
+        let runner = self.of_kind(handler == Handler::FencePeer);
+        let job = Job {
+            call,
+            volume,
+            handler,
+        };
+        let queued = runner.jobs.lock().push(job);
+        runner.wake.raise();
+        queued
+    }
+}
+
+fn run(resource: &Arc<Resource>, job: Job) {
+    let device = match job.volume {
+        Some(number) => match resource.link.device(number) {
+            Some(device) => Some(device),
+            // Gone since.
+            None => return,
+        },
+        None => None,
+    };
+    let status = call(resource, device.as_ref(), job.handler).unwrap_or_else(|error| {
+        resource.log(format_args!(
+            "handler {} was not run: {}",
+            job.handler.as_str(),
+            words::of_error(error)
+        ));
+        0
+    });
+    if job.call != Call::UNHEARD {
+        let call = job.call;
+        resource.post(Event::HandlerDone { call, status });
+        resource.handled.raise();
+    }
+}
+
+/// Runs one handler and waits for it; its exit code. One that cannot be started counts as 0, as
+/// with the C module.
+fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler) -> Result<u8> {
+    let mut path = [0; params::PATH_MAX];
+    let path = params::usermode_helper(&mut path);
+    let program = path.to_str().unwrap_or("?");
+    let name = CString::try_from_fmt(fmt!("{}", handler.as_str()))?;
+    let subject = match device {
+        Some(device) => CString::try_from_fmt(fmt!("minor-{}", device.minor))?,
+        None => CString::try_from_fmt(fmt!("{}", resource.name_str()))?,
+    };
+    let (family, address) = peer(resource)?;
+    let environment = [
+        c"HOME=/",
+        c"TERM=linux",
+        c"PATH=/sbin:/usr/sbin:/bin:/usr/bin",
+        &family,
+        &address,
+    ];
+    let told = match resource.addresses().1 {
+        Some(_) => environment.len(),
+        None => 3,
+    };
+    let what = subject.to_str().unwrap_or("?");
+    let word = handler.as_str();
+    notify::helper_called(resource, device, word);
+    log(
+        resource,
+        device,
+        Level::Info,
+        format_args!("helper command: {program} {word} {what}"),
+    );
+    let ended = helper::run(
+        path,
+        &[path, &name, &subject],
+        environment.get(..told).unwrap_or(&[]),
+    );
+    let status = ended.unwrap_or(0);
+    let level = if status == 0 {
+        Level::Info
+    } else {
+        Level::Warning
+    };
+    match ended {
+        Ok(status) => log(
+            resource,
+            device,
+            level,
+            format_args!(
+                "helper command: {program} {word} {what} exit code {status} (0x{:x})",
+                u32::from(status) << 8
+            ),
+        ),
+        Err(error) => log(
+            resource,
+            device,
+            Level::Warning,
+            format_args!(
+                "helper command: {program} {word} {what} was not run: {}; it counts as exit code 0",
+                words::of_error(error)
+            ),
+        ),
+    }
+    notify::helper_returned(resource, device, word, u32::from(status) << 8);
+    Ok(status)
+}
+
+/// How handlers are told of the peer: two variables of the environment.
+fn peer(resource: &Resource) -> Result<(CString, CString)> {
+    let Some(peer) = resource.addresses().1 else {
+        return Ok((
+            CString::try_from_fmt(fmt!("DRBD_PEER_AF="))?,
+            CString::try_from_fmt(fmt!("DRBD_PEER_ADDRESS="))?,
+        ));
+    };
+    let family = if peer.is_v6() { "ipv6" } else { "ipv4" };
+    Ok((
+        CString::try_from_fmt(fmt!("DRBD_PEER_AF={}", family))?,
+        CString::try_from_fmt(fmt!("DRBD_PEER_ADDRESS={}", Host(&peer)))?,
+    ))
+}
+
+/// The host's part of an address, as people write it.
+struct Host<'a>(&'a Address);
+
+impl kernel::fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let host = self.0.host();
+        if !self.0.is_v6() {
+            for (at, byte) in host.iter().enumerate() {
+                let dot = if at == 0 { "" } else { "." };
+                write!(f, "{}{}", dot, byte)?;
+            }
+            return Ok(());
+        }
+        for (at, pair) in host.chunks(2).enumerate() {
+            let colon = if at == 0 { "" } else { ":" };
+            let number = pair
+                .iter()
+                .fold(0u16, |n, byte| (n << 8) | u16::from(*byte));
+            write!(f, "{}{:x}", colon, number)?;
+        }
+        Ok(())
+    }
+}
+
+fn log(
+    resource: &Resource,
+    device: Option<&Arc<Device>>,
+    level: Level,
+    line: core::fmt::Arguments<'_>,
+) {
+    match device {
+        Some(device) => notify::log_device(level, device, line),
+        None => notify::log(level, resource.name_str(), line),
+    }
+}
