@@ -60,8 +60,12 @@ enum Goal {
         force: bool,
         deadline: Instant,
     },
-    /// Become Primary when the peer is fenced.
-    Fence { volume: usize, force: bool },
+    /// Become Primary when the peer is fenced; `forced`: with data that is not known to be good.
+    Fence {
+        volume: usize,
+        force: bool,
+        forced: bool,
+    },
     /// Leave the peer; `outdated`: we already offered to be outdated.
     Disconnect { outdated: bool },
     /// The peer agreed (or was not asked): the receiver is coming down.
@@ -329,7 +333,14 @@ impl Step<'_> {
             || (verdict == Err(StateError::NoUpToDateDisk) && old.disk == DiskState::Consistent);
         let apart = self.resource.conn < ConnState::WfReportParams;
         if unsure && apart && self.resource.pending.is_none() {
-            return self.promote_after_fencing(token, volume, force);
+            return self.promote_after_fencing(
+                token,
+                Goal::Fence {
+                    volume,
+                    force,
+                    forced,
+                },
+            );
         }
         if verdict == Err(StateError::TwoPrimaries) && self.resource.pending.is_none() {
             return self.promote_soon(token, volume, force);
@@ -338,11 +349,8 @@ impl Step<'_> {
     }
 
     /// Nobody knows whether the peer is Primary: it has to be fenced first.
-    fn promote_after_fencing(&mut self, token: Token, volume: usize, force: bool) {
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::Fence { volume, force },
-        });
+    fn promote_after_fencing(&mut self, token: Token, goal: Goal) {
+        self.resource.pending = Some(Pending { token, goal });
         match self.fence_peer() {
             Fencer::Called => {}
             Fencer::NotWanted => self.promote_fenced(true),
@@ -354,7 +362,12 @@ impl Step<'_> {
     pub(super) fn promote_fenced(&mut self, fenced: bool) {
         let Some(Pending {
             token,
-            goal: Goal::Fence { volume, force },
+            goal:
+                Goal::Fence {
+                    volume,
+                    force,
+                    forced,
+                },
         }) = self.resource.pending
         else {
             return;
@@ -365,7 +378,7 @@ impl Step<'_> {
             role: Role::Primary,
             ..old
         };
-        if fenced && old.disk == DiskState::Consistent {
+        if forced || (fenced && old.disk == DiskState::Consistent) {
             wanted.disk = DiskState::UpToDate;
         }
         let verdict = rules::check_state(self.sanitize(volume, wanted), &self.context(volume));
@@ -373,7 +386,7 @@ impl Step<'_> {
             self.notice(volume, Notice::ForcedSplitBrain);
             wanted.peer_disk = DiskState::Outdated;
         }
-        self.ask(token, volume, wanted, false);
+        self.ask(token, volume, wanted, forced);
     }
 
     /// The peer is Primary, as far as we know: perhaps it is dead and nobody noticed yet. A ping

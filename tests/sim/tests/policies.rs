@@ -375,3 +375,18 @@ fn a_promotion_without_peer_fences_it_first() {
     assert!(called(&world, 1, Handler::FencePeer));
     assert_eq!(world.nodes[1].state().peer_disk, DiskState::Outdated);
 }
+
+#[test]
+fn force_promotes_bad_data_alone_though_nobody_can_be_fenced() {
+    let mut world = World::new(4, Config::default());
+    world.nodes[0].config.disk.fencing = Fencing::ResourceAndStonith;
+    world.attach(0);
+    rest(&mut world);
+    let token = world.promote(0, false);
+    rest(&mut world);
+    assert_eq!(world.answer(0, token), Some(NO_UP_TO_DATE_DISK));
+    let token = world.promote(0, true);
+    rest(&mut world);
+    assert_eq!(world.answer(0, token), Some(SUCCESS));
+    assert_eq!(world.nodes[0].state().disk, DiskState::UpToDate);
+}

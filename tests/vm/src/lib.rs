@@ -32,6 +32,7 @@ mod process;
 mod qemu;
 pub mod side;
 mod spec;
+mod tsc;
 
 pub use agent::Output;
 pub use cluster::Cluster;

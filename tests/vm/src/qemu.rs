@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-use crate::{accel::Accel, spec::Spec};
+use crate::{accel::Accel, spec::Spec, tsc};
 
 /// Processor features that cost emulation much and a guest nothing when they are missing.
 const TCG_CPU: &str = "max,-avx,-avx2,-f16c,-fma,-smap,-smep,-pku,-la57";
@@ -80,7 +80,8 @@ impl Machine<'_> {
         add("-m", self.spec.mem_mib.to_string());
         add("-kernel", self.kernel.display().to_string());
         add("-initrd", self.initrd.display().to_string());
-        add("-append", format!("{KERNEL} {}", self.spec.append));
+        let clock = self.clock();
+        add("-append", format!("{KERNEL}{clock} {}", self.spec.append));
         add("-pidfile", self.pid_file.display().to_string());
         add(
             "-qmp",
@@ -127,6 +128,15 @@ impl Machine<'_> {
             .args(["-nodefaults", "-no-user-config", "-no-reboot", "-daemonize"])
             .args(["-display", "none"]);
         command
+    }
+
+    /// What the kernel is told of the rate of its time stamp counter.
+    fn clock(&self) -> String {
+        match (self.spec.icount, self.accel, tsc::khz()) {
+            // Its ticks are the host's, and it could not find out by itself how fast they are.
+            (false, Accel::Tcg, Some(khz)) => format!(" tsc_early_khz={khz}"),
+            _ => String::new(),
+        }
     }
 
     fn processor(&self, add: &mut impl FnMut(&str, String)) {

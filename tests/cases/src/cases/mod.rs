@@ -26,6 +26,7 @@ cases! {
     data_integrity_covers_all_data,
     data_integrity_needs_the_same_algorithm,
     failover_keeps_fsynced_files,
+    fence_peer_outdates_a_lost_peer,
     fresh_nodes_agree_on_the_smaller_size,
     initial_sync_from_a,
     initial_sync_from_b,
