@@ -20,5 +20,5 @@ pub fn find(name: &FixedStr<OPTION_TEXT_MAX>) -> Result<Option<Digest>> {
     if name.is_empty() {
         return Ok(None);
     }
-    Digest::new(&*CString::try_from_fmt(fmt!("{}", name))?).map(Some)
+    Digest::new(&CString::try_from_fmt(fmt!("{}", name))?).map(Some)
 }

@@ -60,7 +60,7 @@ pub fn digest(net: &NetOptions) -> Result<Option<Digest>> {
     if name.is_empty() {
         return Ok(None);
     }
-    let mut digest = Digest::new(&*CString::try_from_fmt(fmt!("hmac({})", name))?)?;
+    let mut digest = Digest::new(&CString::try_from_fmt(fmt!("hmac({})", name))?)?;
     digest.set_key(net.shared_secret.as_bytes())?;
     Ok(Some(digest))
 }

@@ -3,7 +3,17 @@
 //! Tandem: a replicated block device for a pair of machines, compatible with DRBD 8.4.
 
 // What is public is so inside of this crate, which has no users.
-#![allow(unreachable_pub)]
+#![expect(unreachable_pub)]
+// A panic is `BUG()`, with locks held.
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 mod control;
 mod device;

@@ -419,7 +419,9 @@ impl TcpSocket {
             };
         }
         if bytes == to.remaining() {
-            vectors[count] = vector(ahead);
+            if let Some(last) = vectors.get_mut(count) {
+                *last = vector(ahead);
+            }
         }
         // SAFETY: The segments are of live pages that may be written; `ahead` is writable.
         let received = unsafe { self.receive_vectors(&mut vectors, MSG_NOSIGNAL | MSG_DONTWAIT)? };
