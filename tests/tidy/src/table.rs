@@ -29,7 +29,7 @@ pub struct Count {
 
 impl Count {
     /// Tenths of blocks per 1000 lines.
-    pub fn tenths(&self) -> usize {
+    fn tenths(&self) -> usize {
         self.blocks * 10_000 / self.lines.max(1)
     }
 }
