@@ -52,7 +52,7 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 
 .PHONY: harness
 harness:
-	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench -p sim
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench -p replay -p sim
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -65,6 +65,11 @@ test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo test
 .PHONY: cases
 cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual machines (CASES=...)
 	$(OUT)/tests/release/cases $(CASES)
+
+.PHONY: record
+record: module-cloud-amd64 userspace harness guest  ## records the engine in two machines and replays it here
+	$(TARGET)/tests/release/cases --pairs tandem-tandem recorded_run_replays_in_userspace
+	$(TARGET)/tests/release/replay $(TARGET)/record/a.trace $(TARGET)/record/b.trace
 
 .PHONY: demo
 demo:  ## two machines, one disk, a power cut: the story on your terminal

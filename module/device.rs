@@ -34,18 +34,15 @@ use crate::engine::volume::{
     Report,
     Slot,
     Tables,
-    Volume,
     VolumeEffect,
     MAX_EFFECTS, //
 };
 use crate::link::Link;
 use crate::lower::Lower;
+use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::ring::Ring;
-use crate::storage::{
-    array,
-    KernelStorage, //
-};
+use crate::storage::array;
 use crate::sys::bio::{
     BlkStatus,
     MasterBio, //
@@ -119,7 +116,7 @@ pub struct Device {
     /// The resource that it belongs to.
     pub resource: Arc<Resource>,
     /// What decides; taken by interrupts too.
-    pub volume: SpinLock<Volume<KernelStorage>>,
+    pub volume: SpinLock<TracedVolume>,
     /// The bios from above, by slot.
     requests: SpinLocks<Option<MasterBio>>,
     /// The payloads of peer requests, by slot.
@@ -159,12 +156,13 @@ impl Device {
             overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
             overlap_heads: array(2048, 0)?,
         };
+        let volume = resource.driver.recorder.volume(minor, tables);
         Ok(Arc::new(
             Self {
                 minor,
                 number,
                 resource: resource.clone(),
-                volume: crate::spinlock!(Volume::new(tables), c"tandem_volume")?,
+                volume: crate::spinlock!(volume, c"tandem_volume")?,
                 requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
                 payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
                 lower: crate::spinlock!(None, c"tandem_lower")?,
@@ -246,24 +244,21 @@ impl Device {
     }
 
     /// Feeds the engine and carries its effects out. May sleep.
-    pub fn feed<R>(
-        self: &Arc<Self>,
-        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
-    ) -> R {
+    pub fn feed<R>(self: &Arc<Self>, step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R) -> R {
         self.feed_in(step, false)
     }
 
     /// Feeds the engine from an interrupt: what may sleep is left to the volume's thread.
     pub fn feed_atomic<R>(
         self: &Arc<Self>,
-        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
+        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
     ) -> R {
         self.feed_in(step, true)
     }
 
     fn feed_in<R>(
         self: &Arc<Self>,
-        step: impl FnOnce(&mut Volume<KernelStorage>, &mut Effects) -> R,
+        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
         atomic: bool,
     ) -> R {
         let mut fx = Effects::new();

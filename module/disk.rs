@@ -294,23 +294,14 @@ impl Device {
     fn resize_bitmap(&self, sectors: u64) -> Result {
         let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
         let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
-        let (words, changed) = (array(words, 0)?, array(changed, 0)?);
-        let old = match self.volume.lock().bitmap() {
-            // Space that is new to both nodes was never the same.
-            Some(bitmap) => bitmap.resize(words, changed, sectors, true),
-            None => return Ok(()),
-        };
+        let memory = (array(words, 0)?, array(changed, 0)?);
+        // Space that is new to both nodes was never the same.
+        let old = self.volume.lock().resize_bitmap(memory, sectors, true);
         old.map(drop).map_err(|_| ENOMEM)
     }
 
     /// Sets or clears all bits.
     pub fn fill_bitmap(&self, set: bool) {
-        if let Some(bitmap) = self.volume.lock().bitmap() {
-            if set {
-                bitmap.set_all();
-            } else {
-                bitmap.clear_all();
-            }
-        }
+        self.volume.lock().fill_bitmap(set);
     }
 }

@@ -9,6 +9,7 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::notify::Notifier;
+use crate::recorder::Recorder;
 use crate::request::Io;
 use crate::resource::Resource;
 use crate::sys::bio::BioSet;
@@ -40,6 +41,8 @@ pub struct Driver {
     pub registry: Mutex<Registry>,
     /// Tells user space what changes.
     pub notifier: Notifier,
+    /// Writes down what happens to the engine's values, when asked to.
+    pub recorder: Arc<Recorder>,
 }
 
 impl Driver {
@@ -51,6 +54,7 @@ impl Driver {
                 bios: BioSet::new(BIO_RESERVE)?,
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
                 notifier: Notifier::new()?,
+                recorder: Recorder::new()?,
             },
             GFP_KERNEL,
         )?)

@@ -21,11 +21,12 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::resource::Outgoing;
-use crate::engine::stream::{
-    EpochError,
-    Stream, //
-};
+use crate::engine::stream::EpochError;
 use crate::engine::volume::AckKind;
+use crate::recorder::{
+    Recorder,
+    TracedStream, //
+};
 use crate::resource::MAX_VOLUMES;
 use crate::ring::Ring;
 use crate::sys::lock::SpinLock;
@@ -142,7 +143,7 @@ pub enum MetaItem {
 }
 
 struct Outbox {
-    stream: Stream,
+    stream: TracedStream,
     items: Ring<Item>,
     packets: Ring<(u16, Outgoing)>,
 }
@@ -176,12 +177,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// Makes empty queues. May sleep.
-    pub fn new() -> Result<Self> {
+    /// Makes empty queues for the resource of that name. May sleep.
+    pub fn new(recorder: &Arc<Recorder>, name: &str) -> Result<Self> {
         Ok(Self {
             outbox: crate::spinlock!(
                 Outbox {
-                    stream: Stream::new(2048),
+                    stream: recorder.stream(name, 2048),
                     items: Ring::new(DATA_ITEMS)?,
                     packets: Ring::new(PACKETS)?,
                 },

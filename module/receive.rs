@@ -65,6 +65,7 @@ use crate::engine::wire::{
 };
 use crate::inbox::Inbox;
 use crate::link::MetaItem;
+use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::session::Session;
 use crate::sys::digest::Digest;
@@ -352,7 +353,7 @@ impl Receiver<'_> {
         &mut self,
         device: &Arc<Device>,
         mut step: impl FnMut(
-            &mut crate::engine::volume::Volume<crate::storage::KernelStorage>,
+            &mut TracedVolume,
             &mut crate::engine::volume::Effects,
         ) -> core::result::Result<(), PeerRequestError>,
     ) -> core::result::Result<(), PeerRequestError> {
@@ -510,19 +511,14 @@ impl Receiver<'_> {
                 Decoder::new(packet.code, packet.pad_bits, packet.first_set).map_err(malformed)?;
             let mut volume = device.volume.lock();
             cursor
-                .take_code(decoder, |first, count| {
-                    if let Some(bitmap) = volume.bitmap() {
-                        bitmap.set_range(first, count);
-                    }
-                })
+                .take_code(decoder, |first, count| volume.set_bits(first, count))
                 .map_err(malformed)?;
         } else {
             let words = cursor
                 .check_plain(payload.len(), max_payload(version))
                 .map_err(malformed)?;
-            if let Some(bitmap) = device.volume.lock().bitmap() {
-                bitmap.merge_words(cursor.word(), payload);
-            }
+            let mut volume = device.volume.lock();
+            volume.merge_bitmap(cursor.word(), payload);
             cursor.skip_words(words);
         }
         if cursor.is_done() {

@@ -33,7 +33,6 @@ use crate::engine::resource::{
     Event,
     Loss,
     Output,
-    Resource as Decisions,
     Token,
     VolumeRecord, //
 };
@@ -47,6 +46,7 @@ use crate::link::{
     Link, //
 };
 use crate::notify;
+use crate::recorder::TracedResource;
 use crate::session::Session;
 use crate::status::Summary;
 use crate::sys::clock;
@@ -85,7 +85,7 @@ const TICK_MS: u32 = 1000;
 /// The engine's value and what belongs to it, under one lock.
 pub struct Core {
     /// What decides.
-    pub decisions: Decisions,
+    pub decisions: TracedResource,
     /// What it knows of each volume, by position.
     pub records: KVec<VolumeRecord>,
     /// The volumes, at the same positions.
@@ -155,7 +155,7 @@ impl Resource {
                 driver: driver.clone(),
                 core: crate::mutex!(
                     Core {
-                        decisions: Decisions::new(options),
+                        decisions: driver.recorder.resource(name, options),
                         records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         told: notify::nothing_told(),
@@ -166,7 +166,7 @@ impl Resource {
                     },
                     c"tandem_core"
                 )?,
-                link: Link::new()?,
+                link: Link::new(&driver.recorder, name)?,
                 session: crate::spinlock!(None, c"tandem_session")?,
                 addresses: crate::spinlock!((None, None), c"tandem_addresses")?,
                 calling: AtomicBool::new(false),
@@ -229,9 +229,14 @@ impl Resource {
     pub fn add_device(&self, device: &Arc<Device>) -> bool {
         let mut core = self.core.lock();
         let record = VolumeRecord::new(device.number, device.minor);
-        let fits = core.devices.len() < MAX_VOLUMES && self.link.add_device(device.clone());
-        fits && core.records.push_within_capacity(record).is_ok()
-            && core.devices.push_within_capacity(device.clone()).is_ok()
+        let added = core.devices.len() < MAX_VOLUMES
+            && self.link.add_device(device.clone())
+            && core.records.push_within_capacity(record).is_ok()
+            && core.devices.push_within_capacity(device.clone()).is_ok();
+        if added {
+            core.decisions.volume_added(device.number, device.minor);
+        }
+        added
     }
 
     /// Takes a volume out. May sleep.
@@ -241,6 +246,7 @@ impl Resource {
         if let Some(at) = at {
             let _ = core.devices.remove(at);
             let _ = core.records.remove(at);
+            core.decisions.volume_removed(at);
         }
         drop(core);
         drop(self.link.remove_device(device.number));

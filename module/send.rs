@@ -20,7 +20,6 @@ use crate::engine::ids::{
     Ticket,
     ID_SYNCER, //
 };
-use crate::engine::meta::bitmap::Bitmap;
 use crate::engine::options::{
     FixedStr,
     NetOptions,
@@ -66,7 +65,6 @@ use crate::session::{
     send_patiently,
     Session, //
 };
-use crate::storage::KernelStorage;
 use crate::sys::digest::{
     Digest,
     DIGEST_MAX, //
@@ -557,8 +555,8 @@ impl Sender<'_> {
         let mut code = [0; 1024];
         let encoded = coded
             .then(|| {
-                let mut volume = device.volume.lock();
-                let bitmap: &Bitmap<KernelStorage> = volume.bitmap()?;
+                let volume = device.volume.lock();
+                let bitmap = volume.bitmap()?;
                 encode(&mut code, cursor.bit(), bitmap.bits(), |from, set| {
                     bitmap.run_end(from, set)
                 })
@@ -580,7 +578,7 @@ impl Sender<'_> {
         cursor.skip_words(words);
         self.packet(device.number, Command::Bitmap, |_, out, _| {
             let len = usize::try_from(words * 8).unwrap_or(0);
-            let mut volume = device.volume.lock();
+            let volume = device.volume.lock();
             let copied = match (volume.bitmap(), out.get_mut(..len)) {
                 (Some(bitmap), Some(out)) => bitmap.get_words(first, out),
                 _ => 0,

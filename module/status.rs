@@ -79,7 +79,7 @@ pub struct Figures {
 impl Figures {
     /// The figures of a device. Any context.
     pub fn of(device: &Device) -> Self {
-        let mut volume = device.volume.lock();
+        let volume = device.volume.lock();
         Self {
             counters: volume.counters(),
             capacity: volume.capacity(),

@@ -30,6 +30,7 @@ mod notify;
 mod proc;
 mod receive;
 mod receive_meta;
+mod recorder;
 mod request;
 mod resource;
 mod ring;
@@ -60,17 +61,20 @@ module! {
 struct TandemModule {
     driver: Arc<Driver>,
     proc: Option<ProcFile<proc::Devices>>,
+    _record: recorder::Files,
 }
 
 impl kernel::Module for TandemModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let driver = Driver::new()?;
         let proc = ProcFile::new(c"drbd", proc::Devices::new(&driver))?;
+        let record = recorder::Files::new(&driver.recorder)?;
         // Last: from here on there are users.
         control::register(&driver)?;
         Ok(Self {
             driver,
             proc: Some(proc),
+            _record: record,
         })
     }
 }

@@ -50,6 +50,7 @@ pub mod storage;
 pub mod stream;
 #[expect(clippy::arithmetic_side_effects)]
 pub mod throttle;
+pub mod trace;
 #[expect(clippy::arithmetic_side_effects)]
 pub mod uuid;
 #[expect(clippy::arithmetic_side_effects)]

@@ -2,6 +2,8 @@
 
 //! What a volume asks its driver to do.
 
+use core::fmt;
+
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -97,10 +99,15 @@ pub const MAX_EFFECTS: usize = 16;
 ///
 /// A step that has more to do stops when [`Effects::room`] is used up and goes on when the driver
 /// calls `resume`.
-#[derive(Debug)]
 pub struct Effects {
     list: [Option<VolumeEffect>; MAX_EFFECTS],
     len: usize,
+}
+
+impl fmt::Debug for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl Default for Effects {

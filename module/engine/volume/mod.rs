@@ -196,7 +196,12 @@ impl<S: Storage> Volume<S> {
     }
 
     /// The dirty bitmap, while a disk is attached.
-    pub fn bitmap(&mut self) -> Option<&mut Bitmap<S>> {
+    pub fn bitmap(&self) -> Option<&Bitmap<S>> {
+        self.disk.as_ref().map(|disk| &disk.bitmap)
+    }
+
+    /// The dirty bitmap, to change it.
+    pub fn bitmap_mut(&mut self) -> Option<&mut Bitmap<S>> {
         self.disk.as_mut().map(|disk| &mut disk.bitmap)
     }
 

@@ -13,6 +13,7 @@ pub mod disk;
 pub mod event;
 pub mod harm;
 pub mod kept;
+pub mod listener;
 pub mod net;
 pub mod node;
 pub mod oracle;

@@ -9,9 +9,11 @@ use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
 use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, VolumeRecord};
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
+use tandem_engine::engine::trace::Traced;
 use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
 
 use crate::disk::{Disk, Flush, MetaWrite};
+use crate::listener::Listener;
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::Heap;
@@ -142,13 +144,13 @@ pub struct Node {
     /// The disk, attached or not.
     pub disk: Disk,
     /// The engine's resource.
-    pub resource: Resource,
+    pub resource: Traced<Resource, Listener>,
     /// The engine's record of the volume.
     pub records: Vec<VolumeRecord>,
     /// The engine's volume.
-    pub volume: Volume<Heap>,
+    pub volume: Traced<Volume<Heap>, Listener>,
     /// The engine's stream.
-    pub stream: Stream,
+    pub stream: Traced<Stream, Listener>,
     /// Tables of the disk that is being attached.
     pub attaching: Option<DiskTables<Heap>>,
     /// A lower disk is in use.
@@ -224,6 +226,8 @@ pub struct NodeConfig {
     pub net: NetOptions,
     /// Exit codes of handlers; 0 for those that are not named.
     pub handlers: Vec<(Handler, u8)>,
+    /// Who records what happens to the engine's values.
+    pub listener: Listener,
 }
 
 impl Default for NodeConfig {
@@ -235,6 +239,7 @@ impl Default for NodeConfig {
             disk: DiskOptions::default(),
             net: NetOptions::default(),
             handlers: Vec::new(),
+            listener: Listener::default(),
         }
     }
 }
@@ -249,14 +254,20 @@ impl Node {
             overlap_nodes: vec![OverlapNode::default(); 2 * (slots + peers)],
             overlap_heads: vec![0; 16],
         };
+        let ear = || config.listener.clone();
+        let (name, epoch) = (format_args!("simulated"), config.net.max_epoch_size);
+        let options = ResourceOptions::default();
+        let mut resource =
+            Traced::<Resource, _>::resource(ear(), ear().next_value(), name, options);
+        resource.volume_added(0, 0);
         Self {
             up: true,
             life: 0,
             disk,
-            resource: Resource::new(ResourceOptions::default()),
+            resource,
             records: vec![VolumeRecord::new(0, 0)],
-            volume: Volume::new(tables),
-            stream: Stream::new(config.net.max_epoch_size),
+            volume: Traced::<Volume<Heap>, _>::volume(ear(), ear().next_value(), name, tables),
+            stream: Traced::<Stream, _>::stream(ear(), ear().next_value(), name, epoch),
             attaching: None,
             lower: false,
             requests: vec![None; slots],

@@ -8,6 +8,7 @@ use tandem_engine::engine::resource::Token;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 use crate::event::Ev;
+use crate::listener::Listener;
 use crate::node::Net;
 use crate::plan::Plan;
 use crate::rng::Rng;
@@ -55,9 +56,20 @@ struct Run<'a> {
 /// More events than any run has, unless it goes round in circles.
 const MAX_STEPS: u64 = 1_000_000;
 
+/// Runs a plan, and records what happens to the engine's values.
+pub fn record(plan: &Plan) -> (Outcome, Vec<u8>) {
+    let listener = Listener::recording();
+    let outcome = run_heard(plan, false, &listener);
+    (outcome, listener.recorded())
+}
+
 /// Runs a plan; with `told`, notes what happens and draws the disks at the end.
 pub fn run(plan: &Plan, told: bool) -> Outcome {
-    let mut run = Run::new(plan);
+    run_heard(plan, told, &Listener::default())
+}
+
+fn run_heard(plan: &Plan, told: bool, listener: &Listener) -> Outcome {
+    let mut run = Run::new(plan, listener);
     if told {
         run.world.story = Some(Vec::new());
     }
@@ -84,7 +96,7 @@ pub fn run(plan: &Plan, told: bool) -> Outcome {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, listener: &Listener) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0xabcd);
         let mut config = Config {
             step: rng.below(4),
@@ -95,6 +107,7 @@ impl<'a> Run<'a> {
             wire: rng.within(1, 15),
             ..Config::default()
         };
+        config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
         config.node.al_extents = rng.within(2, 5) as usize;

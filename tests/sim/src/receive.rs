@@ -173,9 +173,11 @@ impl World {
             Command::Barrier => return self.receive_barrier(n, Barrier::parse(command, body)?),
             Command::OutOfSync => {
                 let desc = BlockDesc::parse(command, body)?;
-                if let Some(bitmap) = self.nodes[n].volume.bitmap() {
-                    bitmap.set_out_of_sync(Extent::new(desc.sector, desc.size));
-                }
+                let extent = Extent::new(desc.sector, desc.size);
+                self.nodes[n]
+                    .volume
+                    .peer_marked(extent)
+                    .map_err(|e| Trouble::Protocol(format!("out of sync: {e:?}")))?;
                 return Ok(RxWait::Nothing);
             }
             Command::Bitmap | Command::CompressedBitmap => {
@@ -328,27 +330,25 @@ impl World {
     ) -> Result<RxWait, Trouble> {
         let version = self.version(n);
         let node = &mut self.nodes[n];
-        let (Some(bitmap), Some(conn)) = (node.volume.bitmap(), &mut node.conn) else {
+        let bits = node.volume.bitmap().map(|bitmap| bitmap.bits());
+        let (Some(bits), Some(conn)) = (bits, &mut node.conn) else {
             return Ok(RxWait::Nothing);
         };
-        let cursor = conn
-            .bitmap
-            .get_or_insert(TransferCursor::new(bitmap.bits()));
+        let volume = &mut node.volume;
+        let cursor = conn.bitmap.get_or_insert(TransferCursor::new(bits));
         let bad = |e| Trouble::Protocol(format!("bitmap: {e:?}"));
         if command == Command::Bitmap {
             let words = cursor
                 .check_plain(body.len(), max_payload(version))
                 .map_err(bad)?;
-            bitmap.merge_words(cursor.word(), body);
+            volume.merge_bitmap(cursor.word(), body);
             cursor.skip_words(words);
         } else {
             let packet = CompressedBitmap::parse(body, version)?;
             let decoder =
                 Decoder::new(packet.code, packet.pad_bits, packet.first_set).map_err(bad)?;
             cursor
-                .take_code(decoder, |first, count| {
-                    bitmap.set_range(first, count);
-                })
+                .take_code(decoder, |first, count| volume.set_bits(first, count))
                 .map_err(bad)?;
         }
         if !cursor.is_done() {

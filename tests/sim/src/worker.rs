@@ -173,13 +173,7 @@ impl World {
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
             Effect::SaveBitmap { .. } => self.save_bitmap(n),
             Effect::FillBitmap { set, .. } => {
-                if let Some(bitmap) = self.nodes[n].volume.bitmap() {
-                    if set {
-                        bitmap.set_all();
-                    } else {
-                        bitmap.clear_all();
-                    }
-                }
+                self.nodes[n].volume.fill_bitmap(set);
                 self.save_bitmap(n);
             }
             Effect::Send { packet, .. } => self.send_rare(n, packet),

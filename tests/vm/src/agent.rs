@@ -19,6 +19,9 @@ use crate::{process::lock, spec::time_scale};
 /// How long the agent may take for one request; none of them waits for anything.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// Bytes of a file that are asked for at once.
+const PART: i64 = 1 << 20;
+
 /// The agent is asked for a command's end after this time first, then ever less often.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// ... but at least this often.
@@ -96,6 +99,27 @@ impl Agent {
             capture_output: Some(qga::GuestExecCaptureOutput::flag(true)),
         })?;
         Ok(started.pid)
+    }
+
+    /// A file's content.
+    pub(crate) fn read_file(&mut self, path: &str) -> Result<Vec<u8>> {
+        let handle = self.qga.execute(&qga::guest_file_open {
+            mode: Some("r".into()),
+            path: path.into(),
+        })?;
+        let mut content = Vec::new();
+        loop {
+            let part = self.qga.execute(&qga::guest_file_read {
+                count: Some(PART),
+                handle,
+            })?;
+            content.extend(part.buf_b64);
+            if part.eof {
+                break;
+            }
+        }
+        self.qga.execute(&qga::guest_file_close { handle })?;
+        Ok(content)
     }
 
     /// The command's output if it has ended.

@@ -162,6 +162,16 @@ impl Node {
         Ok(())
     }
 
+    /// Reads a file of the guest, whatever bytes it has.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the machine is off.
+    pub fn read_file(&self, path: &str) -> Result<Vec<u8>> {
+        self.ask(|agent| agent.read_file(path))
+            .with_context(|| format!("node {}: cannot read {path}", self.name))
+    }
+
     /// Blocks until a line of the driver's event stream (`drbdsetup events2`) matches a regular
     /// expression (bash's kind), and returns it. The stream begins with the present state.
     ///

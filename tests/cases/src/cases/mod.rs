@@ -39,6 +39,7 @@ cases! {
     mounted_lower_device_is_refused,
     option_out_of_range_is_refused,
     peer_of_smaller_size_is_refused,
+    recorded_run_replays_in_userspace,
     replicated_write_is_on_both_disks,
     resync_after_return,
     secondary_refuses_open,

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A [`Stream`] that is written down.
+
+use core::fmt;
+
+use crate::engine::bytes::Reader;
+use crate::engine::stream::{
+    EpochError,
+    Placed,
+    Stream, //
+};
+
+use super::calls::calls;
+use super::{
+    put_text,
+    Code,
+    Recorder,
+    Traced, //
+};
+
+/// The event that makes a stream.
+pub const NEW_STREAM: &str = "new stream";
+
+calls! {
+    impl [] Stream;
+
+    fn reset(max_epoch_size: u32);
+    fn place_write() -> Placed;
+    fn retract_write(epoch: u32);
+    fn close_epoch(epoch: u32);
+    fn flush();
+    fn take_barrier() -> Option<u32>;
+    fn barrier_acked(number: u32, writes: u32) -> Result<(), EpochError>;
+    fn peer_write_started();
+    fn peer_write_finished() -> bool;
+    fn peer_barrier(number: u32) -> Result<bool, EpochError>;
+    fn peer_epoch_flushed() -> Option<(u32, u32)>;
+}
+
+impl<R: Recorder> Traced<Stream, R> {
+    /// [`Stream::new`], written down as the value `number` under a name for people.
+    pub fn stream(recorder: R, number: u32, name: fmt::Arguments<'_>, max_epoch_size: u32) -> Self {
+        let traced = Self {
+            value: Stream::new(max_epoch_size),
+            number,
+            recorder,
+        };
+        traced.begin(NEW_STREAM, &|w| {
+            max_epoch_size.put(w)?;
+            put_text(name, w)
+        });
+        traced
+    }
+
+    /// Makes it again from the arguments of [`NEW_STREAM`]; also returns its name.
+    pub fn made_again<'a>(
+        recorder: R,
+        number: u32,
+        mut arguments: Reader<'a>,
+    ) -> Option<(Self, &'a str)> {
+        let max_epoch_size = Code::get(&mut arguments)?;
+        let name = core::str::from_utf8(arguments.rest()).ok()?;
+        let again = Self::stream(recorder, number, format_args!("{name}"), max_epoch_size);
+        Some((again, name))
+    }
+
+    /// Makes a recorded call again; says its arguments. `None` if it is unknown or garbled.
+    pub fn call(
+        &mut self,
+        name: &str,
+        mut arguments: Reader<'_>,
+        say: &mut dyn fmt::Write,
+    ) -> Option<()> {
+        self.call_method(name, &mut arguments, say)
+    }
+}
