@@ -133,6 +133,7 @@ impl World {
                         app.id
                     ));
                 }
+                self.oracle.missed[peer] |= !has;
                 if !has || !expected {
                     self.oracle.behind[peer] = true;
                 }

@@ -24,6 +24,8 @@ impl World {
         if self.oracle.behind[n] {
             self.tell(n, || "promoted although it misses writes: split".into());
             self.oracle.split = true;
+            self.oracle.parted |=
+                self.oracle.missed[n] && self.nodes[n].state().conn < ConnState::Connected;
             return;
         }
         let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
@@ -61,7 +63,11 @@ impl World {
 
     pub(crate) fn look_for_sync(&mut self) {
         if self.in_sync() {
+            if self.oracle.parted {
+                self.fail("both nodes served data of their own, and were merged unseen".into());
+            }
             self.oracle.behind = [false; 2];
+            self.oracle.missed = [false; 2];
             self.oracle.weak = [false; 2];
             self.oracle.synced = true;
         }

@@ -23,10 +23,14 @@ pub struct Oracle {
     pub touched: Vec<u64>,
     /// The node misses a completed write.
     pub behind: [bool; 2],
+    /// The node never had a write that was completed without it.
+    pub missed: [bool; 2],
     /// The node lost what it had not flushed.
     pub weak: [bool; 2],
     /// Both nodes served applications independently: contents have no order any more.
     pub split: bool,
+    /// A node was promoted alone although the other had completed writes that it missed.
+    pub parted: bool,
     /// The two disks were in sync before, so that differences have to be marked.
     pub synced: bool,
 }
@@ -43,8 +47,10 @@ impl Oracle {
             is_touched: vec![false; sectors as usize],
             touched: Vec::new(),
             behind: [false; 2],
+            missed: [false; 2],
             weak: [false; 2],
             split: false,
+            parted: false,
             synced: true,
         }
     }

@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
 
     /// The faults are over: everything has to come to rest, in sync.
     fn settle(&mut self) {
-        let end = self.world.now + 20_000;
+        let end = self.world.now + 20_000 + 100 * self.world.config.disk;
         self.load = false;
         self.wanted = [true; 2];
         self.world.cause = Cause::Nothing;
@@ -182,7 +182,9 @@ impl<'a> Run<'a> {
         self.world.power_on(0);
         self.world.power_on(1);
         let mut idle = 0;
-        while self.world.failure.is_none() && idle < 40 {
+        // Slow disks have writes left when all else is done.
+        let quiet = 40 + self.world.config.disk;
+        while self.world.failure.is_none() && idle < quiet {
             if !self.step() {
                 self.world.at(10, Ev::Script);
             }
