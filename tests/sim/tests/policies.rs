@@ -43,10 +43,10 @@ fn part(world: &mut World, changes: [u64; 2]) {
     world.cut();
     rest(world);
     world.oracle.split = true;
-    for n in 0..2 {
+    for (n, changes) in changes.into_iter().enumerate() {
         world.promote(n, false);
         rest(world);
-        for i in 0..changes[n] {
+        for i in 0..changes {
             world.write(n, (n as u64 * 20 + i) * 8, 8);
         }
         rest(world);
@@ -325,7 +325,7 @@ fn a_fenced_peer_is_outdated_and_io_goes_on() {
 fn a_broken_fence_handler_leaves_io_frozen_until_the_peer_is_back() {
     let mut world = lost_peer(Fencing::ResourceAndStonith, 1);
     assert!(world.nodes[0].state().is_suspended());
-    assert!(!(world.nodes[0].open_requests() == 0));
+    assert_ne!(world.nodes[0].open_requests(), 0);
     meet(&mut world);
     assert!(!world.nodes[0].state().is_suspended());
     assert!((world.nodes[0].open_requests() == 0));
