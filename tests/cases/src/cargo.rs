@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cargo tests of both workspaces, counted with the cases.
+//! The cargo tests of both workspaces and the simulator, counted with the cases.
 
 use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, Stdio},
+    time::Instant,
 };
 
 use anyhow::{bail, Context, Result};
@@ -14,6 +15,28 @@ use crate::report::Report;
 
 /// Workspace and its build folder, from the checkout.
 const WORKSPACES: &[(&str, &str)] = &[("userspace", "target"), ("tests", "target/tests")];
+
+/// Runs the simulator over as many seeds that no commit before had.
+pub(crate) fn simulate(seeds: u64, report: &mut Report) {
+    println!("# {seeds} new seeds in the simulator");
+    if seeds == 0 {
+        println!("skipped: new seeds in the simulator");
+        return report.add(0, 0, 1);
+    }
+    let repository = vm::repository();
+    let began = Instant::now();
+    let status = Command::new(repository.join("target/tests/release/sim"))
+        .args(["--from-commit", "--seeds", &seeds.to_string()])
+        .current_dir(&repository)
+        .status();
+    match status {
+        Ok(status) if status.success() => {
+            report.pass("simulator: new seeds", began.elapsed().as_secs_f64());
+        }
+        Ok(_) => report.fail("simulator: new seeds", "its story is above"),
+        Err(error) => report.fail("simulator: new seeds", &error.to_string()),
+    }
+}
 
 /// Runs them all, one workspace after the other.
 pub(crate) fn test(report: &mut Report) {

@@ -31,6 +31,9 @@ pub(crate) struct Cli {
     /// Runs the cargo tests of both workspaces and the fuzz targets first.
     #[arg(long)]
     cargo: bool,
+    /// With --cargo, so many new seeds in the simulator.
+    #[arg(long, default_value_t = 0)]
+    seeds: u64,
     /// Only lists the cases.
     #[arg(long)]
     list: bool,
@@ -78,6 +81,7 @@ fn run(cli: &Cli) -> Result<bool> {
     if cli.cargo {
         cargo::test(&mut report);
         fuzz::test(&mut report);
+        cargo::simulate(cli.seeds, &mut report);
     }
     runner::run(cli, jobs, &mut report)?;
     Ok(report.close())
