@@ -110,6 +110,11 @@ impl<'a> Run<'a> {
             wire: rng.within(1, 15),
             ..Config::default()
         };
+        config.meta = match plan.seed {
+            // Metadata on a device of its own.
+            SLOW_DISKS.. if rng.chance(50) => config.disk.min(10),
+            _ => config.disk,
+        };
         config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];

@@ -327,7 +327,7 @@ impl World {
                 for_log,
             },
         );
-        let delay = self.rng.within(1, self.config.disk);
+        let delay = self.rng.within(1, self.config.meta);
         let node = &mut self.nodes[n];
         node.meta_until = node.meta_until.max(self.now) + delay;
         let delay = node.meta_until - self.now;

@@ -22,6 +22,8 @@ pub struct Config {
     pub step: u64,
     /// Longest disk operation, in ms.
     pub disk: u64,
+    /// Longest write of metadata, in ms.
+    pub meta: u64,
     /// Longest way of a packet, in ms.
     pub wire: u64,
     /// Longest pause before the peer is looked for again, in ms.
@@ -39,6 +41,7 @@ impl Default for Config {
         Self {
             step: 1,
             disk: 8,
+            meta: 8,
             wire: 5,
             reconnect: 30,
             resync_bytes: 1 << 20,
