@@ -39,6 +39,7 @@ use crate::engine::volume::{
 };
 use crate::link::Link;
 use crate::lower::Lower;
+use crate::notify;
 use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::ring::Ring;
@@ -48,12 +49,14 @@ use crate::sys::bio::{
     MasterBio, //
 };
 use crate::sys::clock;
+use crate::sys::digest::DIGEST_MAX;
 use crate::sys::disk::Disk;
 use crate::sys::lock::{
     Mutex,
     SpinLock,
     SpinLocks, //
 };
+use crate::sys::log::Level;
 use crate::sys::page::PageVec;
 use crate::sys::signal::{
     Signal,
@@ -90,6 +93,42 @@ fn complete(parcel: Parcel, ok: bool) {
     }
 }
 
+/// A digest that the peer told.
+#[derive(Clone, Copy)]
+pub struct Told {
+    bytes: [u8; DIGEST_MAX],
+    len: usize,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            bytes: [0; DIGEST_MAX],
+            len: 0,
+        }
+    }
+}
+
+impl Told {
+    /// Room for a digest of `len` bytes, at most [`DIGEST_MAX`].
+    pub fn with_len(len: usize) -> Self {
+        Self {
+            len: len.min(DIGEST_MAX),
+            ..Self::default()
+        }
+    }
+
+    /// The digest.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    /// The digest, to be filled in.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or(&mut [])
+    }
+}
+
 /// Work that end-of-I/O leaves to the volume's thread.
 #[derive(Clone, Copy)]
 pub enum Deferred {
@@ -102,6 +141,7 @@ pub enum Deferred {
 /// What the end of an I/O has to tell the resource; each bit stays set until its worker looked.
 pub struct Reports {
     resync_finished: AtomicBool,
+    verify_finished: AtomicBool,
     read_error: AtomicBool,
     write_error: AtomicBool,
     metadata_error: AtomicBool,
@@ -121,6 +161,8 @@ pub struct Device {
     requests: SpinLocks<Option<MasterBio>>,
     /// The payloads of peer requests, by slot.
     payloads: SpinLocks<Option<PageVec>>,
+    /// The digests that the peer told for its requests, by slot.
+    told: SpinLocks<Told>,
     /// The lower disk, while one is attached.
     lower: SpinLock<Option<Arc<Lower>>>,
     /// The disk that will be in use when the engine says so.
@@ -165,6 +207,7 @@ impl Device {
                 volume: crate::spinlock!(volume, c"tandem_volume")?,
                 requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
                 payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
+                told: crate::spinlocks!(peers, Told::default, c"tandem_told")?,
                 lower: crate::spinlock!(None, c"tandem_lower")?,
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
                 paths: crate::mutex!(None, c"tandem_paths")?,
@@ -177,6 +220,7 @@ impl Device {
                 room: WaitQueue::new()?,
                 reports: Reports {
                     resync_finished: AtomicBool::new(false),
+                    verify_finished: AtomicBool::new(false),
                     read_error: AtomicBool::new(false),
                     write_error: AtomicBool::new(false),
                     metadata_error: AtomicBool::new(false),
@@ -312,6 +356,9 @@ impl Device {
             VolumeEffect::QueueResyncRequest(extent) => {
                 link.queue_resync_request(self.number, extent);
             }
+            VolumeEffect::QueueVerifyRequest(extent) => {
+                link.queue_verify_request(self.number, extent);
+            }
             VolumeEffect::QueueReply(ticket) => link.queue_reply(self.number, ticket),
             VolumeEffect::CloseEpoch(epoch) => link.close_epoch(epoch),
             VolumeEffect::FlushStream => link.flush_stream(),
@@ -378,6 +425,19 @@ impl Device {
         }
     }
 
+    /// Leaves the digest that the peer told for a request. Any context.
+    pub fn put_told(&self, ticket: PeerTicket, told: Told) {
+        if let Some(mut cell) = self.told.lock(ticket.index as usize) {
+            *cell = told;
+        }
+    }
+
+    /// The digest that the peer told for a request. Any context.
+    pub fn told(&self, ticket: PeerTicket) -> Told {
+        let cell = self.told.lock(ticket.index as usize);
+        cell.map_or(Told::default(), |cell| *cell)
+    }
+
     /// Takes the payload of a peer request. Any context.
     pub fn take_payload(&self, ticket: PeerTicket) -> Option<PageVec> {
         self.payloads.lock(ticket.index as usize)?.take()
@@ -386,6 +446,14 @@ impl Device {
     fn report(&self, report: Report) {
         let flag = match report {
             Report::ResyncFinished => &self.reports.resync_finished,
+            Report::VerifyFinished => &self.reports.verify_finished,
+            Report::Different { start, sectors } => {
+                return notify::log_device(
+                    Level::Error,
+                    self,
+                    format_args!("Out of sync: start={start}, size={sectors} (sectors)"),
+                );
+            }
             Report::IoError { write: true } => &self.reports.write_error,
             Report::IoError { write: false } => &self.reports.read_error,
             // The range is marked; what becomes of the peer's disk it tells us itself.
@@ -404,6 +472,11 @@ impl Device {
     /// Whether a resync has ended since the last call.
     pub fn take_resync_finished(&self) -> bool {
         self.reports.resync_finished.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether a verify has ended since the last call.
+    pub fn take_verify_finished(&self) -> bool {
+        self.reports.verify_finished.swap(false, Ordering::AcqRel)
     }
 
     /// The worst I/O error since the last call.

@@ -88,6 +88,15 @@ pub enum Item {
         /// The range.
         extent: Extent,
     },
+    /// A block that the peer shall tell the digest of.
+    VerifyRequest {
+        /// The volume's number.
+        volume: u16,
+        /// The range.
+        extent: Extent,
+    },
+    /// What follows may need the digests that the options name now.
+    Digests,
     /// The end of an epoch.
     Barrier(u32),
     /// Data that the peer wanted.
@@ -300,6 +309,16 @@ impl Link {
     /// Queues a request for resync data.
     pub fn queue_resync_request(&self, volume: u16, extent: Extent) {
         self.queue(Item::ResyncRequest { volume, extent });
+    }
+
+    /// Queues a block to be verified.
+    pub fn queue_verify_request(&self, volume: u16, extent: Extent) {
+        self.queue(Item::VerifyRequest { volume, extent });
+    }
+
+    /// Lets the sender look for the digests that the options name.
+    pub fn queue_digests(&self) {
+        self.queue(Item::Digests);
     }
 
     /// Queues data that the peer wanted.

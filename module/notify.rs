@@ -352,7 +352,11 @@ fn tell_change(
 
 /// Tells user space how far a device's resync is, if there is one. May sleep.
 pub fn progress(device: &Arc<Device>) {
-    if device.volume.lock().resync_progress().is_none() {
+    let busy = {
+        let volume = device.volume.lock();
+        volume.resync_progress().is_some() || volume.verify_progress().is_some()
+    };
+    if !busy {
         return;
     }
     let resource = &device.resource;
@@ -541,6 +545,13 @@ pub fn notice(resource: &Arc<Resource>, core: &Core, volume: Option<usize>, noti
     if let (Notice::ResyncDone { failed }, Some(device)) = (notice, device) {
         let progress = device.volume.lock().last_resync();
         return words::resync_done(failed, progress, Device::now(), &mut write);
+    }
+    if let (Notice::VerifyDone, Some(device)) = (notice, device) {
+        let (progress, different) = {
+            let volume = device.volume.lock();
+            (volume.last_verify(), volume.out_of_sync())
+        };
+        return words::verify_done(progress, different, Device::now(), &mut write);
     }
     words::of_notice(notice, conn, &mut write);
 }

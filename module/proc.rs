@@ -190,10 +190,7 @@ fn show_progress(to: &SeqFile, record: &VolumeRecord, figures: &Figures) {
     let conn = record.state.conn;
     let verify = matches!(conn, ConnState::VerifyS | ConnState::VerifyT);
     let resync = figures.resync.unwrap_or_default();
-    let left = figures
-        .out_of_sync
-        .saturating_sub(resync.failed)
-        .min(resync.total);
+    let left = figures.left.min(resync.total);
     let done = per_mille(resync.total, left);
     let bar = done / 50;
     seq_print!(to, "\t[");

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod verify;
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -27,12 +28,14 @@ use crate::engine::options::WireProtocol;
 use crate::engine::resource::{
     Event,
     Loss,
+    PeerDigests,
     RarePacket, //
 };
 use crate::engine::volume::{
     AckKind,
     Operation,
     PeerRequestError,
+    ReadFor,
     WantedAck,
     WriteFlags, //
 };
@@ -48,7 +51,10 @@ use crate::engine::wire::data::{
     DataHeader,
     TrimRequest, //
 };
-use crate::engine::wire::params::ProtocolSettings;
+use crate::engine::wire::params::{
+    ProtocolSettings,
+    SyncParams, //
+};
 use crate::engine::wire::state::{
     SizeReport,
     StateReport,
@@ -189,9 +195,11 @@ impl Receiver<'_> {
             Command::Trim | Command::Zeroes => self.trim(header),
             Command::RsDataReply => self.resync_data(header, follow),
             Command::DataReply => self.read_data(header, follow),
-            Command::DataRequest | Command::RsDataRequest | Command::RsThinReq => {
-                self.request(header)
-            }
+            Command::DataRequest
+            | Command::RsDataRequest
+            | Command::RsThinReq
+            | Command::OvRequest => self.request(header),
+            Command::OvReply => self.verify_answer(header, follow),
             Command::CsumRsRequest => {
                 // Whether the digest matches is not looked at: sending the data is always right.
                 let fixed = rule.fixed as usize;
@@ -425,7 +433,11 @@ impl Receiver<'_> {
             BlockRequest::parse(header.command, self.bytes(BlockRequest::LEN as u32)),
         )?;
         let extent = Extent::new(request.sector, request.size);
-        let resync = header.command != Command::DataRequest;
+        let purpose = match header.command {
+            Command::DataRequest => ReadFor::Application,
+            Command::OvRequest => ReadFor::Verify,
+            _ => ReadFor::Resync,
+        };
         let capacity = device.volume.lock().capacity();
         if request.size == 0 || !extent.fits(capacity, MAX_REQUEST_BYTES) {
             let problem = Problem::Request(PeerRequestError::OutOfRange);
@@ -433,17 +445,16 @@ impl Receiver<'_> {
         }
         let mut payload = Some(self.memory(request.size)?);
         let taken = self.with_slot(&device, |volume, fx| {
-            let ticket = volume.peer_read(extent, request.block_id, resync, fx)?;
+            let ticket = volume.peer_read(extent, request.block_id, purpose, fx)?;
             keep_payload(&device, ticket, &mut payload);
             Ok(())
         });
         match taken {
             Ok(()) => Ok(()),
             Err(PeerRequestError::NoDisk) => {
-                let kind = if resync {
-                    AckKind::NegativeResyncRead
-                } else {
-                    AckKind::NegativeRead
+                let kind = match purpose {
+                    ReadFor::Application => AckKind::NegativeRead,
+                    ReadFor::Resync | ReadFor::Verify => AckKind::NegativeResyncRead,
                 };
                 self.resource
                     .link
@@ -566,8 +577,11 @@ impl Receiver<'_> {
                 RarePacket::Protocol(settings.into())
             }
             Command::ProtocolUpdate => return self.protocol_update(header),
-            // What the peer resyncs with.
-            Command::SyncParam | Command::SyncParam89 => return Ok(()),
+            Command::SyncParam | Command::SyncParam89 => {
+                let version = self.session.version();
+                let params = Self::parse(header, SyncParams::parse(bytes, version))?;
+                RarePacket::Digests(PeerDigests::new(&params, version))
+            }
             _ => return Err(Stop::refused(command, Problem::Unexpected)),
         };
         self.resource.post(Event::Packet {

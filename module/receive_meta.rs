@@ -23,6 +23,7 @@ use crate::engine::wire::ack::{
     BarrierAck,
     BlockAck, //
 };
+use crate::engine::wire::data::ID_OUT_OF_SYNC;
 use crate::engine::wire::state::StateReply;
 use crate::engine::wire::{
     Command,
@@ -257,6 +258,10 @@ fn block_acked(device: &Arc<Device>, command: Command, ack: BlockAck) -> Option<
             Command::NegAck | Command::NegDReply => volume.peer_answered(ticket, false, false, fx),
             Command::NegRsDReply => volume.resync_refused(extent, true, fx),
             Command::RsCancel => volume.resync_refused(extent, false, fx),
+            Command::OvResult => {
+                let equal = ack.block_id != ID_OUT_OF_SYNC;
+                volume.verify_result(extent, equal, fx)
+            }
             // Nothing that we send is answered by these.
             _ => Err(crate::engine::volume::PeerRequestError::Unexpected),
         })

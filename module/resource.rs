@@ -38,7 +38,11 @@ use crate::engine::resource::{
 };
 use crate::engine::state::ConnState;
 use crate::engine::throttle::Throttle;
-use crate::engine::volume::ResyncLimits;
+use crate::engine::volume::{
+    ResyncLimits,
+    VerifyRange,
+    VerifySide, //
+};
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
 use crate::link::{
@@ -477,7 +481,10 @@ impl Resource {
             | Effect::FillBitmap { .. }
             | Effect::SendBitmap { .. }
             | Effect::StartResync { .. }
-            | Effect::StopResync { .. } => return self.carry_out_for_volume(core, effect),
+            | Effect::StopResync { .. }
+            | Effect::StartVerify { .. }
+            | Effect::StopVerifyAt { .. }
+            | Effect::StopVerify { .. } => return self.carry_out_for_volume(core, effect),
         }
         None
     }
@@ -494,7 +501,10 @@ impl Resource {
             | Effect::FillBitmap { volume, .. }
             | Effect::SendBitmap { volume }
             | Effect::StartResync { volume }
-            | Effect::StopResync { volume } => volume,
+            | Effect::StopResync { volume }
+            | Effect::StartVerify { volume, .. }
+            | Effect::StopVerifyAt { volume, .. }
+            | Effect::StopVerify { volume } => volume,
             _ => return None,
         };
         let device = core.devices.get(volume)?.clone();
@@ -541,9 +551,46 @@ impl Resource {
                 device.wake.raise();
             }
             Effect::StopResync { .. } => device.volume.lock().stop_resync(),
+            Effect::StartVerify { side, range, .. } => {
+                let limits = resync_limits(core, volume);
+                self.start_verify(&device, side, range, limits);
+            }
+            Effect::StopVerifyAt { sector, .. } => device.volume.lock().stop_verify_at(sector),
+            Effect::StopVerify { .. } => {
+                if let Some(sector) = device.feed(|volume, fx| volume.stop_verify(fx)) {
+                    notify::log_device(
+                        Level::Info,
+                        &device,
+                        format_args!("Online Verify reached sector {sector}"),
+                    );
+                }
+            }
             _ => {}
         }
         None
+    }
+
+    fn start_verify(
+        &self,
+        device: &Arc<Device>,
+        side: VerifySide,
+        range: VerifyRange,
+        limits: ResyncLimits,
+    ) {
+        // Before any request or answer: the sender needs the digest for these.
+        self.link.queue_digests();
+        // A former verify's end must not end this one.
+        device.take_verify_finished();
+        let now = Device::now();
+        let first = device.volume.lock().start_verify(side, range, limits, now);
+        if side == VerifySide::Source {
+            notify::log_device(
+                Level::Info,
+                device,
+                format_args!("Starting Online Verify from sector {first}"),
+            );
+        }
+        device.wake.raise();
     }
 
     fn save_superblock(&self, core: &Core, volume: usize, device: &Device) {
@@ -657,6 +704,9 @@ impl Resource {
         if device.take_resync_finished() {
             let failed = device.volume.lock().resync_failed();
             self.post_for(device, |volume| Event::ResyncFinished { volume, failed });
+        }
+        if device.take_verify_finished() {
+            self.post_for(device, |volume| Event::VerifyFinished { volume });
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });

@@ -5,6 +5,8 @@
 
 use core::sync::atomic::Ordering;
 
+mod verify;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -32,6 +34,7 @@ use crate::engine::resource::{
     Outgoing, //
 };
 use crate::engine::volume::{
+    Answer,
     Operation,
     SendView, //
 };
@@ -92,6 +95,8 @@ struct Sender<'a> {
     patience: u32,
     /// The digest before all blocks that are sent (`data-integrity-alg`).
     integrity: Option<Digest>,
+    /// The digest of online verify (`verify-alg`).
+    verify: Option<Digest>,
 }
 
 /// Sends until the session is down.
@@ -110,6 +115,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         held_back: false,
         patience: 0,
         integrity,
+        verify: None,
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
@@ -192,6 +198,10 @@ impl Sender<'_> {
             Item::ResyncRequest { volume, extent } => {
                 self.block_request(volume, Command::RsDataRequest, extent, ID_SYNCER)
             }
+            Item::VerifyRequest { volume, extent } => {
+                self.block_request(volume, Command::OvRequest, extent, ID_SYNCER)
+            }
+            Item::Digests => self.find_digests(),
             Item::Barrier(number) => {
                 let barrier = Barrier { barrier: number };
                 self.packet(0, Command::Barrier, |c, out, _| barrier.emit(c, out))
@@ -429,11 +439,16 @@ impl Sender<'_> {
         let view = device.volume.lock().peer_view(ticket);
         let pages = device.take_payload(ticket);
         let sent = match (view, &pages) {
+            (Some(view), _) if matches!(view.answer, Answer::Digest { .. }) => {
+                self.digest(volume, view, pages.as_ref())
+            }
+            (Some(view), _) if matches!(view.answer, Answer::Compare { .. }) => {
+                return self.compare(&device, ticket, view, pages);
+            }
             (Some(view), Some(pages)) => {
-                let command = if view.resync {
-                    Command::RsDataReply
-                } else {
-                    Command::DataReply
+                let command = match view.answer {
+                    Answer::ResyncData => Command::RsDataReply,
+                    _ => Command::DataReply,
                 };
                 let header = DataHeader {
                     sector: view.extent.sector,

@@ -11,6 +11,10 @@ use crate::engine::wire::ack::{
     BarrierAck,
     BlockAck, //
 };
+use crate::engine::wire::data::{
+    ID_IN_SYNC,
+    ID_OUT_OF_SYNC, //
+};
 use crate::engine::wire::state::StateReply;
 use crate::engine::wire::{
     Command,
@@ -86,13 +90,12 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
             extent,
             block_id,
         } => {
-            let command = match kind {
-                AckKind::Write => Command::WriteAck,
-                AckKind::ResyncWrite => Command::RsWriteAck,
-                AckKind::Negative => Command::NegAck,
-                AckKind::NegativeRead => Command::NegDReply,
-                AckKind::NegativeResyncRead => Command::NegRsDReply,
+            let block_id = match kind {
+                AckKind::VerifyEqual => ID_IN_SYNC,
+                AckKind::VerifyDifferent => ID_OUT_OF_SYNC,
+                _ => block_id,
             };
+            let command = ack_command(kind);
             block_ack(session, volume, command, extent, block_id, to)
         }
         MetaItem::Received {
@@ -111,6 +114,17 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
         }
         MetaItem::Ping => encode(session, 0, Command::Ping, to, |_, _| Ok(0)),
         MetaItem::PingAck => encode(session, 0, Command::PingAck, to, |_, _| Ok(0)),
+    }
+}
+
+fn ack_command(kind: AckKind) -> Command {
+    match kind {
+        AckKind::Write => Command::WriteAck,
+        AckKind::ResyncWrite => Command::RsWriteAck,
+        AckKind::Negative => Command::NegAck,
+        AckKind::NegativeRead => Command::NegDReply,
+        AckKind::NegativeResyncRead => Command::NegRsDReply,
+        AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
     }
 }
 

@@ -72,20 +72,38 @@ pub struct Figures {
     pub blocks: u64,
     /// Blocks out of sync.
     pub out_of_sync: u64,
-    /// The running resync.
+    /// The running resync or verify.
     pub resync: Option<Progress>,
+    /// Blocks that are left of it.
+    pub left: u64,
 }
 
 impl Figures {
     /// The figures of a device. Any context.
     pub fn of(device: &Device) -> Self {
         let volume = device.volume.lock();
+        let (resync, left) = match volume.verify_progress() {
+            Some(verify) => {
+                let progress = Progress {
+                    total: verify.total,
+                    failed: 0,
+                    started: verify.started,
+                };
+                (Some(progress), verify.left)
+            }
+            None => {
+                let resync = volume.resync_progress();
+                let failed = resync.map_or(0, |resync| resync.failed);
+                (resync, volume.out_of_sync().saturating_sub(failed))
+            }
+        };
         Self {
             counters: volume.counters(),
             capacity: volume.capacity(),
             blocks: volume.bitmap().map_or(0, |bitmap| bitmap.bits()),
             out_of_sync: volume.out_of_sync(),
-            resync: volume.resync_progress(),
+            resync,
+            left,
         }
     }
 }

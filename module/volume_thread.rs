@@ -22,7 +22,10 @@ const IDLE_TICK_MS: u32 = 1000;
 /// Runs until the device is stopped. `block` is where blocks of the activity log are made.
 pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
     while !device.is_stopping() {
-        let syncing = device.volume.lock().resync_progress().is_some();
+        let syncing = {
+            let volume = device.volume.lock();
+            volume.resync_progress().is_some() || volume.verify_progress().is_some()
+        };
         let tick = if syncing {
             RESYNC_TICK_MS
         } else {
@@ -34,6 +37,7 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
             write_log(device, &mut block);
         }
         while device.feed(|volume, fx| volume.resync_more(Device::now(), fx)) {}
+        while device.feed(|volume, fx| volume.verify_more(Device::now(), fx)) {}
     }
 }
 

@@ -18,7 +18,8 @@ use crate::engine::resource::Notice;
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
     PeerRequestError,
-    Progress, //
+    Progress,
+    VerifyProgress, //
 };
 use crate::engine::wire::{
     Command,
@@ -344,6 +345,19 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
         Notice::ResyncDone { failed } => {
             resync_done(failed, Progress::default(), Instant(0), write)
         }
+        Notice::DifferentDigest { option, own, peer } => write(
+            Level::Error,
+            format_args!(
+                "Different {option} settings. me=\"{}\" peer=\"{}\"",
+                own.as_str().unwrap_or("?"),
+                peer.as_str().unwrap_or("?")
+            ),
+        ),
+        Notice::UsingDigest { option, name } => write(
+            Level::Info,
+            format_args!("using {option}: \"{}\"", name.as_str().unwrap_or("?")),
+        ),
+        Notice::VerifyDone => verify_done(VerifyProgress::default(), 0, Instant(0), write),
         Notice::WrongData { expected } => write(
             Level::Error,
             format_args!("Can only connect to data with current UUID={expected:016X}"),
@@ -416,7 +430,9 @@ fn advice(notice: Notice) -> &'static str {
         Notice::VersionMismatch { .. } => {
             "install versions that share a protocol on both nodes, then connect again"
         }
-        Notice::Incompatible(_) => "make that option equal on both nodes, then connect again",
+        Notice::Incompatible(_) | Notice::DifferentDigest { .. } => {
+            "make that option equal on both nodes, then connect again"
+        }
         Notice::NeedsProtocol { .. } => "update the older node, then connect again",
         Notice::UnrelatedData => {
             "check that both nodes mean the same volume; to give one node's data up, create its \
@@ -455,6 +471,8 @@ fn advice(notice: Notice) -> &'static str {
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
         | Notice::LoggedIn { .. }
+        | Notice::UsingDigest { .. }
+        | Notice::VerifyDone
         | Notice::Compared { .. }
         | Notice::FullSync
         | Notice::ResyncStarted { .. }
@@ -475,6 +493,25 @@ fn node(peer: bool) -> &'static str {
         "peer"
     } else {
         "this"
+    }
+}
+
+/// Writes how a verify went; `different` are the blocks out of sync now.
+pub fn verify_done(progress: VerifyProgress, different: u64, now: Instant, write: Write<'_>) {
+    let seconds = (now.since(progress.started) / 1000).max(1);
+    let compared = progress.total.saturating_sub(progress.left);
+    let rate = compared.saturating_mul(4).checked_div(seconds).unwrap_or(0);
+    write(
+        Level::Info,
+        format_args!("Online verify done (total {seconds} sec; paused 0 sec; {rate} K/sec)"),
+    );
+    if different != 0 {
+        write(
+            Level::Alert,
+            format_args!("Online verify found {different} 4k block out of sync!"),
+        );
+        let what = "decide which node's data is right, then invalidate the other one";
+        write(Level::Info, format_args!("what to do: {what}"));
     }
 }
 

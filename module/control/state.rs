@@ -12,6 +12,7 @@ use crate::engine::control::{
     NewCUuidParms,
     RetCode,
     SetRoleParms,
+    StartOvParms,
     TimeoutParms,
     TimeoutType, //
 };
@@ -20,6 +21,7 @@ use crate::engine::state::{
     ConnState,
     DiskState, //
 };
+use crate::engine::volume::VerifyRange;
 use crate::status::{
     About,
     View, //
@@ -58,9 +60,7 @@ impl Call<'_> {
             }),
             Command::NewCUuid => self.new_current_uuid(device),
             Command::Invalidate | Command::InvalPeer => RetCode::ERR_NO_DISK,
-            Command::StartOv => {
-                self.refuse(RetCode::ERR_INVALID_REQUEST, "verify: not supported yet")
-            }
+            Command::StartOv => self.verify(device),
             _ => RetCode::ERR_INVALID_REQUEST,
         }
     }
@@ -78,6 +78,18 @@ impl Call<'_> {
                 Admin::Demote { volume }
             }
         })
+    }
+
+    fn verify(&mut self, device: &Arc<Device>) -> RetCode {
+        let range = match self.attributes.parms::<StartOvParms>() {
+            Ok(parms) => VerifyRange {
+                start: parms.ov_start_sector,
+                stop: parms.ov_stop_sector.unwrap_or(u64::MAX),
+            },
+            Err(error) => return self.refuse_attribute(error),
+        };
+        let resource = &device.resource;
+        resource.command(Some(device), |volume| Admin::Verify { volume, range })
     }
 
     fn new_current_uuid(&mut self, device: &Arc<Device>) -> RetCode {

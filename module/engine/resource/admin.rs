@@ -106,6 +106,7 @@ impl Step<'_> {
             Admin::Suspend { volume, on } => self.suspend_all(token, volume, on),
             Admin::PauseSync { volume, on } => self.pause_sync(token, volume, on),
             Admin::Invalidate { volume, remote } => self.invalidate(token, volume, remote),
+            Admin::Verify { volume, range } => self.verify(token, volume, range),
             Admin::NewCurrentUuid {
                 volume,
                 clear_bitmap,
@@ -446,7 +447,7 @@ impl Step<'_> {
     }
 
     /// Makes a change, after asking the peer where that is needed.
-    fn ask(&mut self, token: Token, volume: usize, wanted: DeviceState, forced: bool) {
+    pub(super) fn ask(&mut self, token: Token, volume: usize, wanted: DeviceState, forced: bool) {
         let old = self.state(volume);
         let new = self.sanitize(volume, wanted);
         if new == old {

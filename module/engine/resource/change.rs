@@ -121,6 +121,7 @@ impl Step<'_> {
             self.send_uuids(volume, UuidFlags::default());
         }
         self.after_conn_change(volume, old, new);
+        self.after_verify_change(volume, old, new);
         self.after_disk_change(volume, old, new);
         self.after_request(volume, old, new);
         self.tell_no_data(volume, old, new);

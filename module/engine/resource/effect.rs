@@ -16,11 +16,16 @@ use crate::engine::state::{
     ConnState,
     DeviceState, //
 };
-use crate::engine::volume::Policy;
+use crate::engine::volume::{
+    Policy,
+    VerifyRange,
+    VerifySide, //
+};
 use crate::engine::wire::handshake::ConnectionFeatures;
 use crate::engine::wire::params::{
     ConnFlags,
-    ProtocolSettings, //
+    ProtocolSettings,
+    SyncParams, //
 };
 use crate::engine::wire::state::{
     SizeReport,
@@ -161,6 +166,13 @@ pub enum Admin {
         /// The peer's data instead of the own.
         remote: bool,
     },
+    /// Compare our data with the peer's; while that is going on: only set where it stops.
+    Verify {
+        /// The volume, by position.
+        volume: usize,
+        /// What to compare.
+        range: VerifyRange,
+    },
     /// Start a new data generation.
     NewCurrentUuid {
         /// The volume, by position.
@@ -201,6 +213,29 @@ impl From<ProtocolSettings<'_>> for PeerProtocol {
     }
 }
 
+/// What the peer says of the digests it compares data with (`P_SYNC_PARAM`, `P_SYNC_PARAM89`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerDigests {
+    /// For verify; `None` below protocol 88.
+    pub verify_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
+    /// For resync; `None` below protocol 89.
+    pub csums_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
+}
+
+impl PeerDigests {
+    /// What `params` say in protocol `version`.
+    pub fn new(params: &SyncParams<'_>, version: u32) -> Self {
+        let told = |since: u32, name: &[u8]| {
+            let name = FixedStr::new(name).unwrap_or(FixedStr::EMPTY);
+            (version >= since).then_some(name)
+        };
+        Self {
+            verify_alg: told(88, params.verify_alg),
+            csums_alg: told(89, params.csums_alg),
+        }
+    }
+}
+
 /// A rare packet, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RarePacket {
@@ -208,6 +243,8 @@ pub enum RarePacket {
     Protocol(PeerProtocol),
     /// `P_PROTOCOL_UPDATE`
     ProtocolUpdate(PeerProtocol),
+    /// `P_SYNC_PARAM` or `P_SYNC_PARAM89`
+    Digests(PeerDigests),
     /// `P_SIZES`
     Sizes(SizeReport),
     /// `P_UUIDS`
@@ -275,6 +312,11 @@ pub enum Event {
         volume: usize,
         /// Blocks that could not be synced.
         failed: u64,
+    },
+    /// A volume compared all that was to be verified.
+    VerifyFinished {
+        /// The volume, by position.
+        volume: usize,
     },
     /// The lower device of a volume failed.
     IoError {
@@ -364,6 +406,24 @@ pub enum Notice {
     },
     /// Both nodes are configured differently; the option that has to be made equal.
     Incompatible(&'static str),
+    /// The digests of both nodes differ where they have to be equal.
+    DifferentDigest {
+        /// The option.
+        option: &'static str,
+        /// Its value here.
+        own: FixedStr<OPTION_TEXT_MAX>,
+        /// Its value at the peer.
+        peer: FixedStr<OPTION_TEXT_MAX>,
+    },
+    /// From here on the peer's digest is used.
+    UsingDigest {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        name: FixedStr<OPTION_TEXT_MAX>,
+    },
+    /// A verify ended.
+    VerifyDone,
     /// Only a newer protocol could tell whose data is right.
     NeedsProtocol {
         /// The version that both nodes would need.
@@ -541,6 +601,27 @@ pub enum Effect {
     },
     /// Call the volume's `stop_resync`.
     StopResync {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// Call the volume's `start_verify`.
+    StartVerify {
+        /// The volume, by position.
+        volume: usize,
+        /// Our part.
+        side: VerifySide,
+        /// What to verify.
+        range: VerifyRange,
+    },
+    /// Call the volume's `stop_verify_at`.
+    StopVerifyAt {
+        /// The volume, by position.
+        volume: usize,
+        /// In sectors.
+        sector: u64,
+    },
+    /// Call the volume's `stop_verify`.
+    StopVerify {
         /// The volume, by position.
         volume: usize,
     },

@@ -22,11 +22,14 @@ mod resync;
 mod rules;
 mod size;
 mod split_brain;
+mod verify;
 
 #[cfg(test)]
 mod network_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verify_tests;
 
 use super::options::{
     NetOptions,
@@ -52,6 +55,7 @@ pub use effect::{
     Notice,
     Outgoing,
     Output,
+    PeerDigests,
     PeerProtocol,
     RarePacket,
     Token, //
@@ -179,6 +183,7 @@ impl Step<'_> {
             Event::Trouble(loss) => self.trouble(loss),
             Event::Disconnected(loss) => self.disconnected(loss),
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
+            Event::VerifyFinished { volume } => self.verify_finished(volume),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
             Event::DiskReleased { volume } => self.disk_released(volume),
             Event::HandlerDone { call, status } => self.handler_done(call, status),

@@ -53,6 +53,7 @@ impl Step<'_> {
             return;
         };
         match packet {
+            RarePacket::Digests(digests) => self.peer_digests(volume, digests),
             RarePacket::Sizes(report) => self.peer_sizes(volume, report),
             RarePacket::Uuids(report) => self.peer_uuids(volume, report),
             RarePacket::State(report) => match DeviceState::unpack(report.state) {
@@ -221,6 +222,15 @@ impl Step<'_> {
             }
             return None;
         }
+        let verified = old.conn == C::VerifyT
+            && old.disk == DiskState::UpToDate
+            && peer.conn == C::Connected
+            && real == DiskState::UpToDate;
+        if verified {
+            // It reached its stop sector, of which we know nothing.
+            self.verify_finished(volume);
+            return None;
+        }
         let late = old.peer_disk == DiskState::UpToDate
             && real == DiskState::Inconsistent
             && old.conn == C::Connected
@@ -276,10 +286,6 @@ impl Step<'_> {
             return Err(StateError::ConcurrentStChg);
         }
         let change = mirrored(request).ok_or(StateError::NotSupported)?;
-        if matches!(change.conn, Some(ConnState::VerifyS | ConnState::VerifyT)) {
-            // There is no online verify yet: the peer is told before it begins one.
-            return Err(StateError::NotSupported);
-        }
         let wanted = change.apply(&self.state(volume));
         self.request(volume, wanted)
     }

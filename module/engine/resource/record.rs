@@ -9,6 +9,7 @@ use crate::engine::state::{
     DiskState, //
 };
 use crate::engine::uuid::Uuids;
+use crate::engine::volume::VerifyRange;
 use crate::engine::wire::state::{
     QueueLimits,
     UuidReport, //
@@ -71,6 +72,8 @@ pub struct VolumeRecord {
     pub told_bits: u64,
     /// Bits that are set now; the driver keeps it up to date with each event.
     pub bits: u64,
+    /// What the administrator wants to be verified.
+    pub verify: VerifyRange,
     /// The superblock differs from what is on disk.
     pub dirty: bool,
     /// How often the block device is open; the driver keeps it up to date with each event.
@@ -99,6 +102,7 @@ impl VolumeRecord {
             owes_generation: false,
             told_bits: 0,
             bits: 0,
+            verify: VerifyRange::default(),
             dirty: false,
             open_count: 0,
         }

@@ -21,8 +21,11 @@ use crate::engine::volume::{
     MirrorUse,
     Operation,
     Policy,
+    ReadFor,
     ResyncLimits,
     ResyncUse,
+    VerifyRange,
+    VerifySide,
     WantedAck,
     WriteFlags, //
 };
@@ -220,6 +223,7 @@ code_structs! {
     PeerTicket { index }
     WriteFlags { fua, preflush, sync }
     ResyncLimits { in_flight, request_bytes, rate }
+    VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, good_data, done_when_sent,
         peer_log,
@@ -238,6 +242,15 @@ code_enums! {
         0 None,
         1 Received,
         2 Written,
+    }
+    ReadFor {
+        0 Application,
+        1 Resync,
+        2 Verify,
+    }
+    VerifySide {
+        0 Source,
+        1 Target,
     }
     LocalUse {
         0 None,

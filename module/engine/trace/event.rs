@@ -29,6 +29,7 @@ use crate::engine::resource::{
     Event,
     IoKind,
     Loss,
+    PeerDigests,
     PeerProtocol,
     RarePacket,
     Token, //
@@ -74,6 +75,7 @@ code_structs! {
     Uuids { current, bitmap, history }
     Ring { stripes, stripe_blocks }
     ConnectionFeatures { protocol_min, features, protocol_max }
+    PeerDigests { verify_alg, csums_alg }
     PeerProtocol { protocol, after_split_brain, two_primaries, dry_run, integrity_alg }
     SizeReport { sizes, limits }
     SizeNumbers {
@@ -107,6 +109,7 @@ code_enums! {
         13 Tick,
         14 Login(result),
         15 HandlerDone { call, status },
+        16 VerifyFinished { volume },
     }
     Admin {
         0 Attach { volume, disk, options },
@@ -123,6 +126,7 @@ code_enums! {
         11 PauseSync { volume, on },
         12 Invalidate { volume, remote },
         13 NewCurrentUuid { volume, clear_bitmap },
+        14 Verify { volume, range },
     }
     RarePacket {
         0 Protocol(protocol),
@@ -134,6 +138,7 @@ code_enums! {
         6 ConnStateRequest(request),
         7 StateReply(number),
         8 ProtocolUpdate(protocol),
+        9 Digests(digests),
     }
     LoginError {
         0 NoChallenge(command),

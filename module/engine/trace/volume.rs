@@ -38,12 +38,15 @@ use crate::engine::volume::{
     PeerRequestError,
     PeerSlot,
     Policy,
+    ReadFor,
     ReadRoute,
     Refusal,
     ResyncLimits,
     SendView,
     Slot,
     Tables,
+    VerifyRange,
+    VerifySide,
     Volume,
     WantedAck,
     WriteFlags, //
@@ -97,7 +100,7 @@ calls! {
         ack: WantedAck,
         may_set_in_sync: bool
     ) with fx -> Result<PeerTicket, PeerRequestError>;
-    fn peer_read(extent: Extent, block_id: u64, resync: bool) with fx
+    fn peer_read(extent: Extent, block_id: u64, purpose: ReadFor) with fx
         -> Result<PeerTicket, PeerRequestError>;
     fn peer_marked(extent: Extent) -> Result<(), PeerRequestError>;
     fn peer_io_done(ticket: PeerTicket, ok: bool) with fx;
@@ -109,6 +112,19 @@ calls! {
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;
     fn resync_acked(extent: Extent, ok: bool) with fx;
+
+    fn start_verify(
+        side: VerifySide,
+        range: VerifyRange,
+        limits: ResyncLimits,
+        now: Instant
+    ) -> u64;
+    fn stop_verify_at(sector: u64);
+    fn stop_verify() with fx -> Option<u64>;
+    fn verify_more(now: Instant) with fx -> bool;
+    fn verify_answered(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
+    fn verify_compared(ticket: PeerTicket, equal: bool) with fx -> bool;
+    fn verify_result(extent: Extent, equal: bool) with fx -> Result<(), PeerRequestError>;
 
     fn log_committed(ok: bool) with fx;
     fn bitmap_page_failed(page: u64);

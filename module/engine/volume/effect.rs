@@ -25,6 +25,8 @@ pub enum VolumeEffect {
     QueueOutOfSync(Extent),
     /// Queue a `P_RS_DATA_REQUEST` for the range.
     QueueResyncRequest(Extent),
+    /// Queue a `P_OV_REQUEST` for the range.
+    QueueVerifyRequest(Extent),
     /// Tell the stream that a write of this epoch is about to be completed.
     CloseEpoch(u32),
     /// An empty flush was started: tell the stream.
@@ -44,7 +46,8 @@ pub enum VolumeEffect {
     Room,
     /// Submit the peer's request to the lower device; answer with `peer_io_done`.
     SubmitPeer(PeerTicket),
-    /// Queue the data that was read for the peer; the sender calls `peer_reply_sent`.
+    /// Queue what was read for the peer, or to be compared with its digest; the sender calls
+    /// `peer_reply_sent`, or `verify_compared`.
     QueueReply(PeerTicket),
     /// Queue an acknowledgement on the meta socket.
     Ack {
@@ -76,6 +79,10 @@ pub enum AckKind {
     NegativeRead,
     /// `P_NEG_RS_DREPLY`: the resync read failed.
     NegativeResyncRead,
+    /// `P_OV_RESULT`: both copies are equal.
+    VerifyEqual,
+    /// `P_OV_RESULT`: the copies differ.
+    VerifyDifferent,
 }
 
 /// What the resource has to know; it decides what follows.
@@ -83,6 +90,15 @@ pub enum AckKind {
 pub enum Report {
     /// The last block of a resync is in sync (or failed).
     ResyncFinished,
+    /// The last block of a verify was compared.
+    VerifyFinished,
+    /// Both copies of this range differ.
+    Different {
+        /// First sector.
+        start: u64,
+        /// Sectors.
+        sectors: u64,
+    },
     /// The lower device reported an error.
     IoError {
         /// For a write; else for a read.

@@ -23,6 +23,7 @@ mod remote;
 mod resync;
 mod slot;
 mod table;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use local::{
 pub use log::LogWrite;
 pub use overlap::OverlapNode;
 pub use peer::{
+    Answer,
     PeerSlot,
     PeerView,
     WantedAck, //
@@ -62,6 +64,7 @@ pub use policy::{
 };
 pub use remote::{
     PeerRequestError,
+    ReadFor,
     SendView, //
 };
 pub use resync::{
@@ -72,6 +75,12 @@ pub use slot::{
     Operation,
     Slot,
     WriteFlags, //
+};
+
+pub use verify::{
+    VerifyProgress,
+    VerifyRange,
+    VerifySide, //
 };
 
 use overlap::Overlaps;
@@ -131,6 +140,7 @@ pub struct Volume<S: Storage> {
     overlaps: Overlaps<S::Array<OverlapNode>, S::Array<u32>>,
     disk: Option<DiskTables<S>>,
     resync: resync::Resync,
+    verify: verify::Verify,
     counters: Counters,
     arrivals: u64,
     sequence: u32,
@@ -158,6 +168,7 @@ impl<S: Storage> Volume<S> {
             slots,
             disk: None,
             resync: resync::Resync::default(),
+            verify: verify::Verify::default(),
             counters: Counters::default(),
             arrivals: 0,
             sequence: 0,

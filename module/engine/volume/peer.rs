@@ -48,6 +48,17 @@ pub(super) enum PeerKind {
     ResyncWrite,
     /// The peer wants resync data.
     ResyncRead,
+    /// We verify a block: the peer is to be asked for its digest, or was.
+    VerifyWanted,
+    /// The digest came, our own copy is read and compared. `since`: when it came, in the order of
+    /// arrival. `again`: the copies differed once. `failed`: it could not be read.
+    VerifyRead {
+        since: u64,
+        again: bool,
+        failed: bool,
+    },
+    /// The peer verifies a block and wants our digest. `failed`: it could not be read.
+    VerifyAnswer { failed: bool },
     /// The peer's application reads through us.
     #[default]
     Read,
@@ -58,6 +69,61 @@ impl PeerKind {
     pub(super) fn blocks_others(self) -> bool {
         !matches!(self, PeerKind::ResyncWanted { .. } | PeerKind::Read)
     }
+
+    /// Whether it is a block that we verify.
+    pub(super) fn is_verified(self) -> bool {
+        matches!(self, PeerKind::VerifyWanted | PeerKind::VerifyRead { .. })
+    }
+
+    /// Whether it reads the disk.
+    pub(super) fn reads(self) -> bool {
+        match self {
+            PeerKind::Read
+            | PeerKind::ResyncRead
+            | PeerKind::VerifyRead { .. }
+            | PeerKind::VerifyAnswer { .. } => true,
+            PeerKind::Write { .. }
+            | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncWrite
+            | PeerKind::VerifyWanted => false,
+        }
+    }
+
+    /// What is to be done with what was read.
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            PeerKind::Read => Answer::Data,
+            PeerKind::ResyncRead => Answer::ResyncData,
+            PeerKind::VerifyRead { failed, .. } => Answer::Compare { failed },
+            PeerKind::VerifyAnswer { failed } => Answer::Digest { failed },
+            PeerKind::Write { .. }
+            | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncWrite
+            | PeerKind::VerifyWanted => Answer::None,
+        }
+    }
+}
+
+/// What is to be done with what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing: it is written.
+    None,
+    /// It is sent (`P_DATA_REPLY`).
+    Data,
+    /// It is sent (`P_RS_DATA_REPLY`).
+    ResyncData,
+    /// Its digest is sent (`P_OV_REPLY`); one of zeroes if it could not be read (`failed`).
+    Digest {
+        /// See above.
+        failed: bool,
+    },
+    /// Its digest is compared with the peer's; answer with `verify_compared`. What could not be
+    /// read (`failed`) differs.
+    Compare {
+        /// See above.
+        failed: bool,
+    },
 }
 
 /// What the driver needs to know of a peer request to submit or answer it.
@@ -71,8 +137,8 @@ pub struct PeerView {
     pub flags: WriteFlags,
     /// The peer's own name for it.
     pub block_id: u64,
-    /// It is part of a resync.
-    pub resync: bool,
+    /// What is to be done when it was read.
+    pub answer: Answer,
 }
 
 /// One request of the peer.

@@ -65,6 +65,17 @@ pub enum PeerRequestError {
     Unexpected,
 }
 
+/// Why the peer wants to know what is on our disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFor {
+    /// Its application reads.
+    Application,
+    /// Its resync.
+    Resync,
+    /// Its verify: it wants the digest.
+    Verify,
+}
+
 /// What the sender needs to know of a request to put it on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendView {
@@ -232,6 +243,7 @@ impl<S: Storage> Volume<S> {
     pub fn connection_lost(&mut self, fx: &mut Effects) {
         self.losing = true;
         self.resync.stop();
+        self.verify.lose_connection();
         self.resume(fx);
     }
 
@@ -287,7 +299,10 @@ impl<S: Storage> Volume<S> {
             let Some(peer) = self.peers.get_mut(index) else {
                 break;
             };
-            if let PeerKind::ResyncWanted { .. } = peer.kind {
+            if matches!(
+                peer.kind,
+                PeerKind::ResyncWanted { .. } | PeerKind::VerifyWanted
+            ) {
                 if fx.room() < 2 {
                     return false;
                 }
@@ -334,23 +349,23 @@ impl<S: Storage> Volume<S> {
         Ok(ticket)
     }
 
-    /// The peer wants data: for its resync, or for a read of its application.
+    /// The peer wants data, or the digest of it.
     pub fn peer_read(
         &mut self,
         extent: Extent,
         block_id: u64,
-        resync: bool,
+        purpose: ReadFor,
         fx: &mut Effects,
     ) -> Result<PeerTicket, PeerRequestError> {
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
         }
-        let kind = if resync {
-            PeerKind::ResyncRead
-        } else {
-            PeerKind::Read
+        let kind = match purpose {
+            ReadFor::Application => PeerKind::Read,
+            ReadFor::Resync => PeerKind::ResyncRead,
+            ReadFor::Verify => PeerKind::VerifyAnswer { failed: false },
         };
-        self.add_peer(
+        let ticket = self.add_peer(
             PeerSlot {
                 kind,
                 extent,
@@ -359,7 +374,11 @@ impl<S: Storage> Volume<S> {
                 ..PeerSlot::default()
             },
             fx,
-        )
+        )?;
+        if purpose == ReadFor::Verify {
+            self.note_verify_request(extent);
+        }
+        Ok(ticket)
     }
 
     /// The peer changed a range without sending it (`P_OUT_OF_SYNC`).
@@ -415,12 +434,19 @@ impl<S: Storage> Volume<S> {
         self.try_start_peer(index, fx);
     }
 
-    fn try_start_peer(&mut self, index: u32, fx: &mut Effects) {
+    pub(super) fn try_start_peer(&mut self, index: u32, fx: &mut Effects) {
         let Some(&peer) = self.peers.get(index) else {
             return;
         };
-        if self.overlaps.earlier(peer.extent, peer.arrival) || !self.enter_peer_log(index, peer, fx)
-        {
+        if self.is_blocked(index, &peer) {
+            return;
+        }
+        if peer.kind == PeerKind::VerifyWanted {
+            self.peers.move_to(index, PEER_ACTIVE);
+            fx.push(VolumeEffect::QueueVerifyRequest(peer.extent));
+            return;
+        }
+        if !self.enter_peer_log(index, peer, fx) {
             return;
         }
         self.peers.move_to(index, PEER_ACTIVE);
@@ -457,10 +483,7 @@ impl<S: Storage> Volume<S> {
             operation: peer.operation,
             flags: peer.flags,
             block_id: peer.block_id,
-            resync: matches!(
-                peer.kind,
-                PeerKind::ResyncRead | PeerKind::ResyncWrite | PeerKind::ResyncWanted { .. }
-            ),
+            answer: peer.kind.answer(),
         })
     }
 
@@ -477,7 +500,7 @@ impl<S: Storage> Volume<S> {
             return;
         };
         self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
-        let reads = matches!(peer.kind, PeerKind::ResyncRead | PeerKind::Read);
+        let reads = peer.kind.reads();
         if !ok {
             fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
         }
@@ -497,12 +520,19 @@ impl<S: Storage> Volume<S> {
             PeerKind::ResyncWrite | PeerKind::ResyncWanted { .. } => {
                 self.finish_resync_write(peer, ok, fx);
             }
+            PeerKind::VerifyRead { .. } | PeerKind::VerifyAnswer { .. } => {
+                self.verify_was_read(ticket, ok);
+                fx.push(VolumeEffect::QueueReply(ticket));
+                return;
+            }
             PeerKind::ResyncRead | PeerKind::Read if ok => {
                 // The sender frees it when the data is in the send buffer: until then no write
                 // of ours may overtake a resync read.
                 fx.push(VolumeEffect::QueueReply(ticket));
                 return;
             }
+            // Never at the disk.
+            PeerKind::VerifyWanted => {}
             PeerKind::ResyncRead => {
                 self.ack(AckKind::NegativeResyncRead, peer, fx);
                 self.resync.failed(peer.extent);
@@ -551,9 +581,8 @@ impl<S: Storage> Volume<S> {
 
     /// The data of a peer's read was handed to the network in its order (or never will be).
     pub fn peer_reply_sent(&mut self, ticket: PeerTicket, fx: &mut Effects) {
-        let reads = |kind| matches!(kind, PeerKind::ResyncRead | PeerKind::Read);
         match self.peer(ticket) {
-            Some(peer) if reads(peer.kind) => {
+            Some(peer) if peer.kind.reads() => {
                 if peer.kind == PeerKind::ResyncRead {
                     let sectors = u64::from(peer.extent.bytes / 512);
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
@@ -569,6 +598,9 @@ impl<S: Storage> Volume<S> {
         self.overlaps.remove(Owner::Peer(index));
         if let Some(&peer) = self.peers.get(index) {
             self.leave_log(peer.extent, peer.logged);
+            if peer.kind.is_verified() {
+                self.verify.settled();
+            }
         }
         self.peers.put(index);
         self.counters.unanswered = self.counters.unanswered.saturating_sub(1);

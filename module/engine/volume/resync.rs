@@ -85,9 +85,40 @@ pub(super) struct Resync {
     cursor: u64,
     /// Sectors asked for and not written yet.
     in_flight: u32,
-    /// Sectors that may be asked for now; refilled by the clock.
-    budget: u64,
+    budget: Budget,
+}
+
+/// How much may be asked for now, in sectors; refilled by the clock.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    sectors: u64,
     refilled: Instant,
+}
+
+impl Budget {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            sectors: 0,
+            refilled: now,
+        }
+    }
+
+    pub(super) fn refill(&mut self, now: Instant, limits: ResyncLimits) {
+        let elapsed = now.since(self.refilled).min(100);
+        self.refilled = now;
+        // KiB/s are 2 sectors per second each.
+        let sectors = u64::from(limits.rate) * 2 * elapsed / 1000;
+        let most = u64::from(limits.rate) / 5 + u64::from(limits.request_bytes / 512);
+        self.sectors = self.sectors.saturating_add(sectors).min(most);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sectors == 0
+    }
+
+    pub(super) fn spend(&mut self, sectors: u32) {
+        self.sectors = self.sectors.saturating_sub(u64::from(sectors));
+    }
 }
 
 impl Resync {
@@ -99,15 +130,6 @@ impl Resync {
 
     pub(super) fn failed(&mut self, extent: Extent) {
         self.progress.failed += u64::from(extent.bytes.div_ceil(BLOCK_SIZE));
-    }
-
-    fn refill(&mut self, now: Instant) {
-        let elapsed = now.since(self.refilled).min(100);
-        self.refilled = now;
-        // KiB/s are 2 sectors per second each.
-        let sectors = u64::from(self.limits.rate) * 2 * elapsed / 1000;
-        let most = u64::from(self.limits.rate) / 5 + u64::from(self.limits.request_bytes / 512);
-        self.budget = self.budget.saturating_add(sectors).min(most);
     }
 }
 
@@ -123,7 +145,7 @@ impl<S: Storage> Volume<S> {
                 started: now,
             },
             running: true,
-            refilled: now,
+            budget: Budget::new(now),
             ..Resync::default()
         };
         self.check_resync_end(fx);
@@ -150,10 +172,10 @@ impl<S: Storage> Volume<S> {
         if !self.resync.running || self.policy.resync != ResyncUse::Target {
             return false;
         }
-        self.resync.refill(now);
+        self.resync.budget.refill(now, self.resync.limits);
         while fx.room() >= 4 {
             let full = self.resync.in_flight >= self.resync.limits.in_flight;
-            if full || self.resync.budget == 0 {
+            if full || self.resync.budget.is_empty() {
                 return false;
             }
             let Some(extent) = self.next_dirty() else {
@@ -216,7 +238,7 @@ impl<S: Storage> Volume<S> {
         self.peers.move_to(index, PEER_ACTIVE);
         let sectors = extent.bytes / SECTOR_SIZE;
         self.resync.in_flight = self.resync.in_flight.saturating_add(sectors);
-        self.resync.budget = self.resync.budget.saturating_sub(u64::from(sectors));
+        self.resync.budget.spend(sectors);
         fx.push(VolumeEffect::QueueResyncRequest(extent));
         true
     }
@@ -288,6 +310,9 @@ impl<S: Storage> Volume<S> {
         failed: bool,
         fx: &mut Effects,
     ) -> Result<(), PeerRequestError> {
+        if self.verify_refused(extent, fx) {
+            return Ok(());
+        }
         let index = self
             .find_wanted(extent)
             .ok_or(PeerRequestError::Unexpected)?;

@@ -10,17 +10,17 @@ use crate::engine::meta::activity_log_block::{
     BLOCK_BYTES, //
 };
 
-struct Vecs;
+pub(super) struct Vecs;
 
 impl Storage for Vecs {
     type Array<T: 'static> = Vec<T>;
 }
 
-const SECTORS: u64 = 1 << 20;
+pub(super) const SECTORS: u64 = 1 << 20;
 const SLOTS: usize = 64;
 
 /// The policy of a Primary with a good disk and a good peer.
-const MIRRORED: Policy = Policy {
+pub(super) const MIRRORED: Policy = Policy {
     local: LocalUse::Full,
     mirror: MirrorUse::Send,
     resync: ResyncUse::None,
@@ -39,7 +39,7 @@ fn bitmap() -> Bitmap<Vecs> {
     Bitmap::new(vec![0; words], vec![0; changed], SECTORS).unwrap()
 }
 
-fn volume(policy: Policy) -> Volume<Vecs> {
+pub(super) fn volume(policy: Policy) -> Volume<Vecs> {
     let mut volume = Volume::new(Tables {
         slots: vec![Slot::default(); SLOTS],
         peers: vec![PeerSlot::default(); SLOTS],
@@ -58,7 +58,7 @@ fn volume(policy: Policy) -> Volume<Vecs> {
 }
 
 /// Writes 4 KiB at a block; returns the ticket and what is to be done.
-fn write(volume: &mut Volume<Vecs>, block: u64) -> (Ticket, Vec<VolumeEffect>) {
+pub(super) fn write(volume: &mut Volume<Vecs>, block: u64) -> (Ticket, Vec<VolumeEffect>) {
     let mut fx = Effects::new();
     let extent = Extent::new(block * 8, 4096);
     let flags = WriteFlags::default();
@@ -74,7 +74,7 @@ fn send(volume: &mut Volume<Vecs>, ticket: Ticket, epoch: u32) {
 }
 
 /// Carries a step out and everything that it leaves.
-fn run(
+pub(super) fn run(
     volume: &mut Volume<Vecs>,
     step: impl FnOnce(&mut Volume<Vecs>, &mut Effects),
 ) -> Vec<VolumeEffect> {

@@ -66,6 +66,7 @@ impl World {
                 let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
                 self.queue(n, Item::Packet(packet));
             }
+            VolumeEffect::QueueVerifyRequest(extent) => unreachable!("no verify of {extent:?}"),
             VolumeEffect::QueueReply(ticket) => self.queue(n, Item::Reply(ticket)),
             VolumeEffect::CloseEpoch(epoch) => {
                 self.nodes[n].stream.close_epoch(epoch);
@@ -109,7 +110,8 @@ impl World {
                     self.kick_worker(n);
                 }
                 Report::IoError { write } => self.after(n, 0, What::IoError(write)),
-                Report::PeerWriteFailed => {}
+                // Nobody verifies.
+                Report::PeerWriteFailed | Report::VerifyFinished | Report::Different { .. } => {}
             },
         }
     }

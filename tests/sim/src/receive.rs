@@ -6,7 +6,7 @@ use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
 use tandem_engine::engine::ids::{Extent, Ticket};
 use tandem_engine::engine::resource::{Event, RarePacket};
 use tandem_engine::engine::volume::{
-    AckKind, Effects, Operation, PeerRequestError, WantedAck, WriteFlags,
+    AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags,
 };
 use tandem_engine::engine::wire::ack::BarrierAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
@@ -256,10 +256,14 @@ impl World {
         let request = BlockRequest::parse(command, body)?;
         let extent = Extent::new(request.sector, request.size);
         let resync = command == Command::RsDataRequest;
+        let purpose = match resync {
+            true => ReadFor::Resync,
+            false => ReadFor::Application,
+        };
         let mut fx = Effects::new();
         let taken = self.nodes[n]
             .volume
-            .peer_read(extent, request.block_id, resync, &mut fx);
+            .peer_read(extent, request.block_id, purpose, &mut fx);
         self.finish(n, fx);
         match taken {
             Ok(_) => Ok(RxWait::Nothing),

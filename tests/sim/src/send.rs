@@ -5,7 +5,7 @@
 use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
 use tandem_engine::engine::ids::{Extent, Instant, Ticket};
 use tandem_engine::engine::resource::Event;
-use tandem_engine::engine::volume::{AckKind, Effects};
+use tandem_engine::engine::volume::{AckKind, Answer, Effects};
 use tandem_engine::engine::wire::ack::BlockAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
 use tandem_engine::engine::wire::data::{Barrier, BlockRequest, DataFlags, DataHeader};
@@ -103,10 +103,9 @@ impl World {
                 let view = self.nodes[n].volume.peer_view(ticket);
                 let data = self.nodes[n].payloads[ticket.index as usize].take();
                 if let (Some(view), Some(data)) = (view, data) {
-                    let command = if view.resync {
-                        Command::RsDataReply
-                    } else {
-                        Command::DataReply
+                    let command = match view.answer {
+                        Answer::ResyncData => Command::RsDataReply,
+                        _ => Command::DataReply,
                     };
                     let header = DataHeader {
                         sector: view.extent.sector,
@@ -189,6 +188,7 @@ impl World {
             AckKind::Negative => Command::NegAck,
             AckKind::NegativeRead => Command::NegDReply,
             AckKind::NegativeResyncRead => Command::NegRsDReply,
+            AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
         };
         let ack = BlockAck {
             sector: extent.sector,

@@ -205,6 +205,9 @@ impl World {
                 self.kick_resync(n);
             }
             Effect::StopResync { .. } => self.nodes[n].volume.stop_resync(),
+            Effect::StartVerify { .. }
+            | Effect::StopVerifyAt { .. }
+            | Effect::StopVerify { .. } => unreachable!("nobody verifies"),
             // A dead peer is noticed by the link's own timers; the engine looks again by the clock.
             Effect::Ping => self.after(n, PING_MS, What::Tick),
             Effect::StartNetwork => {

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("corrupt_data_ends_the_connection", run).limit(180);
+pub(crate) const CASE: Case = Case::new("corrupt_data_ends_the_connection", run).limit(300);
 
 /// Sets one byte of each large TCP packet that goes out, and makes its checksum right again. (A
 /// packet is a segment of 1500 bytes, or a bundle of them that is cut up later.)

@@ -45,4 +45,7 @@ cases! {
     secondary_refuses_open,
     too_small_lower_device_is_refused,
     unload_leaves_nothing,
+    verify_finds_what_differs,
+    verify_needs_an_algorithm,
+    verify_stops_at_the_stop_sector,
 }

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the states of a verify, and of the digests that both nodes share.
+
+use super::{
+    Admin,
+    Effect,
+    Env,
+    Event,
+    Handler,
+    Notice,
+    Outgoing,
+    Output,
+    PeerDigests,
+    RarePacket,
+    Resource,
+    Token,
+    VolumeRecord, //
+};
+use crate::engine::control::RetCode;
+use crate::engine::ids::Instant;
+use crate::engine::options::{
+    FixedStr,
+    NetOptions,
+    OPTION_TEXT_MAX, //
+};
+use crate::engine::state::{
+    ConnState as C,
+    DiskState as D,
+    Role,
+    StateChange, //
+};
+use crate::engine::volume::{
+    VerifyRange,
+    VerifySide, //
+};
+use crate::engine::wire::handshake::ConnectionFeatures;
+use crate::engine::wire::state::{
+    StateReport,
+    StateRequest, //
+};
+
+#[derive(Default)]
+struct Effects(Vec<Effect>);
+
+impl Output for Effects {
+    fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+fn name(text: &str) -> FixedStr<OPTION_TEXT_MAX> {
+    FixedStr::new(text.as_bytes()).unwrap()
+}
+
+struct Node {
+    resource: Resource,
+    volumes: [VolumeRecord; 1],
+}
+
+impl Node {
+    /// A node whose peer is there and has told nothing of its volume yet.
+    fn meeting(verify_alg: &str) -> Self {
+        let mut node = Node {
+            resource: Resource::default(),
+            volumes: [VolumeRecord::new(0, 0)],
+        };
+        let options = NetOptions {
+            verify_alg: name(verify_alg),
+            ..NetOptions::default()
+        };
+        node.feed(Event::Admin(Token(1), Admin::Connect { options }));
+        node.feed(Event::Connecting);
+        node.feed(Event::Features(ConnectionFeatures::OWN));
+        node.feed(Event::Handshaken { resolver: false });
+        node
+    }
+
+    /// A node with a good disk and a good peer.
+    fn connected(verify_alg: &str) -> Self {
+        let mut node = Self::meeting(verify_alg);
+        let state = &mut node.volumes[0].state;
+        state.conn = C::Connected;
+        (state.disk, state.peer_disk) = (D::UpToDate, D::UpToDate);
+        (state.role, state.peer) = (Role::Secondary, Role::Primary);
+        // The other node's first states came.
+        node.resource.state_sent = false;
+        node
+    }
+
+    fn feed(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Effects::default();
+        let env = Env {
+            now: Instant(0),
+            random: 1,
+        };
+        self.resource
+            .handle(&mut self.volumes, env, event, &mut effects);
+        effects.0
+    }
+
+    fn packet(&mut self, packet: RarePacket) -> Vec<Effect> {
+        self.feed(Event::Packet { volume: 0, packet })
+    }
+
+    fn conn(&self) -> C {
+        self.volumes[0].state.conn
+    }
+}
+
+fn started(effects: &[Effect]) -> Option<(VerifySide, VerifyRange)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::StartVerify { side, range, .. } => Some((*side, *range)),
+        _ => None,
+    })
+}
+
+fn stopped(effects: &[Effect]) -> bool {
+    let stops = |effect: &Effect| matches!(effect, Effect::StopVerify { .. });
+    effects.iter().any(stops)
+}
+
+fn tells_state(effects: &[Effect]) -> bool {
+    let tells = |effect: &Effect| {
+        let Effect::Send { packet, .. } = effect else {
+            return false;
+        };
+        matches!(packet, Outgoing::State(_))
+    };
+    effects.iter().any(tells)
+}
+
+const RANGE: VerifyRange = VerifyRange {
+    start: Some(80),
+    stop: 160,
+};
+
+fn verify(node: &mut Node) -> Vec<Effect> {
+    let command = Admin::Verify {
+        volume: 0,
+        range: RANGE,
+    };
+    node.feed(Event::Admin(Token(2), command))
+}
+
+#[test]
+fn a_verify_begins_when_the_peer_agrees_and_its_end_is_told() {
+    let mut node = Node::connected("sha1");
+    assert_eq!(started(&verify(&mut node)), None);
+    assert_eq!(node.conn(), C::Connected);
+    let effects = node.packet(RarePacket::StateReply(1));
+    assert_eq!(started(&effects), Some((VerifySide::Source, RANGE)));
+    assert_eq!(node.conn(), C::VerifyS);
+    let effects = node.feed(Event::VerifyFinished { volume: 0 });
+    assert_eq!(node.conn(), C::Connected);
+    assert!(stopped(&effects) && tells_state(&effects));
+}
+
+#[test]
+fn a_verify_that_found_differences_calls_the_handler() {
+    for (bits, called) in [(0, false), (2, true)] {
+        let mut node = Node::connected("sha1");
+        verify(&mut node);
+        node.packet(RarePacket::StateReply(1));
+        node.volumes[0].bits = bits;
+        let effects = node.feed(Event::VerifyFinished { volume: 0 });
+        let calls = |effect: &Effect| {
+            let Effect::CallHandler { handler, .. } = effect else {
+                return false;
+            };
+            *handler == Handler::OutOfSync
+        };
+        assert_eq!(effects.iter().any(calls), called);
+    }
+}
+
+#[test]
+fn while_a_verify_runs_only_its_stop_sector_changes() {
+    let mut node = Node::connected("sha1");
+    verify(&mut node);
+    node.packet(RarePacket::StateReply(1));
+    let effects = verify(&mut node);
+    let at = |effect: &Effect| matches!(effect, Effect::StopVerifyAt { sector: 160, .. });
+    assert!(effects.iter().any(at));
+    assert_eq!(started(&effects), None);
+}
+
+#[test]
+fn without_an_algorithm_no_verify_begins() {
+    let mut node = Node::connected("");
+    let effects = verify(&mut node);
+    let refused =
+        |effect: &Effect| matches!(effect, Effect::Answer(Token(2), code) if *code == RetCode(-14));
+    assert!(effects.iter().any(refused), "{effects:?}");
+    assert_eq!(node.conn(), C::Connected);
+}
+
+#[test]
+fn the_peers_verify_makes_this_node_its_target_until_the_peer_is_done() {
+    let mut node = Node::connected("sha1");
+    let change = StateChange {
+        conn: Some(C::VerifyS),
+        ..StateChange::default()
+    };
+    let (mask, value) = change.pack();
+    let effects = node.packet(RarePacket::StateRequest(StateRequest { mask, value }));
+    assert!(matches!(started(&effects), Some((VerifySide::Target, _))));
+    assert_eq!(node.conn(), C::VerifyT);
+    let mut peer = node.volumes[0].state;
+    peer.conn = C::Connected;
+    (peer.role, peer.peer) = (Role::Primary, Role::Secondary);
+    let state = peer.pack();
+    let effects = node.packet(RarePacket::State(StateReport { state }));
+    assert_eq!(node.conn(), C::Connected);
+    assert!(stopped(&effects));
+}
+
+#[test]
+fn different_digests_part_nodes_that_meet() {
+    let mut node = Node::meeting("sha1");
+    let digests = PeerDigests {
+        verify_alg: Some(name("sha256")),
+        csums_alg: None,
+    };
+    let effects = node.packet(RarePacket::Digests(digests));
+    let named = |effect: &Effect| {
+        let Effect::Notice { notice, .. } = effect else {
+            return false;
+        };
+        matches!(
+            notice,
+            Notice::DifferentDigest {
+                option: "verify-alg",
+                ..
+            }
+        )
+    };
+    assert!(effects.iter().any(named));
+    assert_eq!(node.resource.conn(), C::Disconnecting);
+}
+
+#[test]
+fn connected_nodes_follow_each_others_digests() {
+    let mut node = Node::connected("sha1");
+    let digests = PeerDigests {
+        verify_alg: Some(name("sha256")),
+        csums_alg: Some(name("crc32c")),
+    };
+    node.packet(RarePacket::Digests(digests));
+    let net = node.resource.net().unwrap();
+    assert_eq!(net.verify_alg, name("sha256"));
+    assert_eq!(net.csums_alg, name("crc32c"));
+    assert_eq!(node.conn(), C::Connected);
+}

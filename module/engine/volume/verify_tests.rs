@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the verify: what is asked for, what waits, what is marked, and when it is over.
+
+use super::super::tests::{
+    run,
+    volume,
+    write,
+    MIRRORED, //
+};
+use super::super::*;
+use crate::engine::ids::PeerTicket;
+
+const LIMITS: ResyncLimits = ResyncLimits {
+    in_flight: 64,
+    request_bytes: 4096,
+    rate: 1 << 20,
+};
+
+fn block(number: u64) -> Extent {
+    Extent::new(number * 8, 4096)
+}
+
+/// Begins a verify of some blocks as the source; returns the effects of the first requests.
+fn begin(volume: &mut Volume<tests::Vecs>, first: u64, end: u64) -> Vec<VolumeEffect> {
+    let range = VerifyRange {
+        start: Some(first * 8),
+        stop: end * 8,
+    };
+    volume.start_verify(VerifySide::Source, range, LIMITS, Instant(0));
+    run(volume, |v, fx| while v.verify_more(Instant(100), fx) {})
+}
+
+fn asked(effects: &[VolumeEffect]) -> Vec<u64> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            VolumeEffect::QueueVerifyRequest(extent) => Some(extent.sector / 8),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The peer's digest comes, and our copy is read; returns what is to be compared.
+fn read(volume: &mut Volume<tests::Vecs>, number: u64) -> PeerTicket {
+    let mut fx = Effects::new();
+    let ticket = volume
+        .verify_answered(block(number), &mut fx)
+        .unwrap()
+        .unwrap();
+    assert!(fx.take().any(|e| e == VolumeEffect::SubmitPeer(ticket)));
+    let effects = run(volume, |v, fx| v.peer_io_done(ticket, true, fx));
+    assert!(effects.contains(&VolumeEffect::QueueReply(ticket)));
+    ticket
+}
+
+fn compare(volume: &mut Volume<tests::Vecs>, number: u64, equal: bool) -> Vec<VolumeEffect> {
+    let ticket = read(volume, number);
+    let mut all = run(volume, |v, fx| {
+        assert_eq!(v.verify_compared(ticket, equal, fx), equal)
+    });
+    if !equal {
+        // Read once more.
+        assert!(all.contains(&VolumeEffect::SubmitPeer(ticket)));
+        run(volume, |v, fx| v.peer_io_done(ticket, true, fx));
+        all = run(
+            volume,
+            |v, fx| assert!(v.verify_compared(ticket, false, fx)),
+        );
+    }
+    all
+}
+
+fn has_ack(effects: &[VolumeEffect], wanted: AckKind) -> bool {
+    effects
+        .iter()
+        .any(|e| matches!(e, VolumeEffect::Ack { kind, .. } if *kind == wanted))
+}
+
+fn finished(effects: &[VolumeEffect]) -> bool {
+    effects.contains(&VolumeEffect::Report(Report::VerifyFinished))
+}
+
+#[test]
+fn each_block_up_to_the_stop_sector_is_asked_for_once() {
+    let mut v = volume(MIRRORED);
+    let effects = begin(&mut v, 3, 6);
+    assert_eq!(asked(&effects), [3, 4, 5]);
+    let later = run(&mut v, |v, fx| while v.verify_more(Instant(200), fx) {});
+    assert_eq!(asked(&later), []);
+}
+
+#[test]
+fn no_more_blocks_are_asked_for_than_the_window_holds() {
+    let mut v = volume(MIRRORED);
+    let effects = begin(&mut v, 0, 1000);
+    assert_eq!(asked(&effects).len(), 8);
+    let after_one = compare(&mut v, 0, true);
+    assert!(has_ack(&after_one, AckKind::VerifyEqual));
+    let more = run(&mut v, |v, fx| while v.verify_more(Instant(200), fx) {});
+    assert_eq!(asked(&more), [8]);
+}
+
+#[test]
+fn what_differs_twice_is_marked_and_told_as_one_range() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 4);
+    assert!(has_ack(
+        &compare(&mut v, 0, false),
+        AckKind::VerifyDifferent
+    ));
+    compare(&mut v, 1, false);
+    let told = compare(&mut v, 2, true);
+    let range = Report::Different {
+        start: 0,
+        sectors: 16,
+    };
+    assert!(told.contains(&VolumeEffect::Report(range)));
+    assert_eq!(v.out_of_sync(), 2);
+    assert!(finished(&compare(&mut v, 3, true)));
+    assert_eq!(v.last_verify().different, 2);
+    assert!(v.verify_progress().is_none());
+}
+
+#[test]
+fn what_differs_only_once_is_equal() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1);
+    let ticket = read(&mut v, 0);
+    run(&mut v, |v, fx| {
+        assert!(!v.verify_compared(ticket, false, fx))
+    });
+    run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+    let effects = run(&mut v, |v, fx| assert!(v.verify_compared(ticket, true, fx)));
+    assert!(has_ack(&effects, AckKind::VerifyEqual));
+    assert_eq!(v.out_of_sync(), 0);
+}
+
+#[test]
+fn a_block_that_cannot_be_read_differs() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1);
+    let mut fx = Effects::new();
+    let ticket = v.verify_answered(block(0), &mut fx).unwrap().unwrap();
+    run(&mut v, |v, fx| v.peer_io_done(ticket, false, fx));
+    assert_eq!(
+        v.peer_view(ticket).unwrap().answer,
+        Answer::Compare { failed: true }
+    );
+    let effects = run(
+        &mut v,
+        |v, fx| assert!(v.verify_compared(ticket, false, fx)),
+    );
+    assert!(has_ack(&effects, AckKind::VerifyDifferent));
+    assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
+fn a_write_waits_until_its_block_is_compared() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 2);
+    let (ticket, effects) = write(&mut v, 0);
+    assert_eq!(effects, []);
+    let after = compare(&mut v, 0, true);
+    assert!(after.contains(&VolumeEffect::QueueWrite(ticket)));
+}
+
+#[test]
+fn a_block_is_asked_for_when_the_writes_before_are_on_both_disks() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 1);
+    assert_eq!(asked(&begin(&mut v, 0, 3)), [0, 2]);
+    let mut fx = Effects::new();
+    assert!(v.send_begin(ticket, 1, Instant(0)).is_some());
+    v.send_done(ticket, &mut fx);
+    let local = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(asked(&local), []);
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    assert_eq!(asked(&effects), [1]);
+}
+
+#[test]
+fn writes_of_the_peer_wait_for_a_comparison_and_not_for_an_answer() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1);
+    let peer_write = |v: &mut Volume<tests::Vecs>| {
+        let mut fx = Effects::new();
+        let flags = WriteFlags::default();
+        let (kind, ack) = (Operation::Write, WantedAck::Written);
+        let ticket = v.peer_write(kind, block(0), flags, 7, ack, false, &mut fx);
+        let submitted = fx.take().any(|e| matches!(e, VolumeEffect::SubmitPeer(_)));
+        (ticket.unwrap(), submitted)
+    };
+    // Sent before the answer: it goes on, and the comparison waits for it.
+    let (early, submitted) = peer_write(&mut v);
+    assert!(submitted);
+    let mut fx = Effects::new();
+    let ticket = v.verify_answered(block(0), &mut fx).unwrap().unwrap();
+    assert!(fx.is_empty());
+    // Sent behind the answer: it waits for the comparison.
+    let (late, submitted) = peer_write(&mut v);
+    assert!(!submitted);
+    let effects = run(&mut v, |v, fx| v.peer_io_done(early, true, fx));
+    assert!(effects.contains(&VolumeEffect::SubmitPeer(ticket)));
+    assert!(!effects.contains(&VolumeEffect::SubmitPeer(late)));
+    run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+    let effects = run(&mut v, |v, fx| assert!(v.verify_compared(ticket, true, fx)));
+    assert!(effects.contains(&VolumeEffect::SubmitPeer(late)));
+}
+
+#[test]
+fn an_answer_that_was_not_asked_for_is_refused() {
+    let mut v = volume(MIRRORED);
+    let mut fx = Effects::new();
+    let error = v.verify_answered(block(0), &mut fx);
+    assert_eq!(error, Err(PeerRequestError::Unexpected));
+    begin(&mut v, 0, 1);
+    let other = v.verify_answered(Extent::new(0, 512), &mut fx);
+    assert_eq!(other, Err(PeerRequestError::Unexpected));
+    read(&mut v, 0);
+    let twice = v.verify_answered(block(0), &mut fx);
+    assert_eq!(twice, Err(PeerRequestError::Unexpected));
+}
+
+#[test]
+fn the_target_marks_what_the_source_found_and_ends_by_itself() {
+    let mut v = volume(MIRRORED);
+    let blocks = tests::SECTORS / 8;
+    let target = VerifySide::Target;
+    v.start_verify(target, VerifyRange::default(), LIMITS, Instant(0));
+    let mut last = Vec::new();
+    for number in [blocks - 2, blocks - 1] {
+        let mut fx = Effects::new();
+        let ticket = v
+            .peer_read(block(number), u64::MAX, ReadFor::Verify, &mut fx)
+            .unwrap();
+        run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+        assert_eq!(
+            v.peer_view(ticket).unwrap().answer,
+            Answer::Digest { failed: false }
+        );
+        run(&mut v, |v, fx| v.peer_reply_sent(ticket, fx));
+        assert!(!finished(&last));
+        last = run(&mut v, |v, fx| {
+            v.verify_result(block(number), number == blocks - 1, fx)
+                .unwrap();
+        });
+    }
+    assert!(finished(&last));
+    assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
+fn an_outcome_that_is_not_due_is_refused() {
+    let mut v = volume(MIRRORED);
+    let mut fx = Effects::new();
+    let error = v.verify_result(block(0), false, &mut fx);
+    assert_eq!(error, Err(PeerRequestError::Unexpected));
+    assert_eq!(v.out_of_sync(), 0);
+}
+
+#[test]
+fn the_next_verify_begins_where_the_last_one_stopped() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 2);
+    compare(&mut v, 0, true);
+    assert!(finished(&compare(&mut v, 1, true)));
+    let mut fx = Effects::new();
+    assert_eq!(v.stop_verify(&mut fx), Some(16));
+    let first = v.start_verify(
+        VerifySide::Source,
+        VerifyRange::default(),
+        LIMITS,
+        Instant(0),
+    );
+    assert_eq!(first, 16);
+}
+
+#[test]
+fn a_lost_connection_frees_every_block() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 3);
+    let ticket = read(&mut v, 0);
+    let (waiting, _) = write(&mut v, 1);
+    let at_disk = v
+        .verify_answered(block(2), &mut Effects::new())
+        .unwrap()
+        .unwrap();
+    let lonely = Policy {
+        mirror: MirrorUse::Mark,
+        ..MIRRORED
+    };
+    run(&mut v, |v, fx| v.set_policy(lonely, fx));
+    run(&mut v, |v, fx| v.connection_lost(fx));
+    // What was in the send queue, and at the disk.
+    let effects = run(&mut v, |v, fx| v.peer_reply_sent(ticket, fx));
+    assert!(effects.contains(&VolumeEffect::ReleasePeer(ticket)));
+    run(&mut v, |v, fx| v.peer_io_done(at_disk, true, fx));
+    assert_eq!(v.peers.used(), 0);
+    run(&mut v, |v, fx| v.local_done(waiting, true, fx));
+    assert_eq!(v.requests(), 0);
+    assert!(v.verify_progress().is_none());
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Online verify: the peer's digests of blocks that we verify.
+#![forbid(unsafe_code)]
+
+use crate::device::Told;
+use crate::engine::ids::{
+    Extent,
+    MAX_REQUEST_BYTES, //
+};
+use crate::engine::volume::PeerRequestError;
+use crate::engine::wire::data::BlockRequest;
+use crate::engine::wire::Header;
+use crate::words::Problem;
+
+use super::{
+    keep_payload,
+    Outcome,
+    Receiver,
+    Stop, //
+};
+
+impl Receiver<'_> {
+    /// The digest of a block comes: our own copy is to be compared with it.
+    pub(super) fn verify_answer(&mut self, header: Header, follow: u32) -> Outcome {
+        let device = self.device(header)?;
+        let answer = Self::parse(
+            header,
+            BlockRequest::parse(header.command, self.bytes(BlockRequest::LEN as u32)),
+        )?;
+        let mut told = Told::with_len(follow as usize);
+        self.inbox.receive(told.bytes_mut())?;
+        let extent = Extent::new(answer.sector, answer.size);
+        let capacity = device.volume.lock().capacity();
+        if answer.size == 0 || !extent.fits(capacity, MAX_REQUEST_BYTES) {
+            let problem = Problem::Request(PeerRequestError::OutOfRange);
+            return Err(Stop::refused(header.command, problem));
+        }
+        let mut payload = Some(self.memory(answer.size)?);
+        device
+            .feed(|volume, fx| {
+                if let Some(ticket) = volume.verify_answered(extent, fx)? {
+                    keep_payload(&device, ticket, &mut payload);
+                    device.put_told(ticket, told);
+                }
+                Ok(())
+            })
+            .map_err(|error| Stop::refused(header.command, Problem::Request(error)))
+    }
+}
