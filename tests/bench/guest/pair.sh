@@ -12,7 +12,7 @@ address=ipv4:127.0.0.1
 as() {
 	module=$1 device=/dev/drbd0
 	case $module in
-	tandem) setup="tandem setup" meta="tandem meta" load="insmod /payload/tandem.ko" ;;
+	tandem) setup="tandem setup" meta="tandem meta" load="insmod /payload/tandem.ko usermode_helper=disabled" ;;
 	drbd) setup=drbdsetup meta=drbdmeta load="modprobe drbd usermode_helper=disabled" ;;
 	bare) device=/dev/ram0 ;;
 	esac
