@@ -58,8 +58,8 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
-# New seeds of the simulator in each `make test`: 20000, as soon as the faults that they find now
-# (about one seed in 800) are mended.
+# New seeds of the simulator in each `make test`: 20000, as soon as the faults that some seeds still
+# find are mended.
 NEW_SEEDS ?= 0
 
 .PHONY: test
