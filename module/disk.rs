@@ -96,6 +96,9 @@ fn not_opened(error: Error, code: RetCode, no_disk: RetCode) -> Refused {
     if error == ENOTBLK {
         return refused(no_disk, "this is no block device");
     }
+    if error == ENOMEM {
+        return no_memory(error);
+    }
     Refused {
         todo: "check its path, and the log of its driver",
         ..refused(code, "the device cannot be opened")

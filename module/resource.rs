@@ -50,6 +50,7 @@ use crate::link::{
     Link, //
 };
 use crate::notify;
+use crate::receiver::Receiver;
 use crate::recorder::TracedResource;
 use crate::session::Session;
 use crate::status::Summary;
@@ -65,7 +66,10 @@ use crate::sys::signal::{
     WaitQueue, //
 };
 use crate::sys::socket::Address;
-use crate::sys::thread::Thread;
+use crate::sys::thread::{
+    NoIo,
+    Thread, //
+};
 use crate::{
     send_meta,
     volume_thread, //
@@ -122,16 +126,12 @@ pub struct Resource {
     pub link: Link,
     session: SpinLock<Option<Arc<Session>>>,
     addresses: SpinLock<(Option<Address>, Option<Address>)>,
-    /// The receiver may begin.
-    calling: AtomicBool,
-    leaving: AtomicBool,
-    /// Woken when the network's flags change.
-    pub net_wake: WaitQueue,
+    /// The thread that looks for the peer.
+    pub receiver: Receiver,
     /// Wakes the worker.
     pub wake: Signal,
     stopping: AtomicBool,
     worker: Mutex<Option<Thread>>,
-    receiver: Mutex<Option<Thread>>,
     /// One command of the administrator at a time.
     admin: Mutex<()>,
     /// A module with a connection stays loaded.
@@ -173,13 +173,10 @@ impl Resource {
                 link: Link::new(&driver.recorder, name)?,
                 session: crate::spinlock!(None, c"tandem_session")?,
                 addresses: crate::spinlock!((None, None), c"tandem_addresses")?,
-                calling: AtomicBool::new(false),
-                leaving: AtomicBool::new(false),
-                net_wake: WaitQueue::new()?,
+                receiver: Receiver::new()?,
                 wake: Signal::new()?,
                 stopping: AtomicBool::new(false),
                 worker: crate::mutex!(None, c"tandem_worker")?,
-                receiver: crate::mutex!(None, c"tandem_receiver")?,
                 admin: crate::mutex!((), c"tandem_admin")?,
                 pin: crate::mutex!(None, c"tandem_pin")?,
                 throttle: crate::spinlock!(Throttle::new(), c"tandem_throttle")?,
@@ -211,17 +208,11 @@ impl Resource {
 
     /// Ends the worker. The connection is StandAlone, no volume is left. May sleep.
     pub fn stop(&self) {
-        self.reap_receiver();
+        self.receiver.reap();
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();
         drop(self.worker.lock().take());
         self.handlers.stop();
-    }
-
-    /// Waits for a receiver that has ended, or is about to. May sleep.
-    pub fn reap_receiver(&self) {
-        let receiver = self.receiver.lock().take();
-        drop(receiver);
     }
 
     /// Looks at the engine's value and the records. May sleep; `look` must not post.
@@ -297,11 +288,6 @@ impl Resource {
         self.with_core(|core| core.decisions.agreed())
     }
 
-    /// Whether the receiver shall end.
-    pub fn leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
-    }
-
     /// The session that is up, if any.
     pub fn session(&self) -> Option<Arc<Session>> {
         self.session.lock().clone()
@@ -311,11 +297,6 @@ impl Resource {
     pub fn set_session(&self, session: Option<Arc<Session>>) {
         let former = core::mem::replace(&mut *self.session.lock(), session);
         drop(former);
-    }
-
-    /// The receiver is about to end.
-    pub fn receiver_ended(&self) {
-        self.net_wake.wake_all();
     }
 
     /// Writes a line to the kernel log.
@@ -380,6 +361,8 @@ impl Resource {
     }
 
     fn post_with(self: &Arc<Self>, make: impl FnOnce(&Core) -> Option<Event>) {
+        // Others' memory may wait for our applications' I/O, which may wait for this event.
+        let _no_io = NoIo::enter();
         let mut guard = self.core.lock();
         let core = &mut *guard;
         if let Some(event) = make(core) {
@@ -468,9 +451,9 @@ impl Resource {
                     session.ping_wanted.store(true, Ordering::Release);
                 }
             }
-            Effect::StartNetwork => self.start_network(),
+            Effect::StartNetwork => self.receiver.begin(),
             Effect::CloseNetwork => self.close_network(core),
-            Effect::StopNetwork => self.stop_network(),
+            Effect::StopNetwork => self.receiver.leave(),
             Effect::SetPolicy { .. }
             | Effect::LoseConnection { .. }
             | Effect::InstallDisk { .. }
@@ -605,48 +588,13 @@ impl Resource {
         }
     }
 
-    /// Makes a receiver that waits for the engine's word: while a lack of memory can still be told.
-    /// A former receiver has been waited for. May sleep.
-    pub fn prepare_receiver(self: &Arc<Self>) -> Result {
-        self.leaving.store(false, Ordering::Release);
-        self.calling.store(false, Ordering::Release);
-        let resource = self.clone();
-        let thread = Thread::spawn(fmt!("drbd_c_{}", self.name_str()), move || {
-            let calling = || resource.calling.load(Ordering::Acquire);
-            resource
-                .net_wake
-                .wait_until(|| calling() || resource.leaving());
-            if calling() {
-                crate::session::run(&resource);
-            }
-        })?;
-        *self.receiver.lock() = Some(thread);
-        Ok(())
-    }
-
-    /// Ends a receiver that the engine had no word for. May sleep.
-    pub fn dismiss_receiver(&self) {
-        self.stop_network();
-        self.reap_receiver();
-    }
-
-    fn start_network(&self) {
-        self.calling.store(true, Ordering::Release);
-        self.net_wake.wake_all();
-    }
-
     fn close_network(&self, core: &Core) {
         if core.decisions.conn() == ConnState::Disconnecting {
-            self.stop_network();
+            self.receiver.leave();
         }
         if let Some(session) = self.session() {
             session.fail(self, Loss::NetworkFailure);
         }
-    }
-
-    fn stop_network(&self) {
-        self.leaving.store(true, Ordering::Release);
-        self.net_wake.wake_all();
     }
 
     /// Runs a command of the administrator. May sleep.

@@ -148,7 +148,7 @@ impl Session {
 
 /// The receiver thread: connects again and again until the network is to be left.
 pub fn run(resource: &Arc<Resource>) {
-    while !resource.leaving() {
+    while !resource.receiver.leaving() {
         resource.post(Event::Connecting);
         let Some(net) = resource.net_options() else {
             break;
@@ -162,26 +162,19 @@ pub fn run(resource: &Arc<Resource>) {
                     "cannot listen for the peer: {}; check the local address of the connection",
                     words::of_error(error)
                 ));
-                pause(resource, PAUSE_MS);
+                resource.receiver.pause(PAUSE_MS);
                 Loss::NetworkFailure
             }
         };
         resource.post(Event::Disconnected(loss));
         let lasted = clock::monotonic_ms().saturating_sub(began);
         if lasted < u64::from(PAUSE_MS) {
-            pause(resource, PAUSE_MS);
+            resource.receiver.pause(PAUSE_MS);
         }
     }
     if resource.conn() != ConnState::StandAlone {
         resource.post(Event::Disconnected(Loss::NetworkFailure));
     }
-    resource.receiver_ended();
-}
-
-fn pause(resource: &Resource, ms: u32) {
-    resource
-        .net_wake
-        .wait_until_timeout(ms, || resource.leaving());
 }
 
 /// The sockets, one by one.
@@ -241,7 +234,7 @@ fn connect(resource: &Resource, net: &NetOptions) -> Result<Option<(TcpSocket, T
         establish: Establish::new((own.host(), own.port()) < (peer.host(), peer.port())),
     };
     loop {
-        if resource.leaving() {
+        if resource.receiver.leaving() {
             return Ok(None);
         }
         while let Some(channel) = pair.establish.next_call() {
@@ -309,7 +302,7 @@ fn listen(
     mut left: u32,
     until_complete: bool,
 ) -> Result {
-    while left > 0 && !resource.leaving() {
+    while left > 0 && !resource.receiver.leaving() {
         if until_complete && pair.establish.is_complete() {
             break;
         }

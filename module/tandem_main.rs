@@ -30,6 +30,7 @@ mod notify;
 mod proc;
 mod receive;
 mod receive_meta;
+mod receiver;
 mod recorder;
 mod request;
 mod resource;

@@ -93,8 +93,10 @@ impl Call<'_> {
     }
 
     fn open(&mut self, device: &Arc<Device>, paths: DiskPaths, options: DiskOptions) -> RetCode {
-        let (Some(data), Some(meta)) = (c_string(&paths.data), c_string(&paths.meta)) else {
-            return self.refuse(RetCode::ERR_OPEN_DISK, "no such path");
+        let (data, meta) = match (c_string(&paths.data), c_string(&paths.meta)) {
+            (Ok(data), Ok(meta)) => (data, meta),
+            (Err(error), _) | (_, Err(error)) if error == ENOMEM => return RetCode::ERR_NOMEM,
+            _ => return self.refuse(RetCode::ERR_OPEN_DISK, "no such path"),
         };
         let index = paths.index;
         *device.paths.lock() = Some(paths);
@@ -177,9 +179,9 @@ fn complain(device: &Device, code: RetCode, why: fmt::Arguments<'_>) {
     );
 }
 
-fn c_string(path: &FixedStr<127>) -> Option<CString> {
-    let path = path.as_str().filter(|path| !path.is_empty())?;
-    CString::try_from_fmt(fmt!("{}", path)).ok()
+fn c_string(path: &FixedStr<127>) -> Result<CString> {
+    let path = path.as_str().filter(|path| !path.is_empty());
+    CString::try_from_fmt(fmt!("{}", path.ok_or(ENOENT)?))
 }
 
 /// Looks at what the resource knows of a device. May sleep.

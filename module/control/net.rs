@@ -112,7 +112,7 @@ impl Call<'_> {
             return RetCode::ERR_NET_CONFIGURED;
         }
         // A receiver that has just left may not have come to its end yet.
-        resource.reap_receiver();
+        resource.receiver.reap();
         let options = match self.attributes.parms::<NetConf>() {
             Ok(conf) => conf.options,
             Err(error) => return self.refuse_attribute(error),
@@ -127,7 +127,7 @@ impl Call<'_> {
         let Some(pin) = ModulePin::new() else {
             return RetCode::ERR_INTR;
         };
-        if let Err(error) = resource.prepare_receiver() {
+        if let Err(error) = resource.receiver.prepare(resource) {
             return if error == ENOMEM {
                 RetCode::ERR_NOMEM
             } else {
@@ -139,7 +139,8 @@ impl Call<'_> {
         if code.is_success() {
             return RetCode::SS_SUCCESS;
         }
-        resource.dismiss_receiver();
+        resource.receiver.leave();
+        resource.receiver.reap();
         *resource.pin.lock() = None;
         code
     }
@@ -192,7 +193,7 @@ impl Call<'_> {
         if !code.is_success() {
             return code;
         }
-        resource.reap_receiver();
+        resource.receiver.reap();
         RetCode::NO_ERROR
     }
 

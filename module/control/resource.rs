@@ -113,7 +113,7 @@ impl Call<'_> {
         if !code.is_success() {
             return self.refuse(code, "failed to disconnect");
         }
-        resource.reap_receiver();
+        resource.receiver.reap();
         if let Err(code) = for_each_device(resource, |device| super::disk::detach(device, false)) {
             return self.refuse(code, "failed to detach");
         }
@@ -183,7 +183,7 @@ pub fn remove(driver: &Driver, resource: &Arc<Resource>) {
         "disconnect",
         resource.command(None, |_| Admin::Disconnect { force: true }),
     );
-    resource.reap_receiver();
+    resource.receiver.reap();
     while let Some(device) = resource.link.device_at(0) {
         log("detach", super::disk::detach(&device, false));
         minor::remove(driver, &device);

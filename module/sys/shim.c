@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/tcp.h>
 #include <net/genetlink.h>
@@ -296,6 +297,18 @@ bool tandem_fatal_signal(void)
 bool tandem_may_sleep(void)
 {
 	return preemptible();
+}
+
+/* Inline, as current is a macro. */
+unsigned int tandem_no_io_save(void)
+{
+	return memalloc_noio_save();
+}
+
+/* Inline, as current is a macro. */
+void tandem_no_io_restore(unsigned int former)
+{
+	memalloc_noio_restore(former);
 }
 
 /* <crypto/hash.h> is not in bindings; a desc is a blob of tandem_shash_desc_size(). */

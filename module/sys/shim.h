@@ -75,6 +75,8 @@ void tandem_thread_priority(bool fifo_low);
 bool tandem_is_current(struct task_struct *task);
 bool tandem_fatal_signal(void);
 bool tandem_may_sleep(void);
+unsigned int tandem_no_io_save(void);
+void tandem_no_io_restore(unsigned int former);
 
 /* Hashes */
 void tandem_shash_free(struct crypto_shash *tfm);

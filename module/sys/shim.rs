@@ -106,6 +106,8 @@ unsafe extern "C" {
     pub(super) safe fn tandem_is_current(task: *mut bindings::task_struct) -> bool;
     pub(super) safe fn tandem_fatal_signal() -> bool;
     pub(super) safe fn tandem_may_sleep() -> bool;
+    pub(super) safe fn tandem_no_io_save() -> c_uint;
+    pub(super) safe fn tandem_no_io_restore(former: c_uint);
 
     pub(super) fn tandem_shash_free(tfm: *mut CryptoShash);
     pub(super) fn tandem_shash_desc_size(tfm: *mut CryptoShash) -> c_uint;

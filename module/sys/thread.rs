@@ -9,6 +9,7 @@ use kernel::{
     error::from_err_ptr,
     ffi::{
         c_int,
+        c_uint,
         c_void, //
     },
     prelude::*,
@@ -17,9 +18,33 @@ use kernel::{
         Arc,
         Completion, //
     },
+    types::NotThreadSafe, //
 };
 
 use core::ptr::NonNull;
+
+/// While this lives, its thread gets memory without waiting for block I/O, whatever the allocation
+/// says: the I/O waited for might be our own, and wait for what the thread is doing.
+pub struct NoIo {
+    former: c_uint,
+    _of_this_thread: NotThreadSafe,
+}
+
+impl NoIo {
+    /// Begins here. Process context. Nested ones end in reverse order.
+    pub fn enter() -> Self {
+        Self {
+            former: shim::tandem_no_io_save(),
+            _of_this_thread: NotThreadSafe,
+        }
+    }
+}
+
+impl Drop for NoIo {
+    fn drop(&mut self) {
+        shim::tandem_no_io_restore(self.former);
+    }
+}
 
 /// What a new thread is given: the closure, and where to say that it has returned.
 struct Start<F> {
@@ -27,7 +52,8 @@ struct Start<F> {
     done: Arc<Completion>,
 }
 
-/// A kernel thread that runs one closure; it gets no signals.
+/// A kernel thread that runs one closure; it gets no signals, and no memory that block I/O has to
+/// free first.
 ///
 /// Threads end when their closure returns: tell them by a flag of your own and wake them.
 /// Dropping the handle waits for that too, so that no code of the module runs on unnoticed.
@@ -120,7 +146,9 @@ unsafe extern "C" fn main<F: FnOnce()>(data: *mut c_void) -> c_int {
     // SAFETY: As this function requires.
     let start = unsafe { KBox::from_raw(data.cast::<Start<F>>()) };
     let Start { run, done } = KBox::into_inner(start);
+    let no_io = NoIo::enter();
     run();
+    drop(no_io);
     done.complete_all();
     0
 }
