@@ -38,6 +38,10 @@ endif
 $(addprefix module-,$(FLAVOURS)): module-%: | deps-build
 	@scripts/module-build $*
 
+.PHONY: module-debug
+module-debug: | deps-build  ## tandem.ko for the debug kernel, which is built first (20 minutes, once)
+	@scripts/module-build debug
+
 .PHONY: deps-build
 deps-build:
 	@scripts/install-deps build
@@ -72,8 +76,12 @@ cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual 
 
 .PHONY: record
 record: module-cloud-amd64 userspace harness guest  ## records the engine in two machines and replays it here
-	$(TARGET)/tests/release/cases --pairs tandem-tandem recorded_run_replays_in_userspace
-	$(TARGET)/tests/release/replay $(TARGET)/record/a.trace $(TARGET)/record/b.trace
+	$(OUT)/tests/release/cases --pairs tandem-tandem recorded_run_replays_in_userspace
+	$(OUT)/tests/release/replay $(OUT)/record/a.trace $(OUT)/record/b.trace
+
+.PHONY: test-debug
+test-debug: deps module-debug userspace harness guest  ## the cases on a kernel with all checkers on (CASES=...)
+	$(OUT)/tests/release/cases --kernel debug $(CASES)
 
 .PHONY: demo
 demo:  ## two machines, one disk, a power cut: the story on your terminal

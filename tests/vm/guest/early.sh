@@ -5,8 +5,10 @@
 b=/busybox
 $b mkdir -p /dev /base /over /new
 $b mount -t devtmpfs dev /dev
-$b insmod /early/virtio_blk.ko
-$b insmod /early/overlay.ko
+# The debug kernel has none: what it boots with is built in.
+for module in /early/*.ko; do
+	[ -e "$module" ] && $b insmod "$module"
+done
 $b mount -t ext4 -o ro,noatime /dev/vda /base || $b poweroff -f
 $b mount -t tmpfs -o size=60% over /over
 $b mkdir /over/upper /over/work

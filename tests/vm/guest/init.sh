@@ -21,6 +21,10 @@ for pair in $HOSTS; do
 done
 ln -s vdb /dev/data1
 ln -s vdc /dev/data2
+# Modules of a kernel that the image does not know.
+if [ -d /payload/modules ]; then
+	ln -s /payload/modules "/lib/modules/$(uname -r)"
+fi
 for file in /payload/bin/*; do
 	[ -e "$file" ] && ln -s "$file" /usr/local/sbin/
 done

@@ -97,7 +97,7 @@ fn kvm_boots(image: &Image, scratch: &Path) -> Result<bool> {
             "-no-reboot",
         ])
         .args(["-append", "console=ttyS0 panic=-1 quiet", "-kernel"])
-        .arg(image.kernel())
+        .arg(image.stock_kernel())
         .arg("-initrd")
         .arg(scratch)
         .stdin(Stdio::null())

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{bail, Context, Result};
 use qapi::{qga, Qga, Stream};
 
-use crate::{process::lock, spec::time_scale};
+use crate::process::lock;
 
 /// How long the agent may take for one request; none of them waits for anything.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -53,8 +53,9 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Connects and waits until the guest answers, at most until `deadline`.
-    pub(crate) fn connect(path: &Path, deadline: Instant) -> Result<Self> {
+    /// Connects and waits until the guest answers, at most until `deadline`. `scale` is how much
+    /// longer than usual its later answers may take.
+    pub(crate) fn connect(path: &Path, deadline: Instant, scale: f64) -> Result<Self> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".lock");
         let guard = File::create(beside)?;
@@ -85,7 +86,7 @@ impl Agent {
         }
         qga.inner()
             .get_ref_write()
-            .set_read_timeout(Some(ANSWER.mul_f64(time_scale())))?;
+            .set_read_timeout(Some(ANSWER.mul_f64(scale)))?;
         Ok(Self { qga, _lock: guard })
     }
 

@@ -21,7 +21,6 @@ use crate::{
     paths::runs,
     process,
     qemu::{Cable, Machine},
-    spec::time_scale,
 };
 
 /// How long a machine may take from power on to its first answer.
@@ -112,7 +111,7 @@ fn note_retry(node: &Node, power: &str, output: &str) -> Result<()> {
 }
 
 fn boot_once(node: &Node) -> Result<()> {
-    let image = Image::ensure()?;
+    let image = Image::ensure(node.spec.kernel)?;
     let accel = accel::choose(&image)?;
     let initrd = node.places.run.join(format!("{}.initrd", node.name));
     let scratch = initrd.with_extension("stripped");
@@ -138,7 +137,7 @@ fn boot_once(node: &Node) -> Result<()> {
             node.set_card(&card(&other), Link::Down)?;
         }
     }
-    let limit = BOOT.mul_f64(time_scale());
+    let limit = BOOT.mul_f64(node.spec.time_scale());
     node.connect(Instant::now() + limit)
         .map_err(|error| anyhow!("it did not answer: {error:#}"))
 }

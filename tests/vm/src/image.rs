@@ -10,27 +10,30 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-use crate::{cpio::Archive, paths::repository, spec::Driver};
+use crate::{
+    cpio::Archive,
+    paths::repository,
+    spec::{Driver, Kernel},
+};
 
-/// The folder that `scripts/guest-image` made.
+/// The folders that `scripts/guest-image` and `scripts/debug-kernel` made.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     folder: PathBuf,
+    /// Kernel and modules that take the place of the image's own.
+    debug: Option<PathBuf>,
 }
 
 impl Image {
-    /// Finds the image, making it when there is none yet.
-    pub(crate) fn ensure() -> Result<Self> {
-        let script = repository().join("scripts/guest-image");
-        let output = Command::new(&script)
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .with_context(|| format!("cannot run {}", script.display()))?;
-        if !output.status.success() {
-            bail!("the guests' image could not be made; the messages are above");
-        }
-        let folder = String::from_utf8(output.stdout)?.trim().into();
-        Ok(Self { folder })
+    /// Finds image and kernel, making them when there are none yet.
+    pub(crate) fn ensure(kernel: Kernel) -> Result<Self> {
+        Ok(Self {
+            folder: made_by("scripts/guest-image")?,
+            debug: match kernel {
+                Kernel::Stock => None,
+                Kernel::Debug => Some(made_by("scripts/debug-kernel")?),
+            },
+        })
     }
 
     /// The root disk, shared and read-only.
@@ -38,8 +41,13 @@ impl Image {
         self.folder.join("root.raw")
     }
 
-    /// The stock kernel.
+    /// The kernel that guests boot.
     pub(crate) fn kernel(&self) -> PathBuf {
+        self.debug.as_ref().unwrap_or(&self.folder).join("kernel")
+    }
+
+    /// The stock kernel, whatever guests boot.
+    pub(crate) fn stock_kernel(&self) -> PathBuf {
         self.folder.join("kernel")
     }
 
@@ -53,12 +61,9 @@ impl Image {
         let mut archive = Archive::default();
         archive.file("init", 0o755, include_bytes!("../guest/early.sh"));
         archive.file("busybox", 0o755, &self.busybox()?);
-        for entry in fs::read_dir(self.folder.join("early"))? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".ko") {
-                archive.file(&format!("early/{name}"), 0o644, &read(&entry.path())?);
-            }
+        match &self.debug {
+            None => add_files(&mut archive, "early", &self.folder.join("early"), ".ko")?,
+            Some(debug) => add_files(&mut archive, "payload/modules", &debug.join("modules"), "")?,
         }
         archive.file("payload/config", 0o644, config.as_bytes());
         archive.file("payload/init", 0o755, include_bytes!("../guest/init.sh"));
@@ -68,6 +73,7 @@ impl Image {
                 &include_bytes!("../guest/load-driver.sh")[..],
             ),
             ("payload/reset", include_bytes!("../guest/reset.sh")),
+            ("payload/leaks", include_bytes!("../guest/leaks.sh")),
             (
                 "payload/bin/await-event",
                 include_bytes!("../guest/await-event.sh"),
@@ -75,12 +81,16 @@ impl Image {
         ] {
             archive.file(path, 0o755, script);
         }
-        let module = repository().join("target/module/cloud-amd64/tandem.ko");
+        let flavour = match self.debug {
+            None => "cloud-amd64",
+            Some(_) => "debug",
+        };
+        let module = repository().join(format!("target/module/{flavour}/tandem.ko"));
         if module.exists() {
             archive.file("payload/tandem.ko", 0o644, &strip(&module, stripped)?);
         } else if driver == Driver::Tandem {
             bail!(
-                "there is no {}: run 'make module', or choose --driver drbd",
+                "there is no {}: run 'make module-{flavour}', or choose --driver drbd",
                 module.display()
             );
         }
@@ -90,6 +100,33 @@ impl Image {
         }
         Ok(archive.finish())
     }
+}
+
+/// The folder that a script prints, made by it when there is none yet.
+fn made_by(script: &str) -> Result<PathBuf> {
+    let output = Command::new(repository().join(script))
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {script}"))?;
+    if !output.status.success() {
+        bail!("{script} failed; its messages are above");
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().into())
+}
+
+/// Adds what is in a folder of the host, and in the folders below, as far as names end so.
+fn add_files(archive: &mut Archive, to: &str, from: &Path, end: &str) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let to = format!("{to}/{name}");
+        if entry.file_type()?.is_dir() {
+            add_files(archive, &to, &entry.path(), end)?;
+        } else if name.ends_with(end) {
+            archive.file(&to, 0o644, &read(&entry.path())?);
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -17,7 +17,7 @@ use crate::{
     console::{self, Splat},
     monitor::{Link, Monitor},
     process,
-    spec::{time_scale, Driver, Spec},
+    spec::{Driver, Spec},
 };
 
 /// How long a command may take when nothing else is said.
@@ -188,7 +188,7 @@ impl Node {
     ///
     /// As [`Node::await_event`].
     pub fn await_in(&self, source: &str, regex: &str, limit: Duration) -> Result<String> {
-        let seconds = limit.mul_f64(time_scale()).as_secs().max(1);
+        let seconds = limit.mul_f64(self.spec.time_scale()).as_secs().max(1);
         let quoted = regex.replace('\'', r"'\''");
         self.ok_within(
             &format!("await-event {seconds} '{quoted}' {source}"),
@@ -291,7 +291,7 @@ impl Node {
             Channel::Harness => self.socket("harness"),
             Channel::People => self.socket("people"),
         };
-        *self.agent() = Some(Agent::connect(&socket, deadline)?);
+        *self.agent() = Some(Agent::connect(&socket, deadline, self.spec.time_scale())?);
         Ok(())
     }
 
@@ -308,7 +308,7 @@ impl Node {
     }
 
     fn run_once(&self, command: &str, input: Option<&[u8]>, limit: Duration) -> Result<Output> {
-        let limit = limit.mul_f64(time_scale());
+        let limit = limit.mul_f64(self.spec.time_scale());
         let begin = Instant::now();
         let pid = self.ask(|agent| agent.start(command, input))?;
         let mut looks = Looks::new();
@@ -332,7 +332,7 @@ impl Node {
             bail!("the machine is off");
         }
         if self.agent().is_none() {
-            self.connect(Instant::now() + Duration::from_secs(30).mul_f64(time_scale()))?;
+            self.connect(Instant::now() + Duration::from_secs(30).mul_f64(self.spec.time_scale()))?;
         }
         let mut agent = self.agent();
         let Some(open) = agent.as_mut() else {

@@ -108,6 +108,24 @@ pub enum Kernel {
     Debug,
 }
 
+impl Kernel {
+    /// How much longer everything may take than with the stock kernel.
+    const fn slowness(self) -> f64 {
+        match self {
+            Self::Stock => 1.0,
+            Self::Debug => 4.0,
+        }
+    }
+
+    /// The least memory of a node in MiB: the checkers keep books of all of it.
+    const fn least_mem_mib(self) -> u32 {
+        match self {
+            Self::Stock => 256,
+            Self::Debug => 1024,
+        }
+    }
+}
+
 impl FromStr for Kernel {
     type Err = anyhow::Error;
 
@@ -172,6 +190,11 @@ impl Spec {
         ('a'..='f').take(self.nodes).map(String::from).collect()
     }
 
+    /// How much longer than usual everything may take on these machines.
+    pub fn time_scale(&self) -> f64 {
+        time_scale() * self.kernel.slowness()
+    }
+
     /// Refuses what cannot be.
     ///
     /// # Errors
@@ -181,11 +204,9 @@ impl Spec {
         if !(1..=6).contains(&self.nodes) {
             bail!("{} nodes: between 1 and 6 are possible", self.nodes);
         }
-        if self.kernel == Kernel::Debug {
-            bail!("there is no debug kernel yet; use --kernel stock");
-        }
-        if self.cpus == 0 || self.mem_mib < 256 {
-            bail!("a node needs at least one processor and 256 MiB");
+        let least = self.kernel.least_mem_mib();
+        if self.cpus == 0 || self.mem_mib < least {
+            bail!("a node needs at least one processor and {least} MiB with this kernel");
         }
         if self.disk_bytes < 1 << 20 || self.disk_bytes % 512 != 0 {
             bail!("a data disk has at least 1 MiB, in whole sectors of 512 bytes");
