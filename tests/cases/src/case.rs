@@ -5,7 +5,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use anyhow::{anyhow, Result};
-use vm::Driver;
+use vm::{Driver, Kernel};
 
 use crate::pair::Pair;
 
@@ -64,6 +64,8 @@ pub(crate) struct Case {
     pub(crate) pairs: &'static [Drivers],
     /// The longest it may take.
     pub(crate) limit: Duration,
+    /// Whether only the debug kernel can do what it asks for.
+    pub(crate) debug_only: bool,
     /// Arranges, acts, and judges by events and states.
     pub(crate) run: fn(&Pair<'_>) -> Result<()>,
 }
@@ -75,6 +77,7 @@ impl Case {
             name,
             pairs: ALL,
             limit: Duration::from_secs(120),
+            debug_only: false,
             run,
         }
     }
@@ -83,6 +86,17 @@ impl Case {
     pub(crate) const fn pairs(mut self, pairs: &'static [Drivers]) -> Self {
         self.pairs = pairs;
         self
+    }
+
+    /// The same for the debug kernel only.
+    pub(crate) const fn debug_only(mut self) -> Self {
+        self.debug_only = true;
+        self
+    }
+
+    /// Whether it can run with this kernel.
+    pub(crate) fn runs_with(&self, kernel: Kernel) -> bool {
+        kernel == Kernel::Debug || !self.debug_only
     }
 
     /// The same with another limit.

@@ -21,6 +21,7 @@ use std::{process::ExitCode, str::FromStr};
 
 use anyhow::Result;
 use clap::Parser;
+use vm::Kernel;
 
 use crate::{case::Drivers, report::Report};
 
@@ -34,6 +35,9 @@ pub(crate) struct Cli {
     /// With --cargo, so many new seeds in the simulator.
     #[arg(long, default_value_t = 0)]
     seeds: u64,
+    /// The kernel of the machines: stock or debug.
+    #[arg(long, default_value = "stock", value_parser = Kernel::from_str)]
+    kernel: Kernel,
     /// Only lists the cases.
     #[arg(long)]
     list: bool,

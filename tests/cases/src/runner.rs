@@ -11,12 +11,12 @@ use std::{
 };
 
 use anyhow::{anyhow, Context, Result};
-use vm::{Cluster, Link, Spec};
+use vm::{Cluster, Kernel, Link, Spec};
 
 use crate::{
     case::{Case, Drivers, TANDEM},
     cases::CASES,
-    judge::leftovers,
+    judge,
     pair::Pair,
     report::Report,
     Cli,
@@ -47,7 +47,8 @@ pub(crate) fn plan(cli: &Cli) -> Vec<Job> {
         cli.filter.is_empty() || cli.filter.iter().any(|text| name.contains(text.as_str()))
     };
     let mut jobs: Vec<Job> = Vec::new();
-    for case in CASES.iter().filter(|case| chosen(case.name)) {
+    let runs = |case: &&Case| case.runs_with(cli.kernel) && chosen(case.name);
+    for case in CASES.iter().filter(runs) {
         // A pair that is asked for by name runs all cases that could run with it.
         let pairs = if cli.pairs.is_empty() {
             case.pairs
@@ -72,6 +73,13 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         jobs.len(),
         cli.jobs
     );
+    let others = CASES
+        .iter()
+        .filter(|case| !case.runs_with(cli.kernel))
+        .count();
+    if others > 0 {
+        println!("# {others} more cases need the debug kernel: make test-debug");
+    }
     let queue = Mutex::new(VecDeque::from(jobs));
     let report = Mutex::new(report);
     let stop = Mutex::new(false);
@@ -79,7 +87,7 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         for worker in 0..cli.jobs.max(1) {
             let (queue, report, stop) = (&queue, &report, &stop);
             scope.spawn(move || {
-                let mut worker = Worker::new(worker, cli.keep);
+                let mut worker = Worker::new(worker, cli);
                 while let Some(job) = take(queue, stop, worker.drivers()) {
                     let begin = Instant::now();
                     let result = worker.run(job);
@@ -122,15 +130,17 @@ fn take(queue: &Mutex<VecDeque<Job>>, stop: &Mutex<bool>, loaded: Option<Drivers
 
 struct Worker {
     name: String,
+    kernel: Kernel,
     keep: bool,
     cluster: Option<(Drivers, Cluster)>,
 }
 
 impl Worker {
-    fn new(number: usize, keep: bool) -> Self {
+    fn new(number: usize, cli: &Cli) -> Self {
         Self {
             name: format!("cases-{}-{number}", std::process::id()),
-            keep,
+            kernel: cli.kernel,
+            keep: cli.keep,
             cluster: None,
         }
     }
@@ -148,7 +158,11 @@ impl Worker {
             .iter()
             .map(|node| node.console().map_or(0, |text| text.len()))
             .collect();
-        let result = limited(job.case, &cluster).and_then(|()| leftovers(&cluster));
+        let result = limited(job.case, &cluster).and_then(|()| judge::complaints(&cluster));
+        let result = match (result, self.kernel) {
+            (Ok(()), Kernel::Debug) => unloaded(&cluster),
+            (result, _) => result,
+        };
         match result {
             Ok(()) => {
                 self.cluster = Some((job.drivers, cluster));
@@ -181,13 +195,24 @@ impl Worker {
         let spec = Spec {
             drivers: vm::Drivers::pair(drivers.a, drivers.b),
             disk_bytes: DISK_BYTES,
-            mem_mib: 512,
+            kernel: self.kernel,
+            mem_mib: match self.kernel {
+                Kernel::Stock => 512,
+                Kernel::Debug => 1024,
+            },
             // Ours meets itself on two processors; the others run quicker on one.
             cpus: if drivers == TANDEM { 2 } else { 1 },
             ..Spec::default()
         };
         Cluster::up(&self.name, &spec)
     }
+}
+
+/// Undoes what a case did, and judges what its module left behind.
+fn unloaded(cluster: &Cluster) -> Result<()> {
+    reset(cluster).context("after the case: the machines cannot be reset")?;
+    judge::lost_memory(cluster)?;
+    judge::complaints(cluster)
 }
 
 /// Undoes what a case did.
@@ -220,7 +245,7 @@ fn reset(cluster: &Cluster) -> Result<()> {
 /// Runs a case and ends its machines when its time is over, which ends the case.
 fn limited(case: Case, cluster: &Cluster) -> Result<()> {
     let (done, over) = mpsc::channel();
-    let limit = case.limit.mul_f64(vm::time_scale());
+    let limit = case.limit.mul_f64(cluster.spec().time_scale());
     thread::scope(|scope| {
         let work = scope.spawn(move || {
             let result = (case.run)(&Pair::new(cluster));

@@ -21,6 +21,7 @@ macro_rules! cases {
 cases! {
     bad_packet_ends_only_its_connection,
     corrupt_data_ends_the_connection,
+    commands_survive_failed_allocations,
     cut_link_and_resync,
     damaged_superblock_is_refused,
     data_integrity_covers_all_data,

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# each-allocation COMMAND UNDO: runs COMMAND (words, no shell syntax) again and again. In the first
+# run the first allocation fails that the module makes for it, in the second run the second, and so
+# on, until a run makes no further one. Of a row of allocations that are made at the same place (a
+# reserve being filled) only some are taken. Each run has to end by itself, with success or an exit
+# status. After a success in spite of a failed allocation, UNDO (a shell command) makes the command
+# possible again. The last run, in which nothing failed, has to succeed.
+#
+# Prints in how many runs an allocation failed, and how many of them succeeded nevertheless.
+command=$1 undo=$2
+debug=/sys/kernel/debug
+# Counted down by the kernel at each failure; no test comes near.
+plenty=1000000
+
+# Failures in the name of a module: with "nokaslr" all modules are in this range.
+for kind in failslab fail_page_alloc; do
+	echo 0 >$debug/$kind/probability
+	echo 0xffffffffa0000000 >$debug/$kind/require-start
+	echo 0xffffffffff000000 >$debug/$kind/require-end
+	echo 32 >$debug/$kind/stacktrace-depth
+	echo N >$debug/$kind/ignore-gfp-wait
+done
+echo 0 >$debug/fail_page_alloc/min-order
+echo N >$debug/fail_page_alloc/ignore-gfp-highmem
+
+# run NTH: sets "status", "said", and "place": by whom the failed allocation was made; empty if
+# none failed.
+run() {
+	local mark="each-allocation: $command: $1 ($SRANDOM)"
+	echo $plenty >$debug/failslab/times
+	echo $plenty >$debug/fail_page_alloc/times
+	echo "$mark" >/dev/kmsg
+	# The number is lost in a fork, not in an exec.
+	said=$(timeout -k 1 100 bash -c 'echo $0 >/proc/self/fail-nth; exec $1' "$1" "$command" 2>&1)
+	status=$?
+	place=
+	if [ $(($(cat $debug/failslab/times) + $(cat $debug/fail_page_alloc/times))) -lt $((2 * plenty)) ]; then
+		place=$(dmesg | tac | sed "/(${mark##*(}/q" | grep -o ' [_a-zA-Z0-9.]*+0x[0-9a-f]*/' | md5sum)
+	fi
+}
+
+runs=0 succeeded=0 known=0 nth=1 step=1 last=
+while run $nth; do
+	if [ $status -ge 124 ]; then
+		echo "'$command' ended with status $status when allocation $nth failed: $said"
+		exit 1
+	fi
+	if [ -n "$place" ]; then
+		runs=$((runs + 1))
+		if [ $status -eq 0 ]; then
+			succeeded=$((succeeded + 1))
+			if ! undone=$(eval "$undo" 2>&1); then
+				echo "'$undo' failed after '$command' without allocation $nth: $undone"
+				exit 1
+			fi
+		fi
+	elif [ $step -eq 1 ]; then
+		break
+	elif ! undone=$(eval "$undo" 2>&1); then
+		echo "'$undo' failed after '$command': $undone"
+		exit 1
+	fi
+	if [ "$place" = "$last" ]; then
+		known=$nth
+		step=$((2 * step))
+	elif [ $step -gt 1 ]; then
+		# Somewhere since the last look the place changed.
+		step=1
+	else
+		known=$nth
+		last=$place
+	fi
+	nth=$((known + step))
+done
+if [ $status -ne 0 ]; then
+	echo "'$command' ended with status $status although no allocation failed any more: $said"
+	exit 1
+fi
+echo "$runs $succeeded"
