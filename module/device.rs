@@ -145,6 +145,8 @@ pub struct Reports {
     read_error: AtomicBool,
     write_error: AtomicBool,
     metadata_error: AtomicBool,
+    internal_error: AtomicBool,
+    drained: AtomicBool,
 }
 
 /// One device.
@@ -224,6 +226,8 @@ impl Device {
                     read_error: AtomicBool::new(false),
                     write_error: AtomicBool::new(false),
                     metadata_error: AtomicBool::new(false),
+                    internal_error: AtomicBool::new(false),
+                    drained: AtomicBool::new(false),
                 },
                 stopping: AtomicBool::new(false),
                 thread: crate::mutex!(None, c"tandem_thread")?,
@@ -458,6 +462,8 @@ impl Device {
             Report::IoError { write: false } => &self.reports.read_error,
             // The range is marked; what becomes of the peer's disk it tells us itself.
             Report::PeerWriteFailed => return,
+            Report::Drained => &self.reports.drained,
+            Report::Overflow => &self.reports.internal_error,
         };
         flag.store(true, Ordering::Release);
         self.resource.wake.raise();
@@ -479,11 +485,17 @@ impl Device {
         self.reports.verify_finished.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether the requests that somebody waits for are gone since the last call.
+    pub fn take_drained(&self) -> bool {
+        self.reports.drained.swap(false, Ordering::AcqRel)
+    }
+
     /// The worst I/O error since the last call.
     pub fn take_io_error(&self) -> Option<crate::engine::resource::IoKind> {
         use crate::engine::resource::IoKind;
         let reports = &self.reports;
         [
+            (&reports.internal_error, IoKind::Internal),
             (&reports.metadata_error, IoKind::Metadata),
             (&reports.write_error, IoKind::Write),
             (&reports.read_error, IoKind::Read),

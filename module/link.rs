@@ -389,7 +389,11 @@ impl Link {
 
     /// The peer says that an epoch is on its stable storage.
     pub fn barrier_acked(&self, barrier: u32, writes: u32) -> Result<(), EpochError> {
-        self.outbox.lock().stream.barrier_acked(barrier, writes)
+        let due = self.outbox.lock().stream.barrier_acked(barrier, writes)?;
+        if due {
+            self.data_wake.raise();
+        }
+        Ok(())
     }
 
     /// Epochs that the peer has not acknowledged yet.

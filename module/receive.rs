@@ -484,7 +484,10 @@ impl Receiver<'_> {
         if self.session.is_down() {
             return Err(Stop::Network);
         }
-        self.resource.flush_disks();
+        if !self.resource.flush_disks() {
+            // What the barrier is for cannot be promised.
+            return Err(Stop::Network);
+        }
         self.inbox.gather();
         link.peer_epoch_flushed();
         Ok(())

@@ -332,9 +332,11 @@ impl Resource {
         });
     }
 
-    /// Flushes the lower disks of all volumes. May sleep.
-    pub fn flush_disks(&self) {
+    /// Flushes the lower disks of all volumes. False if one could not be flushed: it is given up.
+    /// May sleep.
+    pub fn flush_disks(&self) -> bool {
         let mut position = 0;
+        let mut all = true;
         while let Some(device) = self.link.device_at(position) {
             position += 1;
             let Some(lower) = device.lower() else {
@@ -343,8 +345,11 @@ impl Resource {
             if lower.disk_flushes && lower.data.flush().is_err() {
                 let line = format_args!("local disk FLUSH FAILED; look at the lower device");
                 notify::log_device(Level::Error, &device, line);
+                device.report_metadata_error();
+                all = false;
             }
         }
+        all
     }
 
     /// Feeds a rare event and carries out what follows. May sleep.
@@ -533,7 +538,7 @@ impl Resource {
                 device.feed(|volume, fx| volume.start_resync(Device::now(), limits, fx));
                 device.wake.raise();
             }
-            Effect::StopResync { .. } => device.volume.lock().stop_resync(),
+            Effect::StopResync { .. } => device.feed(|volume, fx| volume.stop_resync(fx)),
             Effect::StartVerify { side, range, .. } => {
                 let limits = resync_limits(core, volume);
                 self.start_verify(&device, side, range, limits);
@@ -655,6 +660,9 @@ impl Resource {
         }
         if device.take_verify_finished() {
             self.post_for(device, |volume| Event::VerifyFinished { volume });
+        }
+        if device.take_drained() {
+            self.post_for(device, |volume| Event::Drained { volume });
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });

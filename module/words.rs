@@ -417,6 +417,23 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Warning,
             format_args!("Forced into split brain situation!"),
         ),
+        Notice::Overdue { state } => write(
+            Level::Error,
+            format_args!(
+                "the peer leaves us in state {} for too long, dropping connection",
+                state.as_str()
+            ),
+        ),
+        Notice::Absent => write(
+            Level::Warning,
+            format_args!("the peer does not have this volume; going on without it"),
+        ),
+        Notice::InternalError { count } => write(
+            Level::Error,
+            format_args!(
+                "internal error no. {count} of the data path: detaching, dropping connection"
+            ),
+        ),
     }
     let advice = advice(notice);
     if !advice.is_empty() {
@@ -468,6 +485,9 @@ fn advice(notice: Notice) -> &'static str {
         Notice::ForcedSplitBrain => {
             "make sure that the peer is not Primary, or both nodes' data will part"
         }
+        Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
+        Notice::Absent => "configure the volume on the peer too, or remove it here",
+        Notice::InternalError { .. } => "report this bug with the log, then attach the disk again",
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
         | Notice::LoggedIn { .. }

@@ -13,6 +13,7 @@ use crate::engine::control::{
     MINOR_MAX,
     VOLUME_MAX, //
 };
+use crate::engine::resource::Event;
 use crate::engine::state::{
     DeviceState,
     DiskState,
@@ -99,6 +100,8 @@ fn create(
         remove(driver, &device);
         return Err(error.into());
     }
+    // It takes part in a connection that is up.
+    resource.post(Event::Tick);
     Ok(device)
 }
 

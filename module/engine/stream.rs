@@ -66,6 +66,8 @@ pub struct Stream {
     unacked: [Epoch; MAX_UNACKED_EPOCHS],
     unacked_len: usize,
     max_epoch_size: u32,
+    /// The current epoch was to be closed while there was no place for another one.
+    overdue: bool,
     peer: PeerEpoch,
 }
 
@@ -89,6 +91,7 @@ impl Stream {
             unacked: [Epoch::default(); MAX_UNACKED_EPOCHS],
             unacked_len: 0,
             max_epoch_size: max_epoch_size.max(1),
+            overdue: false,
             peer: PeerEpoch::default(),
         }
     }
@@ -177,8 +180,10 @@ impl Stream {
     fn close_current(&mut self) {
         let room = self.unacked_len < MAX_UNACKED_EPOCHS;
         if self.current.writes == 0 || self.closed.is_some() || !room {
+            self.overdue = self.current.writes != 0;
             return;
         }
+        self.overdue = false;
         self.closed = Some(self.current);
         self.current = Epoch {
             number: self.current.number.next(),
@@ -187,7 +192,8 @@ impl Stream {
     }
 
     /// The peer reports that the epoch before barrier `number`, of `writes` writes, is stable.
-    pub fn barrier_acked(&mut self, number: u32, writes: u32) -> Result<(), EpochError> {
+    /// Returns true when a barrier is due now that had no place before.
+    pub fn barrier_acked(&mut self, number: u32, writes: u32) -> Result<bool, EpochError> {
         let oldest = match self.unacked.first() {
             Some(epoch) if self.unacked_len > 0 && epoch.number.get() == number => *epoch,
             _ => return Err(EpochError::UnexpectedBarrier { got: number }),
@@ -201,7 +207,11 @@ impl Stream {
         }
         self.unacked.copy_within(1.., 0);
         self.unacked_len -= 1;
-        Ok(())
+        let due = self.overdue;
+        if due {
+            self.close_current();
+        }
+        Ok(due)
     }
 
     /// A write of the peer was received and will be submitted.

@@ -66,7 +66,7 @@ fn barrier_acks_must_come_in_order_with_the_right_count() {
             got: 2
         })
     );
-    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(()));
+    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(false));
     assert!(s.barrier_acked(a.epoch, 1).is_err());
 }
 
@@ -79,10 +79,9 @@ fn too_many_open_epochs_let_the_current_one_grow() {
         s.take_barrier();
     }
     assert_eq!(s.unacked_epochs(), MAX_UNACKED_EPOCHS);
-    assert_eq!(s.barrier_acked(0, 1), Ok(()));
-    let last = s.place_write();
-    s.close_epoch(last.epoch);
-    assert_eq!(s.take_barrier(), Some(last.epoch));
+    let last = s.current.number.get();
+    assert_eq!(s.barrier_acked(0, 1), Ok(true));
+    assert_eq!(s.place_write().barrier, Some(last));
 }
 
 #[test]
@@ -121,7 +120,7 @@ fn a_retracted_write_is_not_counted() {
     s.retract_write(a.epoch);
     s.close_epoch(a.epoch);
     s.take_barrier();
-    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(()));
+    assert_eq!(s.barrier_acked(a.epoch, 1), Ok(false));
 }
 
 #[test]
@@ -134,7 +133,24 @@ fn an_epoch_whose_only_write_is_retracted_needs_no_acknowledgement() {
     let b = s.place_write();
     s.close_epoch(b.epoch);
     s.take_barrier();
-    assert_eq!(s.barrier_acked(b.epoch, 1), Ok(()));
+    assert_eq!(s.barrier_acked(b.epoch, 1), Ok(false));
+}
+
+#[test]
+fn an_epoch_that_found_no_place_is_closed_when_there_is_one() {
+    let mut s = Stream::new(100);
+    let first = s.place_write().epoch;
+    for _ in 0..MAX_UNACKED_EPOCHS {
+        let epoch = s.current.number.get();
+        s.close_epoch(epoch);
+        s.place_write();
+    }
+    let last = s.current.number.get();
+    s.close_epoch(last);
+    assert_eq!(s.take_barrier(), None);
+    assert_eq!(s.barrier_acked(first, 1), Ok(true));
+    assert_eq!(s.take_barrier(), Some(last));
+    assert_eq!(s.barrier_acked(first + 1, 1), Ok(false));
 }
 
 #[test]

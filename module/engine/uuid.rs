@@ -112,13 +112,21 @@ impl Uuids {
 
     /// Starts a resync as its source; returns the UUID to tell the target in SyncUuid.
     ///
-    /// `random` is used if the bitmap has no generation to count from.
-    pub fn start_as_source(&mut self, random: u64) -> u64 {
+    /// `random` is used if the bitmap has no generation to count from. `target` is the generation
+    /// that the target has now. It keeps its place in the history: should the target miss the
+    /// start time and again, both would look unrelated otherwise.
+    pub fn start_as_source(&mut self, random: u64, target: u64) -> u64 {
         let uuid = match self.bitmap {
             0 | JUST_CREATED => random,
             bitmap => bitmap.wrapping_add(NEW_BITMAP_OFFSET),
         };
+        let known = |history: [u64; 2]| history.iter().any(|&h| bare(h) != 0 && same(h, target));
+        let before = self.history;
         self.rotate_bitmap(uuid);
+        if known(before) && !known(self.history) {
+            let [latest, _] = self.history;
+            self.history = [latest, target];
+        }
         uuid
     }
 

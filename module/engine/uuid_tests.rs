@@ -243,7 +243,7 @@ fn a_resync_makes_both_equal() {
     let mut target = uuids(A, 0, C, D);
     assert_eq!(run(source, target, NOW), (70, 1));
     let reported = source;
-    let uuid = source.start_as_source(F);
+    let uuid = source.start_as_source(F, 0);
     assert_eq!(uuid, A + NEW_BITMAP_OFFSET);
     target.start_as_target(uuid, false);
     // Cut off here, the source still is a bitmap based source.
@@ -259,9 +259,9 @@ fn a_resync_makes_both_equal() {
 fn a_first_sync_starts_with_a_random_generation() {
     let mut source = Uuids::CREATED;
     source.set_bitmap(JUST_CREATED);
-    assert_eq!(source.start_as_source(F), F);
+    assert_eq!(source.start_as_source(F, 0), F);
     let mut source = Uuids::default();
-    assert_eq!(source.start_as_source(E), E);
+    assert_eq!(source.start_as_source(E, 0), E);
     assert_eq!(source.bitmap, E);
 }
 
@@ -296,4 +296,20 @@ proptest! {
         let crossed = here.rule < 70 && there.rule < 70 && here.rule >= 50 && there.rule >= 50;
         prop_assert!(opposite || crossed, "{:?} {:?}", here, there);
     }
+}
+
+#[test]
+fn a_target_that_misses_the_start_again_and_again_stays_known() {
+    let mut own = Uuids {
+        current: 0x80,
+        bitmap: 0x70,
+        history: [0x60, 0x1000],
+    };
+    for _ in 0..5 {
+        own.start_as_source(1, 0x1000);
+        assert!(own.history.contains(&0x1000), "{own:x?}");
+    }
+    own.start_as_source(1, 0x80);
+    own.start_as_source(1, 0x80);
+    assert!(!own.history.contains(&0x1000));
 }

@@ -17,6 +17,7 @@ use crate::engine::state::{
     StateVerdict, //
 };
 use crate::engine::uuid::JUST_CREATED;
+use crate::engine::volume::Drain;
 use crate::engine::wire::state::{
     StateRequest,
     UuidFlags, //
@@ -29,30 +30,31 @@ use super::effect::{
     Outgoing,
     Token, //
 };
-use super::fencing::Fencer;
 use super::rules;
 use super::Step;
-
-/// How much longer than a ping's answer may take a promotion waits for it, in milliseconds: the
-/// receiver has to notice, and to come down.
-const PING_GRACE_MS: u64 = 1500;
 
 /// A command that waits for the peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
-    token: Token,
-    goal: Goal,
+    pub(super) token: Token,
+    pub(super) goal: Goal,
 }
 
 /// What a waiting command wants.
 #[derive(Clone, Copy, Debug)]
-enum Goal {
+pub(super) enum Goal {
     /// This change of one volume, once the peer agreed. A change and not a state: much else may
     /// happen until then.
     State {
         volume: usize,
         change: StateChange,
         forced: bool,
+    },
+    /// Change the role as soon as no request is in the way.
+    RoleWhenDrained {
+        volume: usize,
+        role: Role,
+        force: bool,
     },
     /// Become Primary as soon as the peer turns out to be dead, or not to be Primary any more.
     PromoteSoon {
@@ -74,6 +76,16 @@ enum Goal {
     AskDetach { volume: usize },
     /// The disk is being taken out of use.
     Detach { volume: usize },
+}
+
+impl Pending {
+    /// When the command is answered at the latest, by the clock.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.goal {
+            Goal::PromoteSoon { deadline, .. } => Some(deadline),
+            _ => None,
+        }
+    }
 }
 
 impl Step<'_> {
@@ -98,7 +110,7 @@ impl Step<'_> {
             }
             Admin::Disconnect { force } => self.disconnect(token, force),
             Admin::Promote { volume, force } => self.promote(token, volume, force),
-            Admin::Demote { volume } => self.change_role(token, volume, Role::Secondary),
+            Admin::Demote { volume } => self.demote(token, volume),
             Admin::Outdate { volume } => self.simple(token, volume, |s| DeviceState {
                 disk: DiskState::Outdated,
                 ..s
@@ -132,6 +144,9 @@ impl Step<'_> {
             }) if self.is_fencing() => {}
             Some(pending) if pending.token == token => {
                 self.resource.pending = None;
+                if let Goal::RoleWhenDrained { volume, .. } = pending.goal {
+                    self.drain(volume, Drain::None);
+                }
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
             }
             _ => {}
@@ -300,8 +315,11 @@ impl Step<'_> {
                 }
                 self.start_leaving(token);
             }
-            Goal::Leaving | Goal::Detach { .. } | Goal::PromoteSoon { .. } | Goal::Fence { .. } => {
-            }
+            Goal::Leaving
+            | Goal::Detach { .. }
+            | Goal::PromoteSoon { .. }
+            | Goal::Fence { .. }
+            | Goal::RoleWhenDrained { .. } => {}
         }
     }
 
@@ -314,136 +332,6 @@ impl Step<'_> {
                 self.force(volume, wanted);
             }
         }
-    }
-
-    fn promote(&mut self, token: Token, volume: usize, force: bool) {
-        let old = self.state(volume);
-        let mut wanted = DeviceState {
-            role: Role::Primary,
-            ..old
-        };
-        let context = self.context(volume);
-        let mut verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
-        let usable = old.disk >= DiskState::Inconsistent && old.disk < DiskState::UpToDate;
-        let forced = force && usable && verdict == Err(StateError::NoUpToDateDisk);
-        if forced {
-            wanted.disk = DiskState::UpToDate;
-            verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
-        }
-        let unsure = verdict == Err(StateError::PrimaryNop)
-            || (verdict == Err(StateError::NoUpToDateDisk) && old.disk == DiskState::Consistent);
-        let apart = self.resource.conn < ConnState::WfReportParams;
-        if unsure && apart && self.resource.pending.is_none() {
-            return self.promote_after_fencing(
-                token,
-                Goal::Fence {
-                    volume,
-                    force,
-                    forced,
-                },
-            );
-        }
-        if verdict == Err(StateError::TwoPrimaries) && self.resource.pending.is_none() {
-            return self.promote_soon(token, volume, force);
-        }
-        self.ask(token, volume, wanted, forced);
-    }
-
-    /// Nobody knows whether the peer is Primary: it has to be fenced first.
-    fn promote_after_fencing(&mut self, token: Token, goal: Goal) {
-        self.resource.pending = Some(Pending { token, goal });
-        match self.fence_peer() {
-            Fencer::Called => {}
-            Fencer::NotWanted => self.promote_fenced(true),
-            Fencer::Unfit => self.promote_fenced(false),
-        }
-    }
-
-    /// A promotion that waited for the peer to be fenced goes on.
-    pub(super) fn promote_fenced(&mut self, fenced: bool) {
-        let Some(Pending {
-            token,
-            goal:
-                Goal::Fence {
-                    volume,
-                    force,
-                    forced,
-                },
-        }) = self.resource.pending
-        else {
-            return;
-        };
-        self.resource.pending = None;
-        let old = self.state(volume);
-        let mut wanted = DeviceState {
-            role: Role::Primary,
-            ..old
-        };
-        if forced || (fenced && old.disk == DiskState::Consistent) {
-            wanted.disk = DiskState::UpToDate;
-        }
-        let verdict = rules::check_state(self.sanitize(volume, wanted), &self.context(volume));
-        if !fenced && force && verdict == Err(StateError::PrimaryNop) {
-            self.notice(volume, Notice::ForcedSplitBrain);
-            wanted.peer_disk = DiskState::Outdated;
-        }
-        self.ask(token, volume, wanted, forced);
-    }
-
-    /// The peer is Primary, as far as we know: perhaps it is dead and nobody noticed yet. A ping
-    /// will tell.
-    fn promote_soon(&mut self, token: Token, volume: usize, force: bool) {
-        let answer_ms = self
-            .resource
-            .net
-            .as_ref()
-            .map_or(0, |net| u64::from(net.ping_timeout) * 100);
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::PromoteSoon {
-                volume,
-                force,
-                deadline: self.env.now.plus(answer_ms + PING_GRACE_MS),
-            },
-        });
-        self.push(Effect::Ping);
-    }
-
-    /// Time has passed, or the connection is gone.
-    pub(super) fn promote_now(&mut self) {
-        let Some(Pending {
-            token,
-            goal:
-                Goal::PromoteSoon {
-                    volume,
-                    force,
-                    deadline,
-                },
-        }) = self.resource.pending
-        else {
-            return;
-        };
-        let promoted = DeviceState {
-            role: Role::Primary,
-            ..self.state(volume)
-        };
-        let verdict = rules::check_state(self.sanitize(volume, promoted), &self.context(volume));
-        let still = verdict == Err(StateError::TwoPrimaries);
-        if !still {
-            self.resource.pending = None;
-            self.promote(token, volume, force);
-        } else if self.env.now >= deadline {
-            self.resource.pending = None;
-            self.answer_state(token, Err(StateError::TwoPrimaries));
-        }
-    }
-
-    fn change_role(&mut self, token: Token, volume: usize, role: Role) {
-        let wanted = DeviceState {
-            role,
-            ..self.state(volume)
-        };
-        self.ask(token, volume, wanted, false);
     }
 
     /// Makes a change, after asking the peer where that is needed.
@@ -494,39 +382,6 @@ impl Step<'_> {
             }
         }
         Ok(verdict)
-    }
-
-    /// A Primary without peer, or one made by force, starts a generation of its own; that is on
-    /// disk before the first write is let in.
-    fn prepare_promotion(&mut self, volume: usize, forced: bool) {
-        if let Some(net) = &mut self.resource.net {
-            net.discard_my_data = false;
-        }
-        let Some(record) = self.volumes.get(volume) else {
-            return;
-        };
-        let state = record.state;
-        let alone = state.conn < ConnState::Connected || state.peer_disk <= DiskState::Failed;
-        let unmarked = record
-            .disk
-            .as_ref()
-            .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
-        if (alone && unmarked) || forced {
-            let random = self.random();
-            self.new_generation(volume, random);
-            self.save(volume);
-        }
-    }
-
-    /// Bit 0 of the current UUID tells whether the node was Primary.
-    fn mark_role(&mut self, volume: usize, primary: bool) {
-        if let Some(record) = self.volumes.get_mut(volume) {
-            if let Some(disk) = &mut record.disk {
-                disk.superblock.uuids.mark_role(primary);
-                record.exposed_uuid = disk.superblock.uuids.current;
-            }
-        }
-        self.save(volume);
     }
 
     fn suspend_all(&mut self, token: Token, volume: usize, on: bool) {

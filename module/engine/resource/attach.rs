@@ -20,6 +20,7 @@ use crate::engine::state::{
 use super::effect::{
     Effect,
     IoKind,
+    Loss,
     Notice,
     Token, //
 };
@@ -101,6 +102,9 @@ impl Step<'_> {
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
+        if record.misses_writes() && old.conn < ConnState::Connected {
+            new.disk = new.disk.min(DiskState::Outdated);
+        }
         let trusted =
             new.peer_disk == DiskState::Outdated || record.options.fencing == Fencing::DontCare;
         if new.disk == DiskState::Consistent && trusted {
@@ -169,6 +173,9 @@ impl Step<'_> {
 
     /// The lower device reported an error.
     pub(super) fn io_error(&mut self, volume: usize, kind: IoKind) {
+        if kind == IoKind::Internal {
+            self.internal_error(volume);
+        }
         let old = self.state(volume);
         if old.disk <= DiskState::Failed {
             return;
@@ -191,6 +198,22 @@ impl Step<'_> {
             }
         }
         self.force(volume, wanted);
+        if wanted.disk == DiskState::Failed && old.role == Role::Secondary {
+            // What the peer wrote may have been lost with the disk's cache, and there is no way
+            // to take back that we have it but the end of the connection.
+            self.trouble(Loss::NetworkFailure);
+        }
+    }
+
+    /// What the data path holds is not certain any more: a new handshake has to find out.
+    fn internal_error(&mut self, volume: usize) {
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        record.internal_errors = record.internal_errors.saturating_add(1);
+        let count = record.internal_errors;
+        self.notice(volume, Notice::InternalError { count });
+        self.trouble(Loss::ProtocolError);
     }
 
     /// Nothing uses the disk any more.
@@ -224,7 +247,13 @@ fn check_attach(record: &VolumeRecord, disk: &Disk, options: &DiskOptions) -> Re
         return Err(RetCode::ERR_DISK_TOO_SMALL);
     }
     let writing = state.role == Role::Primary || state.peer == Role::Primary;
-    let other_data = record.exposed_uuid & !1 != superblock.uuids.current & !1;
+    let current = superblock.uuids.current & !1;
+    let other_data = record.exposed_uuid & !1 != current;
+    // The peer has started a generation of its own, but did not tell it any more.
+    let left = record.left_uuid != 0 && record.left_uuid & !1 == current;
+    if state.role == Role::Primary && state.peer_disk != DiskState::UpToDate && left {
+        return Err(RetCode::ERR_DATA_NOT_CURRENT);
+    }
     if state.peer_disk != DiskState::UpToDate && record.exposed_uuid != 0 && writing && other_data {
         return Err(RetCode::ERR_DATA_NOT_CURRENT);
     }

@@ -55,7 +55,7 @@ impl Step<'_> {
         let negotiated = self.volumes.get(volume).and_then(|v| {
             let disk = v.disk.as_ref()?;
             let exposed = v.exposed_uuid == disk.superblock.uuids.current;
-            v.negotiating.filter(|_| exposed)
+            v.negotiating.filter(|_| exposed && !v.misses_writes())
         });
         rules::sanitize(
             self.state(volume),
@@ -135,13 +135,17 @@ impl Step<'_> {
         let peer_diskless_promoted = new.peer_disk < DiskState::Inconsistent
             && old.peer != Role::Primary
             && new.peer == Role::Primary;
+        // The peer was lost when there was no good disk here yet.
+        let alone = new.role == Role::Primary
+            && old.disk < DiskState::UpToDate
+            && !rules::within_reach(new.peer_disk);
         let writing = new.role == Role::Primary || new.peer == Role::Primary;
         let unmarked = self
             .volumes
             .get(volume)
             .and_then(|v| v.disk.as_ref())
             .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
-        let parted = (lost && writing) || peer_diskless_promoted;
+        let parted = (lost && writing) || peer_diskless_promoted || alone;
         let Some(record) = self.volumes.get_mut(volume) else {
             return false;
         };
@@ -197,6 +201,7 @@ impl Step<'_> {
             let mut policy = policy_of(record.state, record.options.al_updates, version);
             policy.hold |= hold;
             policy.done_when_sent = protocol == Some(WireProtocol::A);
+            policy.drain = record.drain;
             self.push(Effect::SetPolicy { volume, policy });
         }
     }
@@ -331,10 +336,11 @@ impl Step<'_> {
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
+        let target = record.peer_uuids.map_or(0, |peer| peer.current);
         let Some(disk) = &mut record.disk else {
             return;
         };
-        let uuid = disk.superblock.uuids.start_as_source(random);
+        let uuid = disk.superblock.uuids.start_as_source(random, target);
         self.save(volume);
         self.send(volume, Outgoing::SyncUuid(SyncUuid { uuid }));
     }
@@ -351,6 +357,21 @@ impl VolumeRecord {
             if let Some(peer) = &mut self.peer_uuids {
                 peer.flags.0 &= !UuidFlags::CRASHED_PRIMARY.0;
             }
+        }
+        let shared = new.conn >= ConnState::Connected && new.peer_disk == DiskState::UpToDate;
+        if old.disk > DiskState::Failed
+            && new.disk == DiskState::Failed
+            && new.role == Role::Primary
+            && shared
+        {
+            self.left_uuid = self.disk.as_ref().map_or(0, |d| d.superblock.uuids.current);
+        }
+        if new.conn >= ConnState::Connected
+            && new.disk >= DiskState::Inconsistent
+            && old.disk == DiskState::Negotiating
+        {
+            // Compared with the peer's.
+            self.left_uuid = 0;
         }
         if old.disk < DiskState::Consistent && new.disk >= DiskState::Consistent {
             if let Some(disk) = &self.disk {

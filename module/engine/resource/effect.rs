@@ -325,6 +325,11 @@ pub enum Event {
         /// What failed.
         kind: IoKind,
     },
+    /// The requests that a policy's `drain` names are gone.
+    Drained {
+        /// The volume, by position.
+        volume: usize,
+    },
     /// The disk is no longer in use.
     DiskReleased {
         /// The volume, by position.
@@ -350,6 +355,8 @@ pub enum IoKind {
     Write,
     /// Metadata: superblock, activity log, bitmap.
     Metadata,
+    /// Nothing failed below: the data path itself broke a rule of ours (`Report::Overflow`).
+    Internal,
 }
 
 /// A packet to send on the data socket, not yet encoded.
@@ -463,6 +470,13 @@ pub enum Notice {
     },
     /// The local data was declared good by force.
     Forced,
+    /// The peer has not said what had to come next for too long; the connection begins anew.
+    Overdue {
+        /// The state that did not end.
+        state: ConnState,
+    },
+    /// The peer does not have this volume.
+    Absent,
     /// The disk failed and is given up.
     DiskFailed,
     /// A split brain was resolved by policy.
@@ -504,6 +518,11 @@ pub enum Notice {
     },
     /// Became Primary though nobody knows whether the peer is.
     ForcedSplitBrain,
+    /// A bug of ours: the volume gives its disk and its peer up, to come back in a known state.
+    InternalError {
+        /// How many there were on this volume.
+        count: u32,
+    },
 }
 
 /// What the driver has to do. It carries effects out in order and finishes each before the next.

@@ -15,10 +15,12 @@ mod fencing;
 mod handler;
 mod handshake;
 mod network;
+mod patience;
 mod peer_state;
 mod policy;
 mod record;
 mod resync;
+mod role;
 mod rules;
 mod size;
 mod split_brain;
@@ -170,6 +172,7 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn run(&mut self, event: Event) {
+        self.take_in_newcomers();
         match event {
             Event::Admin(token, command) => self.admin(token, command),
             Event::GiveUp(token) => self.give_up(token),
@@ -185,10 +188,12 @@ impl Step<'_> {
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::VerifyFinished { volume } => self.verify_finished(volume),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
+            Event::Drained { volume } => self.drained(volume),
             Event::DiskReleased { volume } => self.disk_released(volume),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => self.promote_now(),
         }
+        self.look_at_clock();
     }
 
     fn push(&mut self, effect: Effect) {

@@ -123,12 +123,13 @@ impl Step<'_> {
     }
 
     /// Tells the peer of one volume, at the start of a connection.
-    fn introduce(&mut self, volume: usize) {
+    pub(super) fn introduce(&mut self, volume: usize) {
         if let Some(record) = self.volumes.get_mut(volume) {
             record.peer_uuids = None;
             record.peer_size = 0;
             record.consider_resync = false;
             record.bitmap_received = false;
+            record.absent = false;
         }
         self.send(volume, Outgoing::SyncParams);
         self.send_sizes(volume, false);
@@ -237,6 +238,7 @@ impl Step<'_> {
                 record.peer_uuids = None;
                 record.peer_size = 0;
                 record.starting = None;
+                record.absent = false;
             }
         }
         for volume in 0..self.volumes.len() {

@@ -52,6 +52,7 @@ impl Step<'_> {
         let Some(volume) = self.volumes.iter().position(|v| v.number == number) else {
             return;
         };
+        self.peer_has(volume);
         match packet {
             RarePacket::Digests(digests) => self.peer_digests(volume, digests),
             RarePacket::Sizes(report) => self.peer_sizes(volume, report),
@@ -101,7 +102,11 @@ impl Step<'_> {
             wanted.disk = DiskState::UpToDate;
             wanted.peer_disk = DiskState::UpToDate;
             self.force(volume, wanted);
-        } else if state.conn >= ConnState::Connected && state.disk < DiskState::Inconsistent {
+        } else if state.conn >= ConnState::Connected
+            && state.disk < DiskState::Inconsistent
+            && state.peer_disk == DiskState::UpToDate
+        {
+            // What we show applications is the peer's data. (Data that is not good nobody sees.)
             record.exposed_uuid = report.current;
         }
     }
@@ -140,8 +145,13 @@ impl Step<'_> {
         // A report from before the peer knew of our disk decides nothing about it.
         let answered = compared || peer.disk < DiskState::Negotiating;
         if settled && answered && new.disk == DiskState::Negotiating {
-            let negotiated = self.volumes.get(volume).and_then(|v| v.negotiating);
+            let record = self.volumes.get(volume);
+            let negotiated = record.and_then(|v| v.negotiating);
             new.disk = negotiated.map_or(new.disk, |(disk, _)| disk);
+            if !compared && record.is_some_and(|v| v.peer_was_ahead()) {
+                // The peer lost its disk meanwhile, but what it serves is not what we have.
+                new.disk = DiskState::Failed;
+            }
         }
         if let Some(record) = self.volumes.get_mut(volume) {
             record.consider_resync = false;
@@ -219,6 +229,9 @@ impl Step<'_> {
             let left = self.volumes.get(volume).map_or(0, |v| v.bits);
             if left == 0 {
                 self.resync_finished(volume, 0);
+            } else if let Some(record) = self.volumes.get_mut(volume) {
+                // Its last acknowledgements are on the other socket.
+                record.target_done = true;
             }
             return None;
         }
@@ -248,8 +261,14 @@ impl Step<'_> {
             && record.disk_at_least(DiskState::Negotiating).is_some();
         let attaching = peer.disk == DiskState::Negotiating || old.disk == DiskState::Negotiating;
         let asked = peer.conn >= C::StartingSyncS && peer.conn <= C::WfBitMapT;
+        // The peer was made good by force, and its request came when our disk was not there yet.
+        let forced = old.conn == C::Connected
+            && old.disk == DiskState::Inconsistent
+            && old.peer_disk == DiskState::Inconsistent
+            && peer.disk == DiskState::UpToDate;
         possible
             && (old.conn < C::Connected
+                || forced
                 || record.consider_resync
                 || (old.conn == C::Connected && (attaching || asked)))
     }
@@ -286,7 +305,15 @@ impl Step<'_> {
             return Err(StateError::ConcurrentStChg);
         }
         let change = mirrored(request).ok_or(StateError::NotSupported)?;
-        let wanted = change.apply(&self.state(volume));
+        let old = self.state(volume);
+        let wanted = change.apply(&old);
+        if old.peer_disk > DiskState::Failed && wanted.peer_disk == DiskState::Failed {
+            // The peer may give its disk up, but has not yet: should our answer get lost, it goes
+            // on with it. Its own report tells when it did.
+            let new = self.sanitize(volume, wanted);
+            super::rules::judge(old, new, &self.context(volume))?;
+            return Ok(StateSuccess::Success);
+        }
         self.request(volume, wanted)
     }
 

@@ -9,6 +9,7 @@ use crate::engine::state::{
     Role, //
 };
 use crate::engine::volume::{
+    Drain,
     LocalUse,
     MirrorUse,
     Policy,
@@ -36,6 +37,7 @@ pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> P
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
         done_when_sent: false,
+        drain: Drain::None,
     }
 }
 

@@ -2,14 +2,19 @@
 
 //! What the resource knows of one of its volumes.
 
+use crate::engine::ids::Instant;
 use crate::engine::meta::superblock::Superblock;
 use crate::engine::options::DiskOptions;
 use crate::engine::state::{
+    ConnState,
     DeviceState,
     DiskState, //
 };
 use crate::engine::uuid::Uuids;
-use crate::engine::volume::VerifyRange;
+use crate::engine::volume::{
+    Drain,
+    VerifyRange, //
+};
 use crate::engine::wire::state::{
     QueueLimits,
     UuidReport, //
@@ -54,6 +59,9 @@ pub struct VolumeRecord {
     pub peer_size: u64,
     /// Generation of the data that applications have seen (`ed_uuid`); 0 for none.
     pub exposed_uuid: u64,
+    /// Generation of the disk that was given up while we were Primary and went on with the peer's:
+    /// it misses what was written since. 0 for none.
+    pub left_uuid: u64,
     /// We were Primary and crashed, and the peer did not get in sync with us since.
     pub crashed_primary: bool,
     /// The next state report of the peer may start a resync.
@@ -76,6 +84,16 @@ pub struct VolumeRecord {
     pub verify: VerifyRange,
     /// The superblock differs from what is on disk.
     pub dirty: bool,
+    /// Requests whose end a command waits for.
+    pub drain: Drain,
+    /// Since when the connection has the state that it has; for states that must not last.
+    pub since: Option<(ConnState, Instant)>,
+    /// The target of the resync says that it is over; our own last blocks are not acknowledged.
+    pub target_done: bool,
+    /// The peer never reported this volume on this connection: it does not have it.
+    pub absent: bool,
+    /// Broken rules of our own (`IoKind::Internal`) so far.
+    pub internal_errors: u32,
     /// How often the block device is open; the driver keeps it up to date with each event.
     pub open_count: u32,
 }
@@ -93,6 +111,7 @@ impl VolumeRecord {
             peer_uuids: None,
             peer_size: 0,
             exposed_uuid: 0,
+            left_uuid: 0,
             crashed_primary: false,
             consider_resync: false,
             negotiating: None,
@@ -104,6 +123,11 @@ impl VolumeRecord {
             bits: 0,
             verify: VerifyRange::default(),
             dirty: false,
+            drain: Drain::None,
+            since: None,
+            absent: false,
+            target_done: false,
+            internal_errors: 0,
             open_count: 0,
         }
     }
@@ -112,6 +136,26 @@ impl VolumeRecord {
     /// become inconsistent.
     pub fn holds_peer(&self) -> bool {
         self.starting.is_some_and(|starting| starting.is_target())
+    }
+
+    /// Whether the disk is the one that was given up while the peer's went on being written.
+    pub(super) fn misses_writes(&self) -> bool {
+        self.left_uuid != 0
+            && self
+                .disk
+                .as_ref()
+                .is_some_and(|d| d.superblock.uuids.current & !1 == self.left_uuid & !1)
+    }
+
+    /// Whether the peer told that our generation is a former one of its own.
+    pub(super) fn peer_was_ahead(&self) -> bool {
+        let (Some(disk), Some(peer)) = (&self.disk, &self.peer_uuids) else {
+            return false;
+        };
+        let own = disk.superblock.uuids.current & !1;
+        [peer.bitmap, peer.history0, peer.history1]
+            .iter()
+            .any(|&former| former & !1 == own)
     }
 
     /// The disk, if its state is at least `least` (so that it may be used for that).

@@ -61,6 +61,9 @@ impl Step<'_> {
             return;
         }
         let old = self.state(volume);
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.target_done = false;
+        }
         let mut wanted = old;
         wanted.conn = side;
         if side == ConnState::SyncTarget {

@@ -100,7 +100,7 @@ pub(super) fn sanitize(
         new.aftr_isp = false;
     }
     if new.conn > C::Connected && (new.disk <= D::Failed || new.peer_disk <= D::Failed) {
-        new.conn = C::Connected;
+        give_up_resync(&mut new);
     }
     if new.conn < C::Connected && new.disk == D::Negotiating {
         (new.disk, new.peer_disk) = negotiated.unwrap_or((D::Failed, D::DUnknown));
@@ -119,6 +119,21 @@ pub(super) fn sanitize(
     suspend(old, &mut new, context);
     pause(&mut new);
     new
+}
+
+/// A resync ends with the disk of one side. A target that had not begun yet is still called
+/// Outdated or Consistent; it must not be taken for good when it is Connected.
+fn give_up_resync(new: &mut DeviceState) {
+    use ConnState as C;
+    let target = match new.conn {
+        C::StartingSyncS | C::WfBitMapS => Some(&mut new.peer_disk),
+        C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid => Some(&mut new.disk),
+        _ => None,
+    };
+    if let Some(disk) = target {
+        *disk = (*disk).min(DiskState::Inconsistent);
+    }
+    new.conn = C::Connected;
 }
 
 /// Suspends I/O where the fencing or no-data policy asks for it.
@@ -310,10 +325,14 @@ pub(super) fn judge(
     check_change(old, new, context)
 }
 
+/// Whether the peer's copy of the data is written too, in this state of its disk.
+pub(super) fn within_reach(disk: DiskState) -> bool {
+    use DiskState as D;
+    disk >= D::Inconsistent && disk != D::DUnknown && disk != D::Outdated
+}
+
 /// Whether the peer's copy of the data went out of reach by a change of its disk state.
 pub(super) fn lost_peer_data(old: DiskState, new: DiskState) -> bool {
-    use DiskState as D;
-    let within_reach = |d: DiskState| d >= D::Inconsistent && d != D::DUnknown && d != D::Outdated;
     within_reach(old) && !within_reach(new)
 }
 

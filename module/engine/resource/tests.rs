@@ -72,6 +72,34 @@ fn a_resync_ends_when_a_disk_fails() {
 }
 
 #[test]
+fn a_target_that_had_not_begun_is_not_good_when_its_source_fails() {
+    for conn in [C::WfBitMapT, C::WfSyncUuid, C::StartingSyncT] {
+        let old = state(
+            Role::Secondary,
+            conn,
+            D::Outdated,
+            Role::Primary,
+            D::UpToDate,
+        );
+        let mut wanted = old;
+        wanted.peer_disk = D::Failed;
+        let new = sanitize(old, wanted, None, &net());
+        assert_eq!((new.conn, new.disk), (C::Connected, D::Inconsistent));
+    }
+    let old = state(
+        Role::Primary,
+        C::WfBitMapS,
+        D::UpToDate,
+        Role::Secondary,
+        D::Consistent,
+    );
+    let mut wanted = old;
+    wanted.disk = D::Failed;
+    let new = sanitize(old, wanted, None, &net());
+    assert_eq!((new.conn, new.peer_disk), (C::Connected, D::Inconsistent));
+}
+
+#[test]
 fn a_sync_target_is_inconsistent_and_its_source_good() {
     let mut wanted = healthy();
     wanted.conn = C::SyncTarget;

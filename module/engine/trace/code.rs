@@ -17,6 +17,7 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::volume::{
+    Drain,
     LocalUse,
     MirrorUse,
     Operation,
@@ -226,7 +227,7 @@ code_structs! {
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, good_data, done_when_sent,
-        peer_log,
+        peer_log, drain,
     }
 }
 
@@ -266,5 +267,10 @@ code_enums! {
         0 None,
         1 Source,
         2 Target,
+    }
+    Drain {
+        0 None,
+        1 Own,
+        2 Peer,
     }
 }

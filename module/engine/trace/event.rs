@@ -110,6 +110,7 @@ code_enums! {
         14 Login(result),
         15 HandlerDone { call, status },
         16 VerifyFinished { volume },
+        17 Drained { volume },
     }
     Admin {
         0 Attach { volume, disk, options },
@@ -159,6 +160,7 @@ code_enums! {
         0 Read,
         1 Write,
         2 Metadata,
+        3 Internal,
     }
 }
 

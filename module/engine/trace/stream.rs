@@ -31,7 +31,7 @@ calls! {
     fn close_epoch(epoch: u32);
     fn flush();
     fn take_barrier() -> Option<u32>;
-    fn barrier_acked(number: u32, writes: u32) -> Result<(), EpochError>;
+    fn barrier_acked(number: u32, writes: u32) -> Result<bool, EpochError>;
     fn peer_write_started();
     fn peer_write_finished() -> bool;
     fn peer_barrier(number: u32) -> Result<bool, EpochError>;

@@ -107,7 +107,7 @@ calls! {
     fn peer_reply_sent(ticket: PeerTicket) with fx;
 
     fn start_resync(now: Instant, limits: ResyncLimits) with fx;
-    fn stop_resync();
+    fn stop_resync() with fx;
     fn resync_more(now: Instant) with fx -> bool;
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;

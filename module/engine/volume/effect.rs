@@ -106,15 +106,23 @@ pub enum Report {
     },
     /// The peer could not write what we sent.
     PeerWriteFailed,
+    /// The requests that somebody waits for are gone (`Policy::drain`).
+    Drained,
+    /// A step had more effects than it may have: some are lost, so that nothing is certain of this
+    /// volume any more. Only a bug of ours can cause it.
+    Overflow,
 }
 
-/// Most effects that one step can yield; see [`Effects`].
+/// Most effects that one step can yield, the place for [`Report::Overflow`] included; see
+/// [`Effects`].
 pub const MAX_EFFECTS: usize = 16;
 
 /// The bounded list of effects of one step.
 ///
 /// A step that has more to do stops when [`Effects::room`] is used up and goes on when the driver
-/// calls `resume`.
+/// calls `resume`. What a step does without looking at the room is bounded: one request to start
+/// or to settle (`EFFECTS_PER_REQUEST`, 7), or one of the peer to answer (6), and one more before
+/// it; after that, `resume` looks.
 pub struct Effects {
     list: [Option<VolumeEffect>; MAX_EFFECTS],
     len: usize,
@@ -141,22 +149,24 @@ impl Effects {
         }
     }
 
-    /// Adds an effect. When the list is full the effect is refused, which only a bug can cause;
-    /// then this returns false.
-    pub(super) fn push(&mut self, effect: VolumeEffect) -> bool {
-        match self.list.get_mut(self.len) {
-            Some(place) => {
-                *place = Some(effect);
-                self.len += 1;
-                true
-            }
-            None => false,
+    /// Adds an effect. When the list is full the effect is lost and the list ends with
+    /// [`Report::Overflow`], for which a place is kept.
+    pub(super) fn push(&mut self, effect: VolumeEffect) {
+        let full = self.room() == 0;
+        let effect = if full {
+            VolumeEffect::Report(Report::Overflow)
+        } else {
+            effect
+        };
+        if let Some(place) = self.list.get_mut(self.len) {
+            *place = Some(effect);
+            self.len += usize::from(!full);
         }
     }
 
     /// How many more effects fit.
     pub(super) fn room(&self) -> usize {
-        MAX_EFFECTS - self.len
+        (MAX_EFFECTS - 1).saturating_sub(self.len)
     }
 
     /// Takes the effects out, in order.
@@ -180,3 +190,7 @@ impl Effects {
         self.len == 0
     }
 }
+
+#[cfg(test)]
+#[path = "effect_tests.rs"]
+mod tests;

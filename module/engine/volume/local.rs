@@ -52,7 +52,7 @@ pub enum ReadRoute {
 }
 
 /// Effects that one request can cause when it is started, finished or released.
-pub(super) const EFFECTS_PER_REQUEST: usize = 6;
+pub(super) const EFFECTS_PER_REQUEST: usize = 7;
 
 impl<S: Storage> Volume<S> {
     /// A write, discard, write-zeroes or flush came. `extent` is at most
@@ -320,6 +320,7 @@ impl<S: Storage> Volume<S> {
         fx.push(VolumeEffect::Release(slot.ticket(index)));
         self.slots.put(index);
         fx.push(VolumeEffect::Room);
+        self.check_drained(fx);
     }
 
     /// Gives out held completions, as many as fit.

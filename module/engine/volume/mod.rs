@@ -57,6 +57,7 @@ pub use peer::{
     WantedAck, //
 };
 pub use policy::{
+    Drain,
     LocalUse,
     MirrorUse,
     Policy,
@@ -152,6 +153,8 @@ pub struct Volume<S: Storage> {
     losing: bool,
     /// Held completions have to be given out.
     releasing: bool,
+    /// Resync data that was sent has to be forgotten.
+    forgetting: bool,
 }
 
 impl<S: Storage> Volume<S> {
@@ -176,6 +179,7 @@ impl<S: Storage> Volume<S> {
             retry: false,
             losing: false,
             releasing: false,
+            forgetting: false,
         }
     }
 
@@ -195,6 +199,7 @@ impl<S: Storage> Volume<S> {
         for index in 0..self.slots.len() {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.logged = 0;
+                slot.former_disk = true;
             }
         }
         for index in 0..self.peers.len() {
@@ -238,6 +243,11 @@ impl<S: Storage> Volume<S> {
         self.slots.used()
     }
 
+    /// Requests of the peer in their slots, resync data that it has not acknowledged included.
+    pub fn peer_requests(&self) -> u32 {
+        self.peers.used()
+    }
+
     /// Puts another policy in force. Waiting and held requests are looked at again.
     pub fn set_policy(&mut self, policy: Policy, fx: &mut Effects) {
         let mirror_changed = self.policy.mirror != policy.mirror;
@@ -250,9 +260,27 @@ impl<S: Storage> Volume<S> {
                 self.mark_unanswered();
             }
         }
+        if policy.drain == Drain::Own {
+            // The last epoch's barrier shall not wait for another write.
+            fx.push(VolumeEffect::FlushStream);
+        }
+        self.check_drained(fx);
         self.retry = true;
         self.releasing |= !policy.hold;
         self.resume(fx);
+    }
+
+    /// Tells who waits for it that the last request is gone.
+    fn check_drained(&mut self, fx: &mut Effects) {
+        let left = match self.policy.drain {
+            Drain::None => return,
+            Drain::Own => self.slots.used(),
+            Drain::Peer => self.peers.used(),
+        };
+        if left == 0 {
+            self.policy.drain = Drain::None;
+            fx.push(VolumeEffect::Report(Report::Drained));
+        }
     }
 
     /// Marks all writes that the peer has not answered.
@@ -273,11 +301,14 @@ impl<S: Storage> Volume<S> {
 
     /// Whether an earlier step left something to do.
     pub fn has_work(&self) -> bool {
-        self.retry || self.losing || self.releasing
+        self.retry || self.losing || self.releasing || self.forgetting
     }
 
     /// Goes on with what earlier steps left.
     pub fn resume(&mut self, fx: &mut Effects) {
+        if self.forgetting {
+            self.forget_sent(fx);
+        }
         if self.losing {
             self.lose_requests(fx);
         }
@@ -329,6 +360,7 @@ impl<S: Storage> Volume<S> {
         if let Some(disk) = &mut self.disk {
             disk.bitmap.set_out_of_sync(extent);
         }
+        self.outdate_sent(extent);
     }
 
     /// Marks a range in sync, rounding inwards.

@@ -59,6 +59,9 @@ pub(super) enum PeerKind {
     },
     /// The peer verifies a block and wants our digest. `failed`: it could not be read.
     VerifyAnswer { failed: bool },
+    /// Resync data was sent and is not acknowledged. `stale`: the range was marked since, so the
+    /// acknowledgement says nothing of it.
+    ResyncSent { stale: bool },
     /// The peer's application reads through us.
     #[default]
     Read,
@@ -67,7 +70,10 @@ pub(super) enum PeerKind {
 impl PeerKind {
     /// Whether later overlapping requests have to wait for it.
     pub(super) fn blocks_others(self) -> bool {
-        !matches!(self, PeerKind::ResyncWanted { .. } | PeerKind::Read)
+        !matches!(
+            self,
+            PeerKind::ResyncWanted { .. } | PeerKind::ResyncSent { .. } | PeerKind::Read
+        )
     }
 
     /// Whether it is a block that we verify.
@@ -84,6 +90,7 @@ impl PeerKind {
             | PeerKind::VerifyAnswer { .. } => true,
             PeerKind::Write { .. }
             | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncSent { .. }
             | PeerKind::ResyncWrite
             | PeerKind::VerifyWanted => false,
         }
@@ -98,6 +105,7 @@ impl PeerKind {
             PeerKind::VerifyAnswer { failed } => Answer::Digest { failed },
             PeerKind::Write { .. }
             | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncSent { .. }
             | PeerKind::ResyncWrite
             | PeerKind::VerifyWanted => Answer::None,
         }

@@ -40,6 +40,18 @@ pub enum ResyncUse {
     Target,
 }
 
+/// Requests whose end somebody waits for; [`super::Report::Drained`] tells it, once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drain {
+    /// Nobody waits.
+    #[default]
+    None,
+    /// The application's: completed, and what the peer has is on its stable storage.
+    Own,
+    /// The peer's: nothing of them is on its way to our disk.
+    Peer,
+}
+
 /// The whole policy of one volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -63,4 +75,6 @@ pub struct Policy {
     pub done_when_sent: bool,
     /// Writes of the peer take part in the activity log.
     pub peer_log: bool,
+    /// Requests whose end somebody waits for.
+    pub drain: Drain,
 }

@@ -30,6 +30,7 @@ use super::peer::{
 };
 use super::policy::{
     LocalUse,
+    MirrorUse,
     ResyncUse, //
 };
 use super::slot::{
@@ -301,7 +302,9 @@ impl<S: Storage> Volume<S> {
             };
             if matches!(
                 peer.kind,
-                PeerKind::ResyncWanted { .. } | PeerKind::VerifyWanted
+                PeerKind::ResyncWanted { .. }
+                    | PeerKind::ResyncSent { .. }
+                    | PeerKind::VerifyWanted
             ) {
                 if fx.room() < 2 {
                     return false;
@@ -359,6 +362,9 @@ impl<S: Storage> Volume<S> {
     ) -> Result<PeerTicket, PeerRequestError> {
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
+        }
+        if purpose == ReadFor::Resync {
+            self.forget_asked_again(extent, fx);
         }
         let kind = match purpose {
             ReadFor::Application => PeerKind::Read,
@@ -517,7 +523,7 @@ impl<S: Storage> Volume<S> {
                 ack,
                 may_set_in_sync,
             } => self.finish_peer_write(peer, ack, may_set_in_sync, ok, fx),
-            PeerKind::ResyncWrite | PeerKind::ResyncWanted { .. } => {
+            PeerKind::ResyncWrite | PeerKind::ResyncSent { .. } | PeerKind::ResyncWanted { .. } => {
                 self.finish_resync_write(peer, ok, fx);
             }
             PeerKind::VerifyRead { .. } | PeerKind::VerifyAnswer { .. } => {
@@ -587,7 +593,15 @@ impl<S: Storage> Volume<S> {
                     let sectors = u64::from(peer.extent.bytes / 512);
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
                 }
-                self.free_peer(ticket.index, fx);
+                let awaited = peer.kind == PeerKind::ResyncRead
+                    && self.policy.mirror == MirrorUse::Send
+                    && !peer.orphan;
+                if awaited {
+                    self.resync_sent(ticket.index, peer.extent);
+                    self.retry = true;
+                } else {
+                    self.free_peer(ticket.index, fx);
+                }
                 self.resume(fx);
             }
             _ => {}
@@ -601,10 +615,15 @@ impl<S: Storage> Volume<S> {
             if peer.kind.is_verified() {
                 self.verify.settled();
             }
+            if let PeerKind::ResyncSent { .. } = peer.kind {
+                self.resync.sent = self.resync.sent.saturating_sub(1);
+            } else {
+                self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
+            }
         }
         self.peers.put(index);
-        self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
         self.retry = true;
         fx.push(VolumeEffect::ReleasePeer(PeerTicket { index }));
+        self.check_drained(fx);
     }
 }

@@ -28,10 +28,7 @@ use super::peer::{
     PeerSlot,
     PEER_ACTIVE, //
 };
-use super::policy::{
-    MirrorUse,
-    ResyncUse, //
-};
+use super::policy::ResyncUse;
 use super::remote::PeerRequestError;
 use super::slot::{
     Operation,
@@ -85,6 +82,8 @@ pub(super) struct Resync {
     cursor: u64,
     /// Sectors asked for and not written yet.
     in_flight: u32,
+    /// Requests of the target that were answered and not acknowledged.
+    pub(super) sent: u32,
     budget: Budget,
 }
 
@@ -145,15 +144,105 @@ impl<S: Storage> Volume<S> {
                 started: now,
             },
             running: true,
+            sent: self.resync.sent,
             budget: Budget::new(now),
             ..Resync::default()
         };
         self.check_resync_end(fx);
     }
 
-    /// The resync is over or was given up.
-    pub fn stop_resync(&mut self) {
+    /// The resync is over or was given up. Acknowledgements that still come say nothing any more.
+    pub fn stop_resync(&mut self, fx: &mut Effects) {
         self.resync.stop();
+        self.forgetting = true;
+        self.resume(fx);
+    }
+
+    /// Forgets the resync data whose acknowledgement does not matter any more, as much as fits.
+    pub(super) fn forget_sent(&mut self, fx: &mut Effects) {
+        let mut next = self.peers.first(PEER_ACTIVE);
+        while let Some(index) = next {
+            next = self.peers.after(index);
+            let kind = self.peers.get(index).map(|peer| peer.kind);
+            if !matches!(kind, Some(PeerKind::ResyncSent { .. })) {
+                continue;
+            }
+            if fx.room() < 2 {
+                return;
+            }
+            self.free_peer(index, fx);
+        }
+        self.forgetting = false;
+    }
+
+    /// The target asks for a range: what was sent of it before it has thrown away, or has.
+    pub(super) fn forget_asked_again(&mut self, extent: Extent, fx: &mut Effects) {
+        let sent = |owner| match owner {
+            Owner::Peer(index) => self
+                .peers
+                .get(index)
+                .is_some_and(|peer| matches!(peer.kind, PeerKind::ResyncSent { .. })),
+            Owner::Local(_) => false,
+        };
+        // One is all there can be of a target that asks for the same ranges again.
+        if let Some(Owner::Peer(index)) = self.overlaps.find_owner(extent, sent) {
+            self.free_peer(index, fx);
+        }
+    }
+
+    /// Resync data is with the network: its place is kept until the target has it.
+    pub(super) fn resync_sent(&mut self, index: u32, extent: Extent) {
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.kind = PeerKind::ResyncSent { stale: false };
+        }
+        self.resync.sent = self.resync.sent.saturating_add(1);
+        self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
+        // Writes may pass it now.
+        self.overlaps.remove(Owner::Peer(index));
+        self.overlaps.insert(Owner::Peer(index), extent, u64::MAX);
+    }
+
+    /// A range is being marked: what was sent of it before is old.
+    pub(super) fn outdate_sent(&mut self, extent: Extent) {
+        if self.resync.sent == 0 {
+            return;
+        }
+        let peers = &mut self.peers;
+        self.overlaps.find_owner(extent, |owner| {
+            if let Owner::Peer(index) = owner {
+                if let Some(peer) = peers.get_mut(index) {
+                    if let PeerKind::ResyncSent { stale } = &mut peer.kind {
+                        *stale = true;
+                    }
+                }
+            }
+            false
+        });
+    }
+
+    /// What was sent of a range, if that is known, and whether it is old meanwhile.
+    fn take_sent(&mut self, extent: Extent, fx: &mut Effects) -> Option<bool> {
+        let sent = |owner| match owner {
+            Owner::Peer(index) => self.peers.get(index).is_some_and(|peer| {
+                peer.extent == extent
+                    && matches!(
+                        peer.kind,
+                        PeerKind::ResyncSent { .. } | PeerKind::ResyncRead
+                    )
+            }),
+            Owner::Local(_) => false,
+        };
+        let Some(Owner::Peer(index)) = self.overlaps.find_owner(extent, sent) else {
+            return None;
+        };
+        let peer = self.peers.get_mut(index)?;
+        let PeerKind::ResyncSent { stale } = peer.kind else {
+            // The acknowledgement overtook the sender's report; that will free the slot.
+            peer.kind = PeerKind::Read;
+            return Some(false);
+        };
+        self.free_peer(index, fx);
+        Some(stale)
     }
 
     /// The running resync, or else the last one.
@@ -347,12 +436,14 @@ impl<S: Storage> Volume<S> {
     /// The target acknowledged resync data that we sent: written (`ok`) or not.
     pub fn resync_acked(&mut self, extent: Extent, ok: bool, fx: &mut Effects) {
         // Once the resync was given up, the range may have been written and marked meanwhile.
-        if ok && self.policy.mirror == MirrorUse::Send {
+        let current = self.take_sent(extent, fx) == Some(false);
+        if ok && current {
             self.unmark(extent);
         } else if !ok {
             self.resync.failed(extent);
         }
         self.check_resync_end(fx);
+        self.resume(fx);
     }
 
     /// Our application writes a range: data that the peer sends for an earlier request is old.

@@ -143,6 +143,8 @@ pub struct Slot {
     pub(super) logged: u8,
     /// The barrier behind it was acknowledged.
     pub(super) barrier_acked: bool,
+    /// The disk of its local half was given up since: what the present one has of it is unknown.
+    pub(super) former_disk: bool,
     /// It was reported to the application.
     pub(super) completed: bool,
     /// When the mirror half was sent, for `ko-count`.
@@ -180,6 +182,6 @@ impl Slot {
 
     /// Whether the local disk and the peer both have it.
     pub(super) fn on_both(&self) -> bool {
-        self.local == Local::Done && self.mirror == Mirror::Acked
+        self.local == Local::Done && self.mirror == Mirror::Acked && !self.former_disk
     }
 }

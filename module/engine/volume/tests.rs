@@ -31,6 +31,7 @@ pub(super) const MIRRORED: Policy = Policy {
     good_data: true,
     done_when_sent: false,
     peer_log: false,
+    drain: Drain::None,
 };
 
 fn bitmap() -> Bitmap<Vecs> {
@@ -329,4 +330,104 @@ fn a_write_that_the_peer_refuses_is_out_of_sync_and_succeeds() {
     });
     assert_eq!(completed(&effects), [(ticket, true)]);
     assert_eq!((v.requests(), v.out_of_sync()), (0, 1));
+}
+
+/// What a policy change reports.
+fn drained(effects: &[VolumeEffect]) -> bool {
+    effects.contains(&VolumeEffect::Report(Report::Drained))
+}
+
+#[test]
+fn a_volume_without_requests_is_drained_at_once() {
+    let mut v = volume(MIRRORED);
+    let drain = Drain::Own;
+    let policy = Policy { drain, ..MIRRORED };
+    assert!(drained(&run(&mut v, |v, fx| v.set_policy(policy, fx))));
+}
+
+#[test]
+fn a_volume_is_drained_when_the_last_barrier_is_acknowledged_and_says_it_once() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 7);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let drain = Drain::Own;
+    let policy = Policy { drain, ..MIRRORED };
+    let effects = run(&mut v, |v, fx| v.set_policy(policy, fx));
+    assert!(!drained(&effects));
+    assert!(effects.contains(&VolumeEffect::FlushStream));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    assert!(!drained(&effects));
+    let effects = run(&mut v, |v, fx| {
+        v.barrier_acked(7, fx);
+    });
+    assert!(drained(&effects));
+    let policy = Policy {
+        drain: Drain::None,
+        ..MIRRORED
+    };
+    assert!(!drained(&run(&mut v, |v, fx| v.set_policy(policy, fx))));
+}
+
+#[test]
+fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
+    let source = Policy {
+        resync: ResyncUse::Source,
+        ..MIRRORED
+    };
+    let mut v = volume(source);
+    let extent = Extent::new(0, 4096);
+    v.bitmap_mut().unwrap().set_out_of_sync(extent);
+    let mut fx = Effects::new();
+    let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
+    run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
+    run(&mut v, |v, fx| v.peer_reply_sent(read, fx));
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    run(&mut v, |v, fx| {
+        v.peer_answered(ticket, false, false, fx).unwrap();
+    });
+    run(&mut v, |v, fx| v.resync_acked(extent, true, fx));
+    assert_eq!(v.out_of_sync(), 1);
+    assert_eq!(v.peer_requests(), 0);
+}
+
+#[test]
+fn an_acknowledgement_of_current_resync_data_clears_its_mark() {
+    let source = Policy {
+        resync: ResyncUse::Source,
+        ..MIRRORED
+    };
+    let mut v = volume(source);
+    let extent = Extent::new(0, 4096);
+    v.bitmap_mut().unwrap().set_out_of_sync(extent);
+    let mut fx = Effects::new();
+    let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
+    run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
+    run(&mut v, |v, fx| v.peer_reply_sent(read, fx));
+    run(&mut v, |v, fx| v.resync_acked(extent, true, fx));
+    assert_eq!(v.out_of_sync(), 0);
+    assert_eq!(v.peer_requests(), 0);
+}
+
+#[test]
+fn an_acknowledgement_of_a_former_disks_write_clears_nothing_on_the_new_one() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let log = ActivityLog::new(vec![LogSlot::default(); 67], vec![0; 128], Ring::DEFAULT, 0);
+    let mut bitmap = bitmap();
+    bitmap.set_out_of_sync(Extent::new(0, 4096));
+    v.set_disk(Some(DiskTables {
+        bitmap,
+        log: log.unwrap(),
+    }));
+    run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, true, fx).unwrap();
+    });
+    assert_eq!(v.out_of_sync(), 1);
 }

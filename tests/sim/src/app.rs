@@ -47,9 +47,26 @@ impl World {
             Ok(Some(ticket)) => node.requests[ticket.index as usize] = Some(app),
             Ok(None) => {
                 let delay = self.rng.within(1, self.config.disk);
-                self.after(n, delay, What::DirectRead(Box::new(app)));
+                let what = if self.disk_fails(n) {
+                    What::DirectReadFailed(Box::new(app))
+                } else {
+                    What::DirectRead(Box::new(app))
+                };
+                self.after(n, delay, what);
             }
             Err(Refusal::Full) => node.parked.push_front(app),
+            Err(Refusal::Io) => self.completed(n, app, false),
+        }
+        self.finish(n, fx);
+    }
+
+    /// The own disk could not be read: perhaps the peer's can.
+    pub(crate) fn direct_read_failed(&mut self, n: usize, app: App) {
+        let mut fx = Effects::new();
+        let node = &mut self.nodes[n];
+        match node.volume.read_failed(app.extent, &mut fx) {
+            Ok(ticket) => node.requests[ticket.index as usize] = Some(app),
+            Err(Refusal::Full) => node.parked.push_back(app),
             Err(Refusal::Io) => self.completed(n, app, false),
         }
         self.finish(n, fx);
@@ -121,13 +138,16 @@ impl World {
                 self.tell(n, || format!("application's write {} is done", app.id));
                 self.oracle.ack(app.id, app.extent);
                 let there = &self.nodes[peer];
-                let same_life = there.up && there.life == app.peer_life;
+                let session = |n: usize| self.nodes[n].conn.as_ref().map(|c| c.id);
+                let same_life =
+                    session(n) == session(peer) && there.up && there.life == app.peer_life;
                 let seen = self.nodes[n].state();
                 let expected = seen.conn >= ConnState::Connected
                     && seen.peer_disk == DiskState::UpToDate
                     && there.state().disk == DiskState::UpToDate;
                 let has = there.disk.read(app.extent).iter().all(|&c| c >= app.id);
-                if expected && same_life && !has {
+                let suspect = there.suspect;
+                if expected && same_life && !has && !suspect {
                     self.fail(format!(
                         "write {} completed without the peer's disk",
                         app.id
@@ -146,6 +166,7 @@ impl World {
                 if self.nodes[n].lower {
                     let own = self.nodes[n].disk.read(app.extent);
                     if self.nodes[n].volume.policy().local == LocalUse::Full
+                        && !self.nodes[n].suspect
                         && own.iter().any(|&c| c < app.id)
                     {
                         self.fail(format!("write {} completed without the own disk", app.id));

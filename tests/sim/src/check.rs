@@ -2,13 +2,21 @@
 
 //! The checks of the promises.
 
+use tandem_engine::engine::options::OnIoError;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
+use crate::story::NAMES;
 use crate::world::World;
 
 impl World {
     pub(crate) fn promoted(&mut self, n: usize) {
         if !self.oracle.synced && !self.oracle.split && self.oracle.touched.is_empty() {
+            if self.oracle.declared.is_some_and(|other| other != n) {
+                // Both were declared good by force, before they ever met.
+                self.oracle.split = true;
+                return;
+            }
+            self.oracle.declared = Some(n);
             let disk = self.nodes[n].disk.cached.clone();
             return self
                 .oracle
@@ -35,6 +43,65 @@ impl World {
             self.nodes[n].disk.durable.clone(),
         );
         self.oracle.settle(n, &cached, &durable);
+    }
+
+    /// Checks that nothing is left over on a pair that is in sync and idle.
+    pub fn check_rest(&mut self) {
+        for n in 0..2 {
+            let node = &self.nodes[n];
+            let c = node.volume.counters();
+            let epochs = node.stream.unacked_epochs();
+            let left = [
+                ("requests", u64::from(node.volume.requests())),
+                (
+                    "requests of the peer",
+                    u64::from(node.volume.peer_requests()),
+                ),
+                ("requests without slot", node.parked.len() as u64),
+                ("unanswered by the peer", u64::from(c.peer_pending)),
+                ("unanswered to the peer", u64::from(c.unanswered)),
+                ("at the disk", u64::from(c.local_pending)),
+                ("epochs", epochs as u64),
+                ("held", u64::from(node.volume.policy().hold)),
+                ("events", node.events.len() as u64),
+                ("waiting", u64::from(node.records[0].since.is_some())),
+                ("metadata writes", node.meta.len() as u64),
+                (
+                    "packets",
+                    node.conn
+                        .as_ref()
+                        .map_or(0, |c| (c.tx.len() + c.rx.len()) as u64),
+                ),
+            ];
+            if let Some((what, count)) = left.into_iter().find(|(_, count)| *count != 0) {
+                return self.fail(format!("no rest on {}: {what} {count}", NAMES[n]));
+            }
+        }
+    }
+
+    /// An operation of a node's disk failed.
+    pub(crate) fn disk_broke(&mut self, n: usize) {
+        let node = &self.nodes[n];
+        let passed_on = node.records[0].options.on_io_error == OnIoError::PassOn;
+        let other = node.state().conn >= ConnState::Connected
+            && node.state().peer_disk == DiskState::UpToDate;
+        if passed_on && !other {
+            // The only good copy is bad, and goes on being used: nothing is promised.
+            self.oracle.split = true;
+        }
+    }
+
+    /// A broken disk was given up, and with it what it had not flushed.
+    pub(crate) fn disk_died(&mut self, n: usize) {
+        self.oracle.weak[n] = true;
+        let state = self.nodes[n].state();
+        let good = state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate;
+        if state.role == Role::Primary && good {
+            self.oracle.behind[n] = true;
+        } else if state.role == Role::Primary {
+            // It was the only good copy.
+            self.oracle.weaken();
+        }
     }
 
     /// A resync starts on a node: what its source lost is lost.
@@ -65,6 +132,9 @@ impl World {
         if self.in_sync() {
             if self.oracle.parted {
                 self.fail("both nodes served data of their own, and were merged unseen".into());
+            }
+            for node in &mut self.nodes {
+                node.suspect = node.broken;
             }
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];

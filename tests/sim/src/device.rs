@@ -5,6 +5,7 @@
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
+use tandem_engine::engine::resource::{Event, IoKind};
 use tandem_engine::engine::volume::{Effects, Operation, Report, VolumeEffect};
 
 use crate::disk::{crc32c, MetaWrite};
@@ -109,11 +110,29 @@ impl World {
                     self.nodes[n].resync_finished = true;
                     self.kick_worker(n);
                 }
-                Report::IoError { write } => self.after(n, 0, What::IoError(write)),
+                Report::IoError { write } => {
+                    let kind = if write { IoKind::Write } else { IoKind::Read };
+                    self.after(n, 0, What::DiskTrouble(kind));
+                }
                 // Nobody verifies.
                 Report::PeerWriteFailed | Report::VerifyFinished | Report::Different { .. } => {}
+                Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
+                Report::Overflow => self.fail(format!("{}: effects were lost", NAMES[n])),
             },
         }
+    }
+
+    /// Whether the present operation of a node's disk fails.
+    pub(crate) fn disk_fails(&mut self, n: usize) -> bool {
+        let rate = self.disk_errors[n];
+        let fails = rate != 0 && self.rng.below(1000) < rate;
+        if fails {
+            self.tell(n, || "DISK ERROR".into());
+            self.nodes[n].broken = true;
+            self.nodes[n].suspect = true;
+            self.disk_broke(n);
+        }
+        fails
     }
 
     pub(crate) fn submit_local(&mut self, n: usize, ticket: Ticket) {
@@ -132,9 +151,18 @@ impl World {
                     self.fail(format!("overlapping writes at the disk of {}", NAMES[n]));
                 }
                 self.check_logged(n, app.extent);
-                self.after(n, delay, What::LocalWrite(ticket, op));
+                let what = if self.disk_fails(n) {
+                    What::WriteFailed(Ok(ticket), op)
+                } else {
+                    What::LocalWrite(ticket, op)
+                };
+                self.after(n, delay, what);
+            }
+            AppKind::Flush(_) | AppKind::Read(_) if self.disk_fails(n) => {
+                self.after(n, delay, What::LocalFailed(ticket));
             }
             AppKind::Flush(_) => {
+                let node = &mut self.nodes[n];
                 let flushed = node.disk.begin_flush();
                 self.after(n, delay, What::LocalFlush(ticket, flushed));
             }
@@ -166,7 +194,12 @@ impl World {
             return self.after(n, 0, What::PeerFailed(ticket));
         };
         if view.operation == Operation::Read {
-            return self.after(n, delay, What::PeerRead(ticket));
+            let what = if self.disk_fails(n) {
+                What::PeerFailed(ticket)
+            } else {
+                What::PeerRead(ticket)
+            };
+            return self.after(n, delay, what);
         }
         let data = node.payloads[ticket.index as usize]
             .take()
@@ -175,7 +208,12 @@ impl World {
         if !whole || !node.disk.submit(op, view.extent, data) {
             self.fail(format!("bad write of the peer at the disk of {}", NAMES[n]));
         }
-        self.after(n, delay, What::PeerWrite(ticket, op));
+        let what = if self.disk_fails(n) {
+            What::WriteFailed(Err(ticket), op)
+        } else {
+            What::PeerWrite(ticket, op)
+        };
+        self.after(n, delay, what);
     }
 
     pub(crate) fn log_begin(&mut self, n: usize) {
@@ -198,6 +236,17 @@ impl World {
         } else {
             self.write_meta(n, pages, true);
         }
+    }
+
+    /// A transaction of the log could not be written: the disk has to go.
+    pub(crate) fn log_failed(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.log_busy = false;
+        node.log_block = None;
+        let mut fx = Effects::new();
+        self.nodes[n].volume.log_committed(false, &mut fx);
+        self.finish(n, fx);
+        self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
     }
 
     /// The pages, or the block, of a log transaction are on disk.

@@ -119,6 +119,20 @@ impl Disk {
         Some(extent)
     }
 
+    /// A write failed; some of its sectors may have been written.
+    pub fn fail(&mut self, op: u64, rng: &mut Rng) {
+        let Some((extent, data)) = self.in_flight.remove(&op) else {
+            return;
+        };
+        for (sector, content) in (extent.sector..extent.end()).zip(data) {
+            if rng.chance(50) {
+                self.cached[sector as usize] = content;
+                let one = Extent::new(sector, 512);
+                self.volatile.push_back((one, vec![content]));
+            }
+        }
+    }
+
     /// What a flush that is submitted now will have made durable when it completes.
     pub fn begin_flush(&self) -> Flush {
         Flush(self.flushed + self.volatile.len() as u64)

@@ -44,8 +44,16 @@ pub enum What {
     LocalRead(Ticket),
     /// A local read without slot completed.
     DirectRead(Box<App>),
+    /// A local read without slot failed.
+    DirectReadFailed(Box<App>),
     /// A local I/O has failed.
     LocalFailed(Ticket),
+    /// A write at the disk failed, of the application or of the peer.
+    WriteFailed(Result<Ticket, PeerTicket>, u64),
+    /// Metadata writes failed.
+    MetaFailed(u64),
+    /// The lower device could not be read, written, or keep its metadata.
+    DiskTrouble(IoKind),
     /// A write of the peer completed.
     PeerWrite(PeerTicket, u64),
     /// A read for the peer completed.
@@ -62,8 +70,6 @@ pub enum What {
     GiveUp(Token),
     /// A handler came back.
     HandlerDone(Call, u8),
-    /// The lower device failed.
-    IoError(bool),
 }
 
 /// Something that will happen.
@@ -109,7 +115,10 @@ impl World {
             What::Worker => self.worker(n),
             What::MetaDone(op) => self.meta_done(n, op),
             What::TryRelease => self.try_release(n),
-            What::Tick => self.post(n, Event::Tick, false),
+            What::Tick => {
+                self.nodes[n].timer = None;
+                self.post(n, Event::Tick, false);
+            }
             What::Connecting => {
                 if self.nodes[n].net == Net::Looking {
                     self.post(n, Event::Connecting, false);
@@ -200,10 +209,19 @@ impl World {
             What::HandlerDone(call, status) => {
                 self.post(n, Event::HandlerDone { call, status }, false);
             }
-            What::IoError(write) => {
-                let kind = if write { IoKind::Write } else { IoKind::Read };
-                self.post(n, Event::IoError { volume: 0, kind }, false);
+            What::DiskTrouble(kind) => self.post(n, Event::IoError { volume: 0, kind }, false),
+            What::DirectReadFailed(app) => self.direct_read_failed(n, *app),
+            What::WriteFailed(whose, op) => {
+                let Self { nodes, rng, .. } = self;
+                nodes[n].disk.fail(op, rng);
+                match whose {
+                    Ok(ticket) => self.nodes[n].volume.local_done(ticket, false, &mut fx),
+                    Err(ticket) => self.nodes[n].volume.peer_io_done(ticket, false, &mut fx),
+                }
+                self.finish(n, fx);
+                self.kick_resync(n);
             }
+            What::MetaFailed(op) => self.meta_failed(n, op),
         }
     }
 

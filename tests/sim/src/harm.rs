@@ -53,6 +53,7 @@ impl World {
             return;
         }
         self.tell(n, || "CRASH".into());
+        self.stop_timer(n);
         let primary = self.nodes[n].state().role == Role::Primary;
         let conn = self.nodes[n].conn.as_ref().map(|c| c.id);
         // What waits behind the first write was not begun.

@@ -155,6 +155,10 @@ pub struct Node {
     pub attaching: Option<DiskTables<Heap>>,
     /// A lower disk is in use.
     pub lower: bool,
+    /// An operation of it has failed.
+    pub broken: bool,
+    /// An operation of it or of a former one has failed since both were in sync.
+    pub suspect: bool,
     /// Requests by slot.
     pub requests: Vec<Option<App>>,
     /// Requests without slot.
@@ -187,6 +191,8 @@ pub struct Node {
     pub meta: BTreeMap<u64, MetaOp>,
     /// When the last of them is done.
     pub meta_until: u64,
+    /// The key of the event that looks at the clock for the resource.
+    pub timer: Option<(u64, u64)>,
     /// A resync ended (flag).
     pub resync_finished: bool,
     /// A resync tick is scheduled.
@@ -270,6 +276,8 @@ impl Node {
             stream: Traced::<Stream, _>::stream(ear(), ear().next_value(), name, epoch),
             attaching: None,
             lower: false,
+            broken: false,
+            suspect: false,
             requests: vec![None; slots],
             parked: VecDeque::new(),
             payloads: vec![None; peers],
@@ -286,6 +294,7 @@ impl Node {
             log_block: None,
             meta: BTreeMap::new(),
             meta_until: 0,
+            timer: None,
             resync_finished: false,
             resync_tick: false,
             writable: false,

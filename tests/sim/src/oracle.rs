@@ -31,6 +31,10 @@ pub struct Oracle {
     pub split: bool,
     /// A node was promoted alone although the other had completed writes that it missed.
     pub parted: bool,
+    /// The node whose data was declared good by force, when nothing had been good yet.
+    pub declared: Option<usize>,
+    /// A diskless Primary refused the data of its peer.
+    pub met_old_data: bool,
     /// The two disks were in sync before, so that differences have to be marked.
     pub synced: bool,
 }
@@ -51,6 +55,8 @@ impl Oracle {
             weak: [false; 2],
             split: false,
             parted: false,
+            declared: None,
+            met_old_data: false,
             synced: true,
         }
     }

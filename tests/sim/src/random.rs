@@ -51,10 +51,16 @@ struct Run<'a> {
     hot: Vec<u64>,
     /// May promote against the rules.
     reckless: bool,
+    /// Disks fail, too.
+    bad_disks: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
 const SLOW_DISKS: u64 = 1_000_000;
+
+/// Seeds below have only the first kinds of faults, so that those that were kept stay what they
+/// were.
+const ALL_FAULTS: u64 = 1 << 48;
 
 /// More events than any run has, unless it goes round in circles.
 const MAX_STEPS: u64 = 1_000_000;
@@ -131,6 +137,8 @@ impl<'a> Run<'a> {
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
         let reckless = rng.chance(15);
+        let all_faults = plan.seed >= ALL_FAULTS;
+        let bad_disks = all_faults && rng.chance(30);
         Self {
             plan,
             world,
@@ -143,6 +151,7 @@ impl<'a> Run<'a> {
             load: true,
             hot,
             reckless,
+            bad_disks,
         }
     }
 
@@ -181,11 +190,12 @@ impl<'a> Run<'a> {
 
     /// The faults are over: everything has to come to rest, in sync.
     fn settle(&mut self) {
-        let end = self.world.now + 20_000 + 100 * self.world.config.disk;
+        let end = self.world.now + 45_000 + 100 * self.world.config.disk;
         self.load = false;
         self.wanted = [true; 2];
         self.world.cause = Cause::Nothing;
         self.world.tell(OUTSIDE, || "FAULTS ARE OVER".into());
+        self.world.disk_errors = [0; 2];
         self.world.heal();
         self.world.power_on(0);
         self.world.power_on(1);
@@ -208,7 +218,7 @@ impl<'a> Run<'a> {
                 } else {
                     idle = 0;
                 }
-                if self.refused() && self.world.now + 15_000 > end {
+                if self.refused() && self.world.now + 40_000 > end {
                     break;
                 }
                 if self.world.now > end {
@@ -222,11 +232,17 @@ impl<'a> Run<'a> {
             self.world.check_equal();
             self.world.check_marks();
         }
+        if self.world.failure.is_none() && self.world.in_sync() {
+            self.world.check_rest();
+        }
     }
 
     /// The two do not connect, and rightly so.
     fn refused(&self) -> bool {
-        self.world.oracle.split
+        // A diskless Primary that met old data made it start a generation, as with the C module:
+        // the two look split although they are not.
+        let oracle = &self.world.oracle;
+        (oracle.split || oracle.met_old_data)
             && self.world.nodes.iter().any(|node| {
                 node.net == Net::Off || { node.state().conn <= ConnState::WfConnection }
             })
@@ -281,6 +297,16 @@ impl<'a> Run<'a> {
             let node = &self.world.nodes[n];
             let state = node.state();
             let stranded = state.role == Role::Primary && node.resource.net().is_none();
+            let lost = !self.load
+                && state.role == Role::Primary
+                && state.disk == DiskState::Diskless
+                && node.notices.iter().any(|n| n.contains("WrongData"));
+            if lost {
+                // It cannot know that the peer's data is its own: somebody has to say so.
+                self.primary = None;
+                self.busy[n] = Some(self.world.demote(n));
+                continue;
+            }
             if state.disk == DiskState::Diskless && !node.lower && !stranded {
                 self.busy[n] = Some(self.world.attach(n));
             } else if node.resource.net().is_none()
@@ -341,6 +367,11 @@ impl<'a> Run<'a> {
                 }
             }
             94..=95 => self.world.check_marks(),
+            96..=97 if self.bad_disks => {
+                let n = self.rng.below(2) as usize;
+                let rate = [0, 20, 200][self.rng.below(3) as usize];
+                self.world.disk_errors[n] = rate;
+            }
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 
 use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
 use tandem_engine::engine::ids::{Extent, Ticket};
-use tandem_engine::engine::resource::{Event, RarePacket};
+use tandem_engine::engine::resource::{Event, IoKind, Loss, RarePacket};
 use tandem_engine::engine::volume::{
     AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags,
 };
@@ -307,6 +307,11 @@ impl World {
         let id = conn.id;
         let flushed = self.nodes[n].disk.begin_flush();
         let delay = self.rng.within(1, self.config.disk);
+        if self.disk_fails(n) {
+            // What the barrier is for cannot be promised.
+            self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
+            return self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
+        }
         self.after(n, delay, What::EpochFlushed(id, flushed));
     }
 

@@ -5,7 +5,9 @@
 use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
-use tandem_engine::engine::resource::{Call, Effect, Env, Event, Loss, Outgoing, Output};
+use tandem_engine::engine::resource::{
+    Admin, Call, Effect, Env, Event, IoKind, Loss, Outgoing, Output,
+};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
 use tandem_engine::engine::wire::params::{
@@ -27,9 +29,6 @@ impl Output for Collect {
         self.0.push(effect);
     }
 }
-
-/// When the resource looks at the clock after it wanted a sign of life, in milliseconds.
-const PING_MS: u64 = 2100;
 
 /// The longest time that a handler takes, in milliseconds.
 const HANDLER_MS: u64 = 20;
@@ -102,14 +101,17 @@ impl World {
         };
         let node = &mut self.nodes[n];
         // Nobody may begin to write while it is being decided that nobody does.
-        let demoting = matches!(
-            event,
-            Event::Admin(_, tandem_engine::engine::resource::Admin::Demote { .. })
-        );
+        let demoting = node.writable
+            && matches!(
+                event,
+                Event::Admin(_, Admin::Demote { .. }) | Event::Drained { .. }
+            );
         node.writable &= !demoting;
         node.resource
             .handle(&mut node.records, env, event, &mut out);
         node.effects = out.0.into();
+        self.set_timer(n);
+        let node = &mut self.nodes[n];
         node.handling = Some(receiver);
         let after = node.state();
         node.writable |= demoting && after.role == Role::Primary;
@@ -167,6 +169,7 @@ impl World {
                 let tables = node.attaching.take();
                 node.volume.set_disk(tables);
                 node.lower = true;
+                node.broken = false;
             }
             Effect::ReleaseDisk { .. } => self.after(n, 1, What::TryRelease),
             Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
@@ -204,12 +207,16 @@ impl World {
                 self.finish(n, fx);
                 self.kick_resync(n);
             }
-            Effect::StopResync { .. } => self.nodes[n].volume.stop_resync(),
+            Effect::StopResync { .. } => {
+                let mut fx = Effects::new();
+                self.nodes[n].volume.stop_resync(&mut fx);
+                self.finish(n, fx);
+            }
             Effect::StartVerify { .. }
             | Effect::StopVerifyAt { .. }
             | Effect::StopVerify { .. } => unreachable!("nobody verifies"),
-            // A dead peer is noticed by the link's own timers; the engine looks again by the clock.
-            Effect::Ping => self.after(n, PING_MS, What::Tick),
+            // A dead peer is noticed by the link's own timers.
+            Effect::Ping => {}
             Effect::StartNetwork => {
                 self.nodes[n].net = Net::Looking;
                 self.after(n, 1, What::Connecting);
@@ -228,6 +235,7 @@ impl World {
             }
             Effect::Notice { notice, .. } => {
                 let text = format!("{notice:?}");
+                self.oracle.met_old_data |= text.starts_with("WrongData");
                 self.nodes[n].notices.push(text);
             }
         }
@@ -334,7 +342,33 @@ impl World {
         let node = &mut self.nodes[n];
         node.meta_until = node.meta_until.max(self.now) + delay;
         let delay = node.meta_until - self.now;
-        self.after(n, delay, What::MetaDone(op));
+        let what = if self.disk_fails(n) {
+            What::MetaFailed(op)
+        } else {
+            What::MetaDone(op)
+        };
+        self.after(n, delay, what);
+    }
+
+    /// Metadata could not be written: some of it may have been.
+    pub(crate) fn meta_failed(&mut self, n: usize, op: u64) {
+        let Some(op) = self.nodes[n].meta.remove(&op) else {
+            return;
+        };
+        let Self { nodes, rng, .. } = self;
+        let node = &mut nodes[n];
+        for write in &op.writes {
+            node.disk.write_meta(write, Some(rng));
+            if let MetaWrite::Page(page, _) = write {
+                node.volume.bitmap_page_failed(*page);
+            }
+        }
+        if op.for_log {
+            return self.log_failed(n);
+        }
+        node.worker_busy = false;
+        self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
+        self.kick_worker(n);
     }
 
     pub(crate) fn meta_done(&mut self, n: usize, op: u64) {
@@ -363,8 +397,15 @@ impl World {
         if busy {
             return self.after(n, 5, What::TryRelease);
         }
+        if node.broken {
+            // Nothing can be written any more, and what was not flushed may be gone.
+            let Self { nodes, rng, .. } = self;
+            nodes[n].disk.crash(rng);
+            self.disk_died(n);
+        }
+        let node = &mut self.nodes[n];
         let mut from = 0;
-        while let Some(page) = node.volume.next_changed_page(from) {
+        while let Some(page) = node.volume.next_changed_page(from).filter(|_| !node.broken) {
             let mut image = Box::new([0; PAGE_BYTES]);
             node.volume.take_bitmap_page(page, &mut image);
             let flush = node.disk.begin_flush();

@@ -63,6 +63,8 @@ pub struct World {
     pub rng: Rng,
     /// The link works.
     pub link: bool,
+    /// How many of 1000 operations of a node's disk fail.
+    pub disk_errors: [u64; 2],
     /// How long things take.
     pub config: Config,
     /// What the application may expect.
@@ -98,6 +100,7 @@ impl World {
             nodes: [node(0), node(1)],
             rng: Rng::new(seed),
             link: true,
+            disk_errors: [0; 2],
             oracle,
             story: None,
             cause: Cause::Nothing,
@@ -175,6 +178,30 @@ impl World {
     pub(crate) fn after(&mut self, n: usize, delay: u64, what: What) {
         let life = self.nodes[n].life;
         self.at(delay, Ev::Node { n, life, what });
+    }
+
+    /// Forgets the timer of a node that lost its power.
+    pub(crate) fn stop_timer(&mut self, n: usize) {
+        if let Some(timer) = self.nodes[n].timer.take() {
+            self.events.remove(&timer);
+        }
+    }
+
+    /// Lets the resource of a node look at the clock when its engine wants to, and only then.
+    pub(crate) fn set_timer(&mut self, n: usize) {
+        let node = &self.nodes[n];
+        let deadline = node.resource.deadline(&node.records).map(|at| at.0);
+        if let Some(timer) = self.nodes[n].timer {
+            if deadline == Some(timer.0) {
+                return;
+            }
+            self.events.remove(&timer);
+        }
+        self.nodes[n].timer = deadline.map(|at| {
+            let delay = at.saturating_sub(self.now);
+            self.after(n, delay, What::Tick);
+            (self.now + delay, self.order)
+        });
     }
 
     /// Lets the next thing happen; false when nothing is left.

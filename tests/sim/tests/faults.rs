@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Stories of faults below and around a pair, one each. Each was found, or is held, by the
+//! simulator.
+
+mod pair;
+
+use pair::{demand_sync, in_sync, primary_pair, rest};
+use tandem_engine::engine::options::OnIoError;
+use tandem_engine::engine::state::{DiskState, Role};
+use tandem_engine::engine::uuid::Uuids;
+
+#[test]
+fn after_a_demotion_the_peer_has_everything_on_stable_storage() {
+    for seed in 0..30 {
+        let mut world = primary_pair(seed);
+        for i in 0..8 {
+            world.write(0, i * 8, 8);
+        }
+        while world.nodes[0].open_requests() != 0 && world.step() {}
+        world.nodes[0].open = false;
+        let token = world.demote(0);
+        while world.answer(0, token).is_none() && world.step() {}
+        check!(world, world.nodes[0].state().role, Role::Secondary);
+        world.crash(1);
+        let [a, b] = [0, 1].map(|n: usize| world.nodes[n].disk.cached[..64].to_vec());
+        check!(world, a, b);
+    }
+}
+
+#[test]
+fn a_write_of_a_dead_peer_changes_nothing_after_a_promotion() {
+    for seed in 0..30 {
+        let mut world = primary_pair(seed);
+        for i in 0..8 {
+            world.write(0, i * 8, 8);
+        }
+        let until = world.now + seed % 12;
+        world.run_until(until);
+        world.crash(0);
+        let token = world.promote(1, false);
+        while world.nodes[1].state().role != Role::Primary && world.step() {}
+        let served = world.nodes[1].disk.cached[..64].to_vec();
+        rest(&mut world);
+        check!(world, world.answer(1, token).is_some_and(|code| code > 0));
+        check!(world, world.nodes[1].disk.cached[..64].to_vec(), served);
+    }
+}
+
+#[test]
+fn a_primary_whose_disk_fails_goes_on_with_the_peers() {
+    for seed in 0..20 {
+        let mut world = primary_pair(seed);
+        world.disk_errors[0] = 1000;
+        for i in 0..8 {
+            world.write(0, i * 800, 8);
+        }
+        rest(&mut world);
+        check!(world, world.nodes[0].state().disk, DiskState::Diskless);
+        check!(world, world.nodes[0].open_requests(), 0);
+        world.read(0, 800, 8);
+        world.write(0, 900, 8);
+        rest(&mut world);
+        world.disk_errors[0] = 0;
+        world.attach(0);
+        demand_sync(&mut world);
+    }
+}
+
+#[test]
+fn a_secondary_whose_disk_fails_comes_back_with_all_that_it_missed() {
+    for seed in 0..20 {
+        let mut world = primary_pair(seed);
+        for i in 0..8 {
+            world.write(0, i * 800, 8);
+        }
+        let until = world.now + seed;
+        world.run_until(until);
+        world.disk_errors[1] = 1000;
+        for i in 0..8 {
+            world.write(0, 400 + i * 800, 8);
+        }
+        rest(&mut world);
+        check!(world, world.nodes[1].state().disk, DiskState::Diskless);
+        check!(world, world.nodes[0].open_requests(), 0);
+        world.disk_errors[1] = 0;
+        world.attach(1);
+        demand_sync(&mut world);
+    }
+}
+
+#[test]
+fn a_disk_whose_errors_are_passed_on_is_not_called_good_any_more() {
+    let mut world = primary_pair(3);
+    world.nodes[0].records[0].options.on_io_error = OnIoError::PassOn;
+    // The log has the extent already: only data fails.
+    world.write(0, 8, 8);
+    rest(&mut world);
+    world.disk_errors[0] = 1000;
+    world.write(0, 8, 8);
+    // One error only: metadata that fails is never passed on.
+    while !world.nodes[0].broken && world.step() {}
+    world.disk_errors[0] = 0;
+    rest(&mut world);
+    check!(world, world.nodes[0].state().disk, DiskState::Inconsistent);
+    world.read(0, 8, 8);
+    rest(&mut world);
+    check!(world, world.failure.clone(), None);
+}
+
+#[test]
+fn a_pair_at_rest_holds_nothing() {
+    for seed in 0..10 {
+        let mut world = primary_pair(seed);
+        for i in 0..40 {
+            world.write(0, i * 300, 8);
+        }
+        world.flush(0);
+        demand_sync(&mut world);
+        world.check_rest();
+        check!(world, world.failure.clone(), None);
+    }
+}
+
+#[test]
+fn an_agreed_detach_that_is_not_carried_out_starts_no_generation() {
+    for seed in 0..20 {
+        let mut world = primary_pair(seed);
+        let generation = |uuids: Uuids| uuids.current & !1;
+        let before = generation(world.nodes[1].disk.superblock().uuids);
+        world.detach(0);
+        // The peer agrees, and its answer is lost with the link.
+        while !world.nodes[1].events.is_empty() || world.nodes[0].answers.len() < 4 {
+            let asked = world.nodes[1]
+                .conn
+                .as_ref()
+                .is_some_and(|c| !c.rx.is_empty());
+            if asked || !world.step() {
+                break;
+            }
+        }
+        world.cut();
+        rest(&mut world);
+        let after = generation(world.nodes[1].disk.superblock().uuids);
+        if world.nodes[0].state().disk == DiskState::UpToDate {
+            check!(world, after, before);
+            world.heal();
+            demand_sync(&mut world);
+        }
+    }
+}
+
+#[test]
+fn two_secondaries_are_promoted_one_after_the_other_without_waiting_for_anybody() {
+    let mut world = in_sync(2);
+    for n in [0, 1, 0] {
+        let token = world.promote(n, false);
+        rest(&mut world);
+        check!(world, world.answer(n, token).is_some_and(|code| code > 0));
+        let token = world.demote(n);
+        rest(&mut world);
+        check!(world, world.answer(n, token).is_some_and(|code| code > 0));
+    }
+}
