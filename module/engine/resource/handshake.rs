@@ -117,8 +117,8 @@ impl Step<'_> {
             role: peer_role,
         };
         let comparison = compare(&own, &peer, &terms);
-        // Rule 34: the repair says that nothing is left to sync, which is true only after the resync
-        // that it asks for. Without it the rule decides alike when that is interrupted.
+        // Rule 34: the repair says that nothing is left to sync, which is true only after the
+        // resync that it asks for. Without it the rule decides alike when that is interrupted.
         let own_fix = comparison.own_fix.filter(|_| comparison.rule != 34);
         if let Some(repaired) = own_fix {
             disk.superblock.uuids = repaired;

@@ -4,12 +4,17 @@
 //! the peer's address; the exit code makes the peer Outdated, and frozen I/O goes on. When the
 //! peer is in sync again, `unfence-peer` is called. Listeners are told of each call.
 
-use anyhow::{bail, Result};
+use std::time::Duration;
+
+use anyhow::Result;
 use vm::{side::Side, Link};
 
 use crate::{case::Case, pair::Pair};
 
 pub(crate) const CASE: Case = Case::new("fence_peer_outdates_a_lost_peer", run);
+
+/// How long something that is under way may take.
+const SOON: Duration = Duration::from_secs(60);
 
 /// The handler: notes how it was called, and says that the peer was stonithed.
 const HANDLER: &str = "#!/bin/sh
@@ -30,34 +35,38 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.primary_force()?;
     pair.await_in_sync()?;
     pair.cable(Link::Down)?;
-    pair.a.await_event("helper:fence-peer")?;
+    await_call(&pair.a, "fence-peer r0 ipv4 10.99.0.2")?;
     pair.a.await_event("peer-disk:Outdated")?;
     pair.a.write_mib(3, 1)?;
-    expect_called(&pair.a, "fence-peer r0 ipv4 10.99.0.2")?;
     pair.cable(Link::Up)?;
     pair.await_in_sync()?;
-    pair.a.await_event("helper:unfence-peer")?;
-    expect_called(&pair.a, "before-resync-source minor-0 ipv4 10.99.0.2")?;
-    expect_called(&pair.a, "unfence-peer r0 ipv4 10.99.0.2")?;
-    expect_called(&pair.b, "before-resync-target minor-0 ipv4 10.99.0.1")?;
-    expect_called(&pair.b, "after-resync-target minor-0 ipv4 10.99.0.1")?;
+    await_call(&pair.a, "before-resync-source minor-0 ipv4 10.99.0.2")?;
+    await_call(&pair.a, "unfence-peer r0 ipv4 10.99.0.2")?;
+    await_call(&pair.b, "before-resync-target minor-0 ipv4 10.99.0.1")?;
+    await_call(&pair.b, "after-resync-target minor-0 ipv4 10.99.0.1")?;
+    for told in [
+        "call helper .*helper:unfence-peer",
+        "response helper .*helper:unfence-peer",
+    ] {
+        pair.a.await_in("tail -n +1 -F /run/events", told, SOON)?;
+    }
     pair.expect_equal()
 }
 
+/// From here on the node calls our handler, and all events are written down.
 fn install(side: &Side<'_>) -> Result<()> {
     side.write_file("/run/handler", HANDLER.as_bytes())?;
     let module = side.driver();
     side.ok(&format!(
-        "chmod +x /run/handler; echo /run/handler >/sys/module/{module}/parameters/usermode_helper"
+        "chmod +x /run/handler; rm -f /run/handlers /run/events; touch /run/handlers
+        printf /run/handler >/sys/module/{module}/parameters/usermode_helper
+        (drbdsetup events2 >/run/events 2>&1 </dev/null &)"
     ))
     .map(drop)
 }
 
-/// The handler writes its line before the module tells of its end, which was waited for.
-fn expect_called(side: &Side<'_>, line: &str) -> Result<()> {
-    let calls = side.ok("cat /run/handlers")?;
-    if !calls.lines().any(|call| call == line) {
-        bail!("{}: '{line}' is not among the calls:\n{calls}", side.name());
-    }
-    Ok(())
+/// Waits until the handler was called in that way.
+fn await_call(side: &Side<'_>, line: &str) -> Result<()> {
+    side.await_in("tail -n +1 -F /run/handlers", &format!("^{line}$"), SOON)
+        .map(drop)
 }
