@@ -159,6 +159,7 @@ struct Outbox {
 
 impl Outbox {
     /// Queues the barrier that is due, if any; false when there is no place.
+    #[must_use]
     fn queue_barrier(&mut self) -> bool {
         match self.stream.take_barrier() {
             Some(number) => self.items.push(Item::Barrier(number)),
@@ -360,7 +361,9 @@ impl Link {
 
     /// Nothing was queued for a while: queues the barrier that is due.
     pub fn queue_due_barrier(&self) {
-        self.outbox.lock().queue_barrier();
+        if !self.outbox.lock().queue_barrier() {
+            self.overflow.store(true, Ordering::Release);
+        }
     }
 
     /// The rare packet that an [`Item::Packet`] stands for.
@@ -377,13 +380,8 @@ impl Link {
     /// Everything that was queued belongs to an earlier epoch than everything that will be, and
     /// shall be on the peer's stable storage soon.
     pub fn flush_stream(&self) {
-        let mut outbox = self.outbox.lock();
-        outbox.stream.flush();
-        let fits = outbox.queue_barrier();
-        drop(outbox);
-        if !fits {
-            self.overflow.store(true, Ordering::Release);
-        }
+        self.outbox.lock().stream.flush();
+        self.queue_due_barrier();
         self.data_wake.raise();
     }
 
