@@ -543,7 +543,9 @@ impl Resource {
                 let limits = resync_limits(core, volume);
                 self.start_verify(&device, side, range, limits);
             }
-            Effect::StopVerifyAt { sector, .. } => device.volume.lock().stop_verify_at(sector),
+            Effect::StopVerifyAt { sector, .. } => {
+                device.feed(|volume, fx| volume.stop_verify_at(sector, fx));
+            }
             Effect::StopVerify { .. } => {
                 if let Some(sector) = device.feed(|volume, fx| volume.stop_verify(fx)) {
                     notify::log_device(

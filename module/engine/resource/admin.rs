@@ -38,6 +38,9 @@ use super::Step;
 pub(super) struct Pending {
     pub(super) token: Token,
     pub(super) goal: Goal,
+    /// The peer wanted something at the same time, and its request went first: ours is to be made
+    /// once more.
+    again: bool,
 }
 
 /// What a waiting command wants.
@@ -126,6 +129,15 @@ impl Step<'_> {
         }
     }
 
+    /// The command is answered as soon as it reaches `goal`.
+    pub(super) fn wait_for(&mut self, token: Token, goal: Goal) {
+        self.resource.pending = Some(Pending {
+            token,
+            goal,
+            again: false,
+        });
+    }
+
     pub(super) fn answer(&mut self, token: Token, code: RetCode) {
         self.push(Effect::Answer(token, code));
     }
@@ -198,10 +210,7 @@ impl Step<'_> {
             ..StateChange::default()
         };
         let (mask, value) = change.pack();
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::Disconnect { outdated },
-        });
+        self.wait_for(token, Goal::Disconnect { outdated });
         self.push(Effect::Send {
             volume: 0,
             packet: Outgoing::ConnStateRequest(StateRequest { mask, value }),
@@ -209,10 +218,7 @@ impl Step<'_> {
     }
 
     fn start_leaving(&mut self, token: Token) {
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::Leaving,
-        });
+        self.wait_for(token, Goal::Leaving);
         self.leave();
     }
 
@@ -223,19 +229,13 @@ impl Step<'_> {
 
     /// A detach waits until nothing uses the disk any more.
     pub(super) fn detaching(&mut self, token: Token, volume: usize) {
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::Detach { volume },
-        });
+        self.wait_for(token, Goal::Detach { volume });
     }
 
     /// Asks the peer whether it can do without our disk.
     pub(super) fn ask_to_detach(&mut self, token: Token, volume: usize, wanted: DeviceState) {
         let (mask, value) = difference(self.state(volume), wanted).pack();
-        self.resource.pending = Some(Pending {
-            token,
-            goal: Goal::AskDetach { volume },
-        });
+        self.wait_for(token, Goal::AskDetach { volume });
         self.send(volume, Outgoing::StateRequest(StateRequest { mask, value }));
     }
 
@@ -257,6 +257,7 @@ impl Step<'_> {
             Some(Pending {
                 token,
                 goal: Goal::State { .. },
+                ..
             }) => {
                 self.resource.pending = None;
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
@@ -264,6 +265,7 @@ impl Step<'_> {
             Some(Pending {
                 token,
                 goal: Goal::AskDetach { volume },
+                ..
             }) => {
                 self.resource.pending = None;
                 self.detach(token, volume, false);
@@ -271,6 +273,7 @@ impl Step<'_> {
             Some(Pending {
                 token,
                 goal: Goal::Disconnect { .. },
+                ..
             }) => self.start_leaving(token),
             _ => self.promote_now(),
         }
@@ -278,10 +281,16 @@ impl Step<'_> {
 
     /// The peer answered our request for a state change.
     pub(super) fn state_reply(&mut self, code: i32) {
-        let Some(Pending { token, goal }) = self.resource.pending else {
+        let Some(pending) = &mut self.resource.pending else {
             return;
         };
-        let agreed = verdict_of(code).is_ok();
+        let Pending { token, goal, .. } = *pending;
+        let verdict = verdict_of(code);
+        if verdict == Err(StateError::ConcurrentStChg) {
+            pending.again = true;
+            return;
+        }
+        let agreed = verdict.is_ok();
         match goal {
             Goal::State {
                 volume,
@@ -323,6 +332,31 @@ impl Step<'_> {
         }
     }
 
+    /// Time has passed since the peer put its own request before ours: makes ours once more, for
+    /// the state that there is now.
+    pub(super) fn ask_again(&mut self) {
+        let Some(Pending { token, goal, .. }) = self.resource.pending.take_if(|p| p.again) else {
+            return;
+        };
+        match goal {
+            Goal::State {
+                volume,
+                change,
+                forced,
+            } => {
+                let wanted = change.apply(&self.state(volume));
+                self.ask(token, volume, wanted, forced);
+            }
+            Goal::AskDetach { volume } => self.detach(token, volume, false),
+            Goal::Disconnect { outdated } => self.ask_to_leave(token, outdated),
+            Goal::Leaving
+            | Goal::Detach { .. }
+            | Goal::PromoteSoon { .. }
+            | Goal::Fence { .. }
+            | Goal::RoleWhenDrained { .. } => self.wait_for(token, goal),
+        }
+    }
+
     fn outdate_all(&mut self) {
         for volume in 0..self.volumes.len() {
             let mut wanted = self.state(volume);
@@ -349,14 +383,14 @@ impl Step<'_> {
             return self.answer_state(token, verdict);
         }
         let change = difference(old, wanted);
-        self.resource.pending = Some(Pending {
+        self.wait_for(
             token,
-            goal: Goal::State {
+            Goal::State {
                 volume,
                 change,
                 forced,
             },
-        });
+        );
         let (mask, value) = change.pack();
         self.send(volume, Outgoing::StateRequest(StateRequest { mask, value }));
     }

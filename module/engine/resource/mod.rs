@@ -191,7 +191,10 @@ impl Step<'_> {
             Event::Drained { volume } => self.drained(volume),
             Event::DiskReleased { volume } => self.disk_released(volume),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
-            Event::Tick => self.promote_now(),
+            Event::Tick => {
+                self.ask_again();
+                self.promote_now();
+            }
         }
         self.look_at_clock();
     }

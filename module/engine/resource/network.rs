@@ -225,7 +225,6 @@ impl Step<'_> {
 
     /// Nothing is sent or received any more.
     pub(super) fn disconnected(&mut self, loss: Loss) {
-        let leaving = self.resource.conn == ConnState::Disconnecting;
         self.resource.state_sent = false;
         if self.resource.conn >= ConnState::WfReportParams {
             self.set_conn(loss.state());
@@ -246,7 +245,8 @@ impl Step<'_> {
         }
         self.fence_lost_peer();
         self.peer_is_gone();
-        if leaving {
+        // A command that waited for the peer may want to leave only now.
+        if self.resource.conn == ConnState::Disconnecting {
             self.set_conn(ConnState::StandAlone);
             self.resource.net = None;
             self.push(Effect::StopNetwork);

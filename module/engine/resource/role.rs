@@ -54,14 +54,14 @@ impl Step<'_> {
         role: Role,
         force: bool,
     ) {
-        self.resource.pending = Some(Pending {
+        self.wait_for(
             token,
-            goal: Goal::RoleWhenDrained {
+            Goal::RoleWhenDrained {
                 volume,
                 role,
                 force,
             },
-        });
+        );
         let drain = if role == Role::Primary {
             Drain::Peer
         } else {
@@ -90,6 +90,7 @@ impl Step<'_> {
                     role,
                     force,
                 },
+            ..
         }) = self.resource.pending
         else {
             return;
@@ -150,7 +151,7 @@ impl Step<'_> {
 
     /// Nobody knows whether the peer is Primary: it has to be fenced first.
     pub(super) fn promote_after_fencing(&mut self, token: Token, goal: Goal) {
-        self.resource.pending = Some(Pending { token, goal });
+        self.wait_for(token, goal);
         match self.fence_peer() {
             Fencer::Called => {}
             Fencer::NotWanted => self.promote_fenced(true),
@@ -168,6 +169,7 @@ impl Step<'_> {
                     force,
                     forced,
                 },
+            ..
         }) = self.resource.pending
         else {
             return;
@@ -197,14 +199,14 @@ impl Step<'_> {
             .net
             .as_ref()
             .map_or(0, |net| u64::from(net.ping_timeout) * 100);
-        self.resource.pending = Some(Pending {
+        self.wait_for(
             token,
-            goal: Goal::PromoteSoon {
+            Goal::PromoteSoon {
                 volume,
                 force,
                 deadline: self.env.now.plus(answer_ms + PING_GRACE_MS),
             },
-        });
+        );
         self.push(Effect::Ping);
     }
 
@@ -218,6 +220,7 @@ impl Step<'_> {
                     force,
                     deadline,
                 },
+            ..
         }) = self.resource.pending
         else {
             return;

@@ -119,7 +119,7 @@ calls! {
         limits: ResyncLimits,
         now: Instant
     ) -> u64;
-    fn stop_verify_at(sector: u64);
+    fn stop_verify_at(sector: u64) with fx;
     fn stop_verify() with fx -> Option<u64>;
     fn verify_more(now: Instant) with fx -> bool;
     fn verify_answered(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;

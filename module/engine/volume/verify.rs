@@ -180,8 +180,9 @@ impl<S: Storage> Volume<S> {
     }
 
     /// Sets where the running verify stops, in sectors.
-    pub fn stop_verify_at(&mut self, sector: u64) {
+    pub fn stop_verify_at(&mut self, sector: u64, fx: &mut Effects) {
         self.verify.progress.stop = sector;
+        self.end_verify_if_due(fx);
     }
 
     /// The verify is over, or given up. Returns the sector that it reached, unless that is the end
@@ -189,10 +190,17 @@ impl<S: Storage> Volume<S> {
     pub fn stop_verify(&mut self, fx: &mut Effects) -> Option<u64> {
         self.verify.running = false;
         self.tell_differences(fx);
+        let reached = self.verify_reached();
+        let stopped = self.verify.progress.left != 0;
+        self.verify.resume_at = if stopped { reached } else { 0 };
+        stopped.then_some(reached)
+    }
+
+    /// As many sectors as those from the begin of the volume to where the verify would be if its
+    /// blocks were settled in order.
+    fn verify_reached(&self) -> u64 {
         let left = self.verify.progress.left;
-        let reached = self.blocks().saturating_sub(left) * BLOCK_SECTORS;
-        self.verify.resume_at = if left == 0 { 0 } else { reached };
-        (left != 0).then_some(reached)
+        self.blocks().saturating_sub(left) * BLOCK_SECTORS
     }
 
     /// How far the verify is; `None` when there is none.
@@ -338,7 +346,7 @@ impl<S: Storage> Volume<S> {
             return false;
         };
         self.free_peer(index, fx);
-        self.verified_one(extent, fx);
+        self.verified_one(fx);
         self.resume(fx);
         true
     }
@@ -432,17 +440,26 @@ impl<S: Storage> Volume<S> {
                 false => (extent.sector, more),
             };
         }
-        self.verified_one(extent, fx);
+        self.verified_one(fx);
     }
 
     /// One block less to verify; the last one ends it.
-    fn verified_one(&mut self, extent: Extent, fx: &mut Effects) {
-        let verify = &mut self.verify;
-        verify.progress.left = verify.progress.left.saturating_sub(1);
-        let source = verify.side == VerifySide::Source;
-        let stopped = source && extent.end() >= verify.progress.stop;
-        if verify.running && (verify.progress.left == 0 || stopped) {
-            verify.running = false;
+    fn verified_one(&mut self, fx: &mut Effects) {
+        let left = &mut self.verify.progress.left;
+        *left = left.saturating_sub(1);
+        self.end_verify_if_due(fx);
+    }
+
+    /// Ends a verify that is through, or that has settled all that it asked for before its stop
+    /// sector. Answers come in any order: the last block may be settled before others.
+    fn end_verify_if_due(&mut self, fx: &mut Effects) {
+        let verify = &self.verify;
+        let asked_all = verify.side == VerifySide::Source
+            && verify.begun
+            && verify.cursor >= verify.progress.stop
+            && verify.cursor == self.verify_reached();
+        if verify.running && (verify.progress.left == 0 || asked_all) {
+            self.verify.running = false;
             self.tell_differences(fx);
             fx.push(VolumeEffect::Report(Report::VerifyFinished));
         }

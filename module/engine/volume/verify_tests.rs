@@ -262,6 +262,28 @@ fn an_outcome_that_is_not_due_is_refused() {
 }
 
 #[test]
+fn a_verify_ends_when_all_before_the_stop_sector_is_settled_in_any_order() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 3);
+    assert!(!finished(&compare(&mut v, 2, true)));
+    assert!(!finished(&compare(&mut v, 0, true)));
+    assert!(finished(&compare(&mut v, 1, false)));
+    assert_eq!(v.stop_verify(&mut Effects::new()), Some(24));
+}
+
+#[test]
+fn a_stop_sector_that_is_passed_already_ends_the_verify() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1000);
+    for number in 0..8 {
+        assert!(!finished(&compare(&mut v, number, true)));
+    }
+    let effects = run(&mut v, |v, fx| v.stop_verify_at(16, fx));
+    assert!(finished(&effects));
+    assert_eq!(v.stop_verify(&mut Effects::new()), Some(64));
+}
+
+#[test]
 fn the_next_verify_begins_where_the_last_one_stopped() {
     let mut v = volume(MIRRORED);
     begin(&mut v, 0, 2);
