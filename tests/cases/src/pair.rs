@@ -2,12 +2,21 @@
 
 //! Two nodes and the ways to bring them where cases begin.
 
-use std::ops::Deref;
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
+};
 
 use anyhow::{bail, Result};
 use vm::{Cluster, Link};
 
 use vm::side::Side;
+
+/// How long one of two nodes is looked at, when either may say something.
+const TURN: Duration = Duration::from_secs(2);
+
+/// And how long both together.
+const TURNS: Duration = Duration::from_secs(90);
 
 /// Nodes a and b of a fresh cluster: drivers loaded, disks empty.
 pub(crate) struct Pair<'a> {
@@ -70,6 +79,19 @@ impl<'a> Pair<'a> {
     pub(crate) fn await_in_sync(&self) -> Result<()> {
         self.a.await_in_sync()?;
         self.b.await_in_sync()
+    }
+
+    /// Waits until one of the nodes has logged its text; each is looked at for a moment in turn.
+    pub(crate) fn await_log_on_either(&self, on_a: &str, on_b: &str) -> Result<String> {
+        let begin = Instant::now();
+        loop {
+            for (side, text) in [(&self.a, on_a), (&self.b, on_b)] {
+                let found = side.await_log_within(text, TURN);
+                if found.is_ok() || begin.elapsed() > TURNS {
+                    return found;
+                }
+            }
+        }
     }
 
     /// Fails unless both lower devices have the same data.

@@ -178,6 +178,11 @@ impl<'a> Side<'a> {
 
     /// Waits until the kernel has logged a text; what it said since the case began counts.
     pub fn await_log(&self, text: &str) -> Result<String> {
+        self.await_log_within(text, STATE)
+    }
+
+    /// As [`Side::await_log`], with a time limit.
+    pub fn await_log_within(&self, text: &str, limit: Duration) -> Result<String> {
         let escaped: String = text
             .chars()
             .flat_map(|c| {
@@ -185,7 +190,7 @@ impl<'a> Side<'a> {
                 special.then_some('\\').into_iter().chain([c])
             })
             .collect();
-        self.node.await_in("dmesg --follow", &escaped, STATE)
+        self.node.await_in("dmesg --follow", &escaped, limit)
     }
 
     /// Fails if the kernel has logged a line since the case began that matches an extended regular

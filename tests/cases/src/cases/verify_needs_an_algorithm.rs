@@ -23,11 +23,9 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.b.await_log("Online verify done")?;
     pair.b.disconnect(&pair.a)?;
     pair.b.connect(&pair.a, "--verify-alg=sha1")?;
-    pair.b
-        .await_log("Different verify-alg settings. me=\"sha1\" peer=\"sha256\"")
-        .or_else(|_| {
-            pair.a
-                .await_log("Different verify-alg settings. me=\"sha256\"")
-        })
-        .map(drop)
+    pair.await_log_on_either(
+        "Different verify-alg settings. me=\"sha256\" peer=\"sha1\"",
+        "Different verify-alg settings. me=\"sha1\" peer=\"sha256\"",
+    )
+    .map(drop)
 }
