@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     NoLocalDisk,
     /// There is no up-to-date data.
     NoUpToDateDisk,
+    /// The metadata would damage what is on the device (`drbdmeta`).
+    Occupied,
     /// Wrong usage, no module, no privilege, or something unexpected.
     Other,
 }
@@ -41,6 +43,7 @@ impl Exit {
             Exit::NoLocalDisk => 16,
             Exit::NoUpToDateDisk => 17,
             Exit::Other => 20,
+            Exit::Occupied => 40,
         }
     }
 

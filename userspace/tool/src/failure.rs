@@ -36,6 +36,13 @@ pub(crate) enum Failure {
         /// What to do.
         hint: String,
     },
+    /// The device holds something that would be damaged; no answer makes that right.
+    Occupied {
+        /// What is there, and how large it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// There is no such resource; said by the tool, with the kernel's exit code.
     NoSuchResource(String),
     /// Anything else.
@@ -96,6 +103,7 @@ impl Failure {
             Failure::Refused { refusal, .. } => Exit::of(refusal.code),
             Failure::NoSuchResource(_) => Exit::Refused,
             Failure::Metadata { .. } => Exit::Metadata,
+            Failure::Occupied { .. } => Exit::Occupied,
             Failure::Usage(_) | Failure::Invalid { .. } | Failure::Other(_) => Exit::Other,
         }
     }
@@ -111,10 +119,13 @@ impl Failure {
         }
     }
 
-    fn text(&self) -> String {
+    /// What the user reads.
+    pub(crate) fn text(&self) -> String {
         match self {
             Failure::Usage(error) => error.to_string(),
-            Failure::Invalid { what, hint } | Failure::Metadata { what, hint } => {
+            Failure::Invalid { what, hint }
+            | Failure::Metadata { what, hint }
+            | Failure::Occupied { what, hint } => {
                 format!("tandem: {what}\n{}", advice(hint))
             }
             Failure::Refused { object, refusal } => refused(object, refusal),

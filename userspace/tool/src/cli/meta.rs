@@ -12,9 +12,12 @@ use std::path::PathBuf;
 /// `drbdmeta`.
 #[derive(Debug, Args)]
 pub(crate) struct Meta {
-    /// Do it even where it is dangerous, and ask nothing
+    /// Ask nothing: every answer is yes
     #[arg(short, long, global = true)]
     pub(crate) force: bool,
+    /// Write metadata even where it damages what is on the device
+    #[arg(long, global = true)]
+    pub(crate) ignore_sanity_checks: bool,
     /// Minor number that the disk belongs to, or "-" for none
     #[arg(value_parser = minor_or_none)]
     pub(crate) minor: MetaMinor,

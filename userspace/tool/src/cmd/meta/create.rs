@@ -4,6 +4,10 @@
 
 use super::{
     confirm,
+    contents::{
+        Contents,
+        Format, //
+    },
     device::{
         MetaDevice,
         BLOCK, //
@@ -35,8 +39,18 @@ use tandem_engine::meta::{
     superblock::Superblock, //
 };
 
-/// Writes new metadata; asks first if that would destroy something.
-pub(crate) fn run(device: &MetaDevice, force: bool) -> Outcome {
+/// What the administrator allowed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Consent {
+    /// All questions are answered with yes.
+    pub(crate) force: bool,
+    /// Contents that would be damaged are no reason to refuse.
+    pub(crate) ignore_sanity_checks: bool,
+}
+
+/// Writes new metadata; asks first if that would destroy something, and refuses to damage
+/// contents that reach into the place of the metadata.
+pub(crate) fn run(device: &MetaDevice, consent: Consent) -> Outcome {
     let geometry =
         Geometry::new(device.layout(), device.sectors(), Ring::DEFAULT).map_err(|error| {
             Failure::invalid(
@@ -46,27 +60,74 @@ pub(crate) fn run(device: &MetaDevice, force: bool) -> Outcome {
         })?;
     if device.read_superblock()?.is_ok() {
         confirm(
-            force,
+            consent.force,
             &format!(
                 "There is metadata on {} already; it will be lost.",
                 device.name()
             ),
         )?;
-    } else if let Some(what) = contents(device, &geometry)? {
-        confirm(
-            force,
-            &format!(
-                "There is {what} on {}. The metadata takes {} KiB of it from byte {} on: \
-                 shrink {what} first, or it will be damaged.",
-                device.name(),
-                u64::from(geometry.md_size) / 2,
-                geometry.first_sector().unwrap_or(0).saturating_mul(512),
-            ),
-        )?;
+    }
+    match Contents::of(device)? {
+        Contents::Nothing => {}
+        Contents::Something(what) => confirm(
+            consent.force,
+            &format!("There is {what} on {}, which may be lost.", device.name()),
+        )?,
+        Contents::Known { format, bytes } => keep(device, &geometry, format, bytes, consent)?,
     }
     write(device, &geometry).map_err(|error| device.failed("write", &error))?;
     println!("New drbd meta data block successfully created.");
     Ok(Exit::Success)
+}
+
+/// Refuses unless the contents end before the metadata begins. `--force` is an answer to a
+/// question and does not help here, as with `drbdmeta`.
+fn keep(
+    device: &MetaDevice,
+    geometry: &Geometry,
+    format: Format,
+    bytes: Option<u64>,
+    consent: Consent,
+) -> Result<(), Failure> {
+    let (name, path) = (format.name(), device.name());
+    let room = match device.layout() {
+        Layout::Internal => geometry.first_sector().unwrap_or(0).saturating_mul(512),
+        // Metadata alone is there, from the beginning on.
+        Layout::FlexibleExternal | Layout::Indexed(_) => 0,
+    };
+    if bytes.is_some_and(|bytes| bytes <= room) {
+        return confirm(
+            consent.force,
+            &format!(
+                "There is {name} on {path}. By its own word it ends before the place of the \
+                 metadata."
+            ),
+        );
+    }
+    let uses = match bytes {
+        Some(bytes) => format!("uses {} KiB", bytes.div_ceil(1024)),
+        None => "does not tell how much of it it uses".to_owned(),
+    };
+    let what = format!(
+        "{path} holds {name}, which {uses}; beside the metadata there is room for {} KiB. \
+         It would be damaged",
+        room / 1024
+    );
+    if consent.ignore_sanity_checks {
+        eprintln!("{what}. The check is ignored, as you asked for.");
+        return Ok(());
+    }
+    let mut hint = Vec::new();
+    if device.layout() == Layout::Internal {
+        // File systems and volumes shrink in whole pages.
+        hint.extend(format.how_to_make_room(&path.to_string(), room / 4096 * 4));
+    }
+    hint.push("keep the metadata on another device".to_owned());
+    hint.push(format!(
+        "if nobody needs what is there: wipefs -a {path}, and try again"
+    ));
+    let hint = hint.join("; or ");
+    Err(Failure::Occupied { what, hint })
 }
 
 /// The superblock comes last: until it is there, nothing else counts.
@@ -103,35 +164,4 @@ fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
-}
-
-/// Signatures by their offsets in the first blocks of a device.
-const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    (0, b"XFSB", "an XFS file system"),
-    (1080, b"\x53\xef", "an ext file system"),
-    (4086, b"SWAPSPACE2", "swap space"),
-    (512, b"LABELONE", "an LVM physical volume"),
-    (0, b"LUKS\xba\xbe", "an encrypted volume"),
-    (512, b"EFI PART", "a partition table"),
-    (510, b"\x55\xaa", "a partition table or boot sector"),
-];
-
-/// What is on the device and would be hit; nothing is hit on a device for metadata alone but the
-/// old contents, which are sought as well.
-fn contents(device: &MetaDevice, geometry: &Geometry) -> Result<Option<&'static str>, Failure> {
-    let start = match device.layout() {
-        Layout::Internal => 0,
-        Layout::FlexibleExternal | Layout::Indexed(_) => geometry.superblock,
-    };
-    let block = device
-        .read_block(start)
-        .map_err(|error| device.failed("read", &error))?;
-    Ok(signature(&block))
-}
-
-fn signature(block: &[u8; BLOCK]) -> Option<&'static str> {
-    SIGNATURES
-        .iter()
-        .find(|(at, bytes, _)| block.get(*at..).is_some_and(|rest| rest.starts_with(bytes)))
-        .map(|(_, _, name)| *name)
 }

@@ -3,6 +3,7 @@
 //! `tandem meta`: work on metadata of a disk that is not attached.
 
 mod apply;
+mod contents;
 mod create;
 mod device;
 
@@ -23,6 +24,7 @@ use crate::{
         generations::Generations, //
     }, //
 };
+use create::Consent;
 use device::MetaDevice;
 use std::io::{
     BufRead,
@@ -53,7 +55,13 @@ pub(crate) fn run(meta: &Meta) -> Outcome {
     let _lock = meta.minor.0.map(MinorLock::take).transpose()?;
     let device = MetaDevice::open(&meta.device, layout)?;
     match meta.command {
-        MetaCommand::CreateMd => create::run(&device, meta.force),
+        MetaCommand::CreateMd => create::run(
+            &device,
+            Consent {
+                force: meta.force,
+                ignore_sanity_checks: meta.ignore_sanity_checks,
+            },
+        ),
         MetaCommand::ApplyAl => apply::run(&device, &find(&device)?),
         MetaCommand::WipeMd => wipe(&device, meta.force),
         MetaCommand::DumpMd => print_dump(meta, &device),
@@ -217,5 +225,7 @@ fn confirm(force: bool, warning: &str) -> Result<(), Failure> {
     }
 }
 
+#[cfg(test)]
+mod contents_tests;
 #[cfg(test)]
 mod tests;
