@@ -307,7 +307,7 @@ impl MetaIo {
             .trailing_zeros();
         let gfp = bindings::GFP_KERNEL | bindings::__GFP_ZERO;
         // SAFETY: May sleep, as the caller was told; the order is small.
-        let pages = unsafe { bindings::alloc_pages_noprof(gfp, order) };
+        let pages = unsafe { bindings::alloc_pages(gfp, order) };
         Ok(Self {
             pages: NonNull::new(pages).ok_or(ENOMEM)?,
             order,
