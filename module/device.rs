@@ -21,6 +21,7 @@ use kernel::sync::Arc;
 use crate::control::disk::DiskPaths;
 use crate::disk::Attaching;
 use crate::driver::Driver;
+use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Instant,
     PeerTicket,
@@ -145,7 +146,8 @@ pub struct Reports {
     read_error: AtomicBool,
     write_error: AtomicBool,
     metadata_error: AtomicBool,
-    internal_error: AtomicBool,
+    /// A bit for each invariant.
+    broken: AtomicU32,
     drained: AtomicBool,
 }
 
@@ -226,7 +228,7 @@ impl Device {
                     read_error: AtomicBool::new(false),
                     write_error: AtomicBool::new(false),
                     metadata_error: AtomicBool::new(false),
-                    internal_error: AtomicBool::new(false),
+                    broken: AtomicU32::new(0),
                     drained: AtomicBool::new(false),
                 },
                 stopping: AtomicBool::new(false),
@@ -378,7 +380,7 @@ impl Device {
                 extent,
                 block_id,
             } => link.queue_ack(self.number, kind, extent, block_id),
-            VolumeEffect::PeerWriteFinished => link.peer_write_finished(),
+            VolumeEffect::PeerWriteFinished => self.expect(link.peer_write_finished()),
             VolumeEffect::ReleasePeer(_) => {
                 drop(parcel);
                 self.room.wake_all();
@@ -388,8 +390,13 @@ impl Device {
     }
 
     fn defer(&self, work: Deferred) {
+        let pushed = self.deferred.lock().push(work);
         // There is a place for each slot.
-        let _ = self.deferred.lock().push(work);
+        self.expect(if pushed {
+            Ok(())
+        } else {
+            Err(Invariant::Queue)
+        });
         self.wake.raise();
     }
 
@@ -463,10 +470,30 @@ impl Device {
             // The range is marked; what becomes of the peer's disk it tells us itself.
             Report::PeerWriteFailed => return,
             Report::Drained => &self.reports.drained,
-            Report::Overflow => &self.reports.internal_error,
+            Report::Broken(invariant) => return self.expect(Err(invariant)),
         };
         flag.store(true, Ordering::Release);
         self.resource.wake.raise();
+    }
+
+    /// What can only be an error by a bug of ours: it is counted, and the engine gives up what is
+    /// not certain any more. Any context.
+    pub fn expect(&self, result: Result<(), Invariant>) {
+        if let Err(invariant) = result {
+            self.resource.driver.faults.count(invariant);
+            self.reports
+                .broken
+                .fetch_or(invariant.bit(), Ordering::AcqRel);
+            self.resource.wake.raise();
+        }
+    }
+
+    /// The invariants that were found broken since the last call.
+    pub fn take_broken(&self) -> impl Iterator<Item = Invariant> {
+        let found = self.reports.broken.swap(0, Ordering::AcqRel);
+        Invariant::ALL
+            .into_iter()
+            .filter(move |invariant| found & invariant.bit() != 0)
     }
 
     /// Metadata could not be written.
@@ -495,7 +522,6 @@ impl Device {
         use crate::engine::resource::IoKind;
         let reports = &self.reports;
         [
-            (&reports.internal_error, IoKind::Internal),
             (&reports.metadata_error, IoKind::Metadata),
             (&reports.write_error, IoKind::Write),
             (&reports.read_error, IoKind::Read),

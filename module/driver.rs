@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::faults::Faults;
 use crate::notify::Notifier;
 use crate::recorder::Recorder;
 use crate::request::Io;
@@ -43,6 +44,8 @@ pub struct Driver {
     pub notifier: Notifier,
     /// Writes down what happens to the engine's values, when asked to.
     pub recorder: Arc<Recorder>,
+    /// Rules of our own that were broken.
+    pub faults: Arc<Faults>,
 }
 
 impl Driver {
@@ -55,6 +58,7 @@ impl Driver {
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
                 notifier: Notifier::new()?,
                 recorder: Recorder::new()?,
+                faults: Faults::new()?,
             },
             GFP_KERNEL,
         )?)

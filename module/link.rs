@@ -15,6 +15,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -293,8 +294,10 @@ impl Link {
     }
 
     /// A write that was queued is not sent after all.
-    pub fn retract_write(&self, epoch: u32) {
-        self.outbox.lock().stream.retract_write(epoch);
+    ///
+    /// Errors: its epoch does not have it.
+    pub fn retract_write(&self, epoch: u32) -> Result<(), Invariant> {
+        self.outbox.lock().stream.retract_write(epoch)
     }
 
     /// Queues a read for the peer.
@@ -405,11 +408,14 @@ impl Link {
     }
 
     /// A write of the peer is finished.
-    pub fn peer_write_finished(&self) {
-        if self.outbox.lock().stream.peer_write_finished() {
+    ///
+    /// Errors: none was under way.
+    pub fn peer_write_finished(&self) -> Result<(), Invariant> {
+        if self.outbox.lock().stream.peer_write_finished()? {
             self.epoch_drained.store(true, Ordering::Release);
             self.epoch_wake.wake_all();
         }
+        Ok(())
     }
 
     /// A barrier of the peer came; whether its epoch has drained already.

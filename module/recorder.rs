@@ -39,6 +39,10 @@ use crate::engine::volume::{
     Tables,
     Volume, //
 };
+use crate::faults::{
+    self,
+    Faults, //
+};
 use crate::storage::{
     array,
     KernelStorage, //
@@ -192,8 +196,9 @@ impl debugfs::BinaryWriter for Ended {
     }
 }
 
-/// The two files in debugfs; gone when dropped.
+/// The files in debugfs; gone when dropped.
 pub struct Files {
+    _broken: Pin<KBox<debugfs::File<faults::File>>>,
     _switch: Pin<KBox<debugfs::File<Switch>>>,
     _ended: Pin<KBox<debugfs::File<Ended>>>,
     _folder: debugfs::Dir,
@@ -201,9 +206,13 @@ pub struct Files {
 
 impl Files {
     /// Makes them. May sleep.
-    pub fn new(recorder: &Arc<Recorder>) -> Result<Self> {
+    pub fn new(recorder: &Arc<Recorder>, faults: &Arc<Faults>) -> Result<Self> {
         let folder = debugfs::Dir::new(c"tandem");
         Ok(Self {
+            _broken: KBox::pin_init(
+                folder.read_only_file(c"broken", faults::File(faults.clone())),
+                GFP_KERNEL,
+            )?,
             _switch: KBox::pin_init(
                 folder.read_write_file(c"record", Switch(recorder.clone())),
                 GFP_KERNEL,

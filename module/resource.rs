@@ -666,6 +666,9 @@ impl Resource {
         if device.take_drained() {
             self.post_for(device, |volume| Event::Drained { volume });
         }
+        for invariant in device.take_broken() {
+            self.post_for(device, |volume| Event::Broken { volume, invariant });
+        }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });
         }

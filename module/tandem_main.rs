@@ -21,6 +21,7 @@ mod digests;
 mod disk;
 mod driver;
 pub mod engine;
+mod faults;
 mod handler;
 mod inbox;
 mod link;
@@ -69,7 +70,7 @@ impl kernel::Module for TandemModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let driver = Driver::new()?;
         let proc = ProcFile::new(c"drbd", proc::Devices::new(&driver))?;
-        let record = recorder::Files::new(&driver.recorder)?;
+        let record = recorder::Files::new(&driver.recorder, &driver.faults)?;
         // Last: from here on there are users.
         control::register(&driver)?;
         Ok(Self {

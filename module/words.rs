@@ -428,10 +428,12 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Warning,
             format_args!("the peer does not have this volume; going on without it"),
         ),
-        Notice::InternalError { count } => write(
+        Notice::Broken { invariant } => write(
             Level::Error,
             format_args!(
-                "internal error no. {count} of the data path: detaching, dropping connection"
+                "internal error: {}; giving up the {}",
+                invariant.as_str(),
+                invariant.gives_up().as_str()
             ),
         ),
     }
@@ -487,7 +489,10 @@ fn advice(notice: Notice) -> &'static str {
         }
         Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
         Notice::Absent => "configure the volume on the peer too, or remove it here",
-        Notice::InternalError { .. } => "report this bug with the log, then attach the disk again",
+        Notice::Broken { .. } => {
+            "report this bug with the log and /sys/kernel/debug/tandem/broken; \
+             if the disk is gone, attach it again"
+        }
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
         | Notice::LoggedIn { .. }

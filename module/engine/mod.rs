@@ -34,6 +34,7 @@
 )]
 
 pub mod bitmap_code;
+pub mod broken;
 pub mod bytes;
 pub mod control;
 pub mod establish;

@@ -11,6 +11,7 @@
 //! A [`Stream`] has a lock of its own in the driver, taken inside a volume's lock or alone, never
 //! around one. All functions are short and run in any context.
 
+use super::broken::Invariant;
 use super::ids::Sequence;
 
 /// How many closed epochs may wait for their acknowledgement. With more, the current epoch just
@@ -53,18 +54,26 @@ struct Epoch {
     writes: u32,
 }
 
+impl Epoch {
+    fn retract(&mut self) -> Result<(), Invariant> {
+        self.writes = self.writes.checked_sub(1).ok_or(Invariant::Epoch)?;
+        Ok(())
+    }
+}
+
 /// The epochs of one connection, in both directions.
 ///
 /// # Invariants
 ///
-/// `unacked[..unacked_len]` are closed epochs whose barrier was queued, oldest first.
+/// `unacked[..unacked_len]` are closed epochs with writes, oldest first. The barriers of all were
+/// queued, but for that of the last one while `barrier_due`.
 #[derive(Debug)]
 pub struct Stream {
     current: Epoch,
-    /// A closed epoch with writes whose barrier was not queued yet.
-    closed: Option<Epoch>,
     unacked: [Epoch; MAX_UNACKED_EPOCHS],
     unacked_len: usize,
+    /// The barrier of the youngest one of them was not queued yet.
+    barrier_due: bool,
     max_epoch_size: u32,
     /// The current epoch was to be closed while there was no place for another one.
     overdue: bool,
@@ -87,9 +96,9 @@ impl Stream {
     pub fn new(max_epoch_size: u32) -> Self {
         Self {
             current: Epoch::default(),
-            closed: None,
             unacked: [Epoch::default(); MAX_UNACKED_EPOCHS],
             unacked_len: 0,
+            barrier_due: false,
             max_epoch_size: max_epoch_size.max(1),
             overdue: false,
             peer: PeerEpoch::default(),
@@ -121,35 +130,35 @@ impl Stream {
     }
 
     /// A write that was given its place will not be sent after all: its request is gone.
-    pub fn retract_write(&mut self, epoch: u32) {
+    ///
+    /// # Errors
+    ///
+    /// The epoch has no such write.
+    pub fn retract_write(&mut self, epoch: u32) -> Result<(), Invariant> {
         let matches = |e: &Epoch| e.number.get() == epoch;
         if matches(&self.current) {
-            self.current.writes = self.current.writes.saturating_sub(1);
-        } else if let Some(closed) = self.closed.as_mut().filter(|e| matches(e)) {
-            closed.writes = closed.writes.saturating_sub(1);
-            if closed.writes == 0 {
-                self.closed = None;
-            }
-        } else if let Some(at) = self.unacked().iter().position(matches) {
-            self.retract_unacked(at);
+            return self.current.retract();
         }
+        let at = self.unacked().iter().position(matches);
+        self.retract_unacked(at.ok_or(Invariant::Epoch)?)
     }
 
     fn unacked(&self) -> &[Epoch] {
         self.unacked.get(..self.unacked_len).unwrap_or(&[])
     }
 
-    /// The barrier is in the queue already. The peer does not acknowledge an epoch without
+    /// The barrier may be in the queue already. The peer does not acknowledge an epoch without
     /// writes, so an empty one is not waited for.
-    fn retract_unacked(&mut self, at: usize) {
-        let Some(epoch) = self.unacked.get_mut(at) else {
-            return;
-        };
-        epoch.writes = epoch.writes.saturating_sub(1);
+    fn retract_unacked(&mut self, at: usize) -> Result<(), Invariant> {
+        let epoch = self.unacked.get_mut(at).ok_or(Invariant::Epoch)?;
+        epoch.retract()?;
         if epoch.writes == 0 {
+            let last = at + 1 == self.unacked_len;
+            self.barrier_due &= !last;
             self.unacked.copy_within(at + 1.., at);
             self.unacked_len -= 1;
         }
+        Ok(())
     }
 
     /// A write of `epoch` is about to be reported as done (or a flush came): later writes must
@@ -169,22 +178,23 @@ impl Stream {
     /// Whether closing the current epoch is possible and a barrier is due when nothing else has
     /// to be sent. Returns its number once.
     pub fn take_barrier(&mut self) -> Option<u32> {
-        let epoch = self.closed.take()?;
-        if let Some(place) = self.unacked.get_mut(self.unacked_len) {
-            *place = epoch;
-            self.unacked_len += 1;
+        if !core::mem::take(&mut self.barrier_due) {
+            return None;
         }
-        Some(epoch.number.get())
+        self.unacked().last().map(|epoch| epoch.number.get())
     }
 
     fn close_current(&mut self) {
-        let room = self.unacked_len < MAX_UNACKED_EPOCHS;
-        if self.current.writes == 0 || self.closed.is_some() || !room {
+        let place = self.unacked.get_mut(self.unacked_len);
+        let place = place.filter(|_| !self.barrier_due && self.current.writes != 0);
+        let Some(place) = place else {
             self.overdue = self.current.writes != 0;
             return;
-        }
+        };
         self.overdue = false;
-        self.closed = Some(self.current);
+        *place = self.current;
+        self.unacked_len += 1;
+        self.barrier_due = true;
         self.current = Epoch {
             number: self.current.number.next(),
             writes: 0,
@@ -195,7 +205,7 @@ impl Stream {
     /// Returns true when a barrier is due now that had no place before.
     pub fn barrier_acked(&mut self, number: u32, writes: u32) -> Result<bool, EpochError> {
         let oldest = match self.unacked.first() {
-            Some(epoch) if self.unacked_len > 0 && epoch.number.get() == number => *epoch,
+            Some(epoch) if self.unacked_epochs() > 0 && epoch.number.get() == number => *epoch,
             _ => return Err(EpochError::UnexpectedBarrier { got: number }),
         };
         if oldest.writes != writes {
@@ -224,9 +234,14 @@ impl Stream {
     ///
     /// Returns true when the answer to a waiting barrier is due: flush the disks, then call
     /// [`Stream::peer_epoch_flushed`].
-    pub fn peer_write_finished(&mut self) -> bool {
-        self.peer.active = self.peer.active.saturating_sub(1);
-        self.peer.active == 0 && self.peer.barrier.is_some()
+    ///
+    /// # Errors
+    ///
+    /// No write of the peer was under way.
+    pub fn peer_write_finished(&mut self) -> Result<bool, Invariant> {
+        let left = self.peer.active.checked_sub(1);
+        self.peer.active = left.ok_or(Invariant::Epoch)?;
+        Ok(self.peer.active == 0 && self.peer.barrier.is_some())
     }
 
     /// The peer's `P_BARRIER` came. Returns true when the disks can be flushed at once; else
@@ -249,12 +264,12 @@ impl Stream {
 
     /// Whether a barrier has to be sent sooner or later though nothing new comes.
     pub fn is_open(&self) -> bool {
-        self.closed.is_some() || self.current.writes > 0
+        self.barrier_due || self.current.writes > 0
     }
 
     /// How many epochs wait for their acknowledgement.
     pub fn unacked_epochs(&self) -> usize {
-        self.unacked_len
+        self.unacked_len.saturating_sub(self.barrier_due.into())
     }
 }
 

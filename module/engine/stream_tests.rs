@@ -90,8 +90,8 @@ fn the_peers_barrier_waits_for_its_writes() {
     s.peer_write_started();
     s.peer_write_started();
     assert_eq!(s.peer_barrier(7), Ok(false));
-    assert!(!s.peer_write_finished());
-    assert!(s.peer_write_finished());
+    assert!(!s.peer_write_finished().unwrap());
+    assert!(s.peer_write_finished().unwrap());
     assert_eq!(s.peer_epoch_flushed(), Some((7, 2)));
 }
 
@@ -99,7 +99,7 @@ fn the_peers_barrier_waits_for_its_writes() {
 fn the_peers_barrier_after_its_writes_is_answered_at_once() {
     let mut s = Stream::new(100);
     s.peer_write_started();
-    assert!(!s.peer_write_finished());
+    assert!(!s.peer_write_finished().unwrap());
     assert_eq!(s.peer_barrier(7), Ok(true));
     assert_eq!(s.peer_epoch_flushed(), Some((7, 1)));
 }
@@ -117,7 +117,7 @@ fn a_retracted_write_is_not_counted() {
     let mut s = Stream::new(100);
     let a = s.place_write();
     s.place_write();
-    s.retract_write(a.epoch);
+    s.retract_write(a.epoch).unwrap();
     s.close_epoch(a.epoch);
     s.take_barrier();
     assert_eq!(s.barrier_acked(a.epoch, 1), Ok(false));
@@ -129,7 +129,7 @@ fn an_epoch_whose_only_write_is_retracted_needs_no_acknowledgement() {
     let a = s.place_write();
     s.close_epoch(a.epoch);
     s.take_barrier();
-    s.retract_write(a.epoch);
+    s.retract_write(a.epoch).unwrap();
     let b = s.place_write();
     s.close_epoch(b.epoch);
     s.take_barrier();
@@ -164,4 +164,35 @@ fn a_barrier_is_still_owed_until_the_epoch_is_closed_and_its_barrier_taken() {
     assert!(s.is_open());
     assert_eq!(s.take_barrier(), Some(epoch));
     assert!(!s.is_open());
+}
+
+#[test]
+fn a_write_that_no_epoch_has_is_an_error() {
+    let mut s = Stream::new(10);
+    let epoch = s.place_write().epoch;
+    assert_eq!(
+        s.retract_write(epoch.wrapping_sub(1)),
+        Err(Invariant::Epoch)
+    );
+    assert_eq!(s.retract_write(epoch), Ok(()));
+    assert_eq!(s.retract_write(epoch), Err(Invariant::Epoch));
+}
+
+#[test]
+fn a_write_of_the_peer_that_finishes_twice_is_an_error() {
+    let mut s = Stream::new(10);
+    s.peer_write_started();
+    assert_eq!(s.peer_write_finished(), Ok(false));
+    assert_eq!(s.peer_write_finished(), Err(Invariant::Epoch));
+}
+
+#[test]
+fn an_acknowledgement_before_its_barrier_is_unexpected() {
+    let mut s = Stream::new(10);
+    let epoch = s.place_write().epoch;
+    s.close_epoch(epoch);
+    let early = EpochError::UnexpectedBarrier { got: epoch };
+    assert_eq!(s.barrier_acked(epoch, 1), Err(early));
+    assert_eq!((s.take_barrier(), s.unacked_epochs()), (Some(epoch), 1));
+    assert_eq!(s.barrier_acked(epoch, 1), Ok(false));
 }

@@ -117,6 +117,10 @@ pub enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotReferenced;
 
+/// `ActivityLog::commit` found no room in the block for what a transaction may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
 /// A transaction that was started: what to do before and where to write it.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit {
@@ -419,9 +423,17 @@ impl<S: Storage> ActivityLog<S> {
     ///
     /// `None` if nothing is collected, or a transaction is on its way. Then: bring the bitmap pages
     /// of the evicted extents to disk, write the block, and call `committed` or `failed`.
-    pub fn commit(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<Commit> {
+    ///
+    /// # Errors
+    ///
+    /// The block has no room, which cannot be: the log is of no use any more.
+    pub fn commit(
+        &mut self,
+        block: &mut [u8; BLOCK_BYTES],
+        crc: Crc32c,
+    ) -> Result<Option<Commit>, NoRoom> {
         if self.committing || self.collected.len == 0 {
-            return None;
+            return Ok(None);
         }
         let mut commit = Commit {
             block: self.ring.block_of(self.number),
@@ -439,7 +451,7 @@ impl<S: Storage> ActivityLog<S> {
                 break;
             };
             // Slots are at most `MAX_SLOTS`.
-            *update = (u16::try_from(index).ok()?, extent);
+            *update = (u16::try_from(index).map_err(|_| NoRoom)?, extent);
             count = count.saturating_add(1);
             if on_disk != FREE {
                 if let Some(evicted) = commit.evicted.get_mut(commit.evicted_len) {
@@ -450,13 +462,18 @@ impl<S: Storage> ActivityLog<S> {
             self.unlink(index);
             self.push(SlotState::Written, index);
         }
-        self.emit(block, updates.get(..count)?, crc);
+        self.emit(block, updates.get(..count).ok_or(NoRoom)?, crc)?;
         self.committing = true;
-        Some(commit)
+        Ok(Some(commit))
     }
 
     /// Writes a transaction block with the present context.
-    fn emit(&self, block: &mut [u8; BLOCK_BYTES], updates: &[(u16, u32)], crc: Crc32c) {
+    fn emit(
+        &self,
+        block: &mut [u8; BLOCK_BYTES],
+        updates: &[(u16, u32)],
+        crc: Crc32c,
+    ) -> Result<(), NoRoom> {
         let transaction = Transaction {
             number: self.number,
             updates,
@@ -464,22 +481,29 @@ impl<S: Storage> ActivityLog<S> {
             context_start: self.context_start,
         };
         let context = |slot: u16| self.slot(u32::from(slot)).map_or(FREE, |slot| slot.on_disk);
-        // There is room for `MAX_UPDATES`, and there are no more.
-        let _ = transaction.emit(block, context, crc);
+        transaction.emit(block, context, crc).map_err(|_| NoRoom)
     }
 
     /// Writes a transaction without changes to `block`, and steps on; returns where it goes.
     ///
     /// That many times as the ring has blocks, it fills a ring that moved with the present
     /// state. `None` while a transaction is on its way.
-    pub fn refresh(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<u32> {
+    ///
+    /// # Errors
+    ///
+    /// As `commit`.
+    pub fn refresh(
+        &mut self,
+        block: &mut [u8; BLOCK_BYTES],
+        crc: Crc32c,
+    ) -> Result<Option<u32>, NoRoom> {
         if self.committing {
-            return None;
+            return Ok(None);
         }
-        self.emit(block, &[], crc);
+        self.emit(block, &[], crc)?;
         let at = self.ring.block_of(self.number);
         self.step();
-        Some(at)
+        Ok(Some(at))
     }
 
     /// Lets the log go on in a ring of another shape.

@@ -34,7 +34,7 @@ fn log(slots: usize) -> Log {
 /// Commits what is collected; returns the evicted extents.
 fn commit(log: &mut Log) -> Vec<u32> {
     let mut block = [0; BLOCK_BYTES];
-    let commit = log.commit(&mut block, raw_crc32c).unwrap();
+    let commit = log.commit(&mut block, raw_crc32c).unwrap().unwrap();
     log.committed();
     commit.evicted().to_vec()
 }
@@ -84,10 +84,10 @@ fn a_transaction_takes_64_changes() {
     }
     assert_eq!(log.begin(64), Begin::TransactionFull);
     let mut block = [0; BLOCK_BYTES];
-    assert!(log.commit(&mut block, raw_crc32c).is_some());
+    assert!(log.commit(&mut block, raw_crc32c).unwrap().is_some());
     // The next transaction is collected while this one is on its way.
     assert_eq!(log.begin(64), Begin::NeedsCommit);
-    assert!(log.commit(&mut block, raw_crc32c).is_none());
+    assert!(log.commit(&mut block, raw_crc32c).unwrap().is_none());
     log.committed();
     assert!(log.is_active(63) && !log.is_active(64));
     assert_eq!(log.collected(), 1);
@@ -111,10 +111,16 @@ fn a_failed_transaction_is_tried_again_with_the_same_number() {
     let mut log = log(4);
     log.begin(1);
     let mut block = [0; BLOCK_BYTES];
-    assert_eq!(log.commit(&mut block, raw_crc32c).map(|c| c.block), Some(0));
+    assert_eq!(
+        log.commit(&mut block, raw_crc32c).unwrap().map(|c| c.block),
+        Some(0)
+    );
     log.failed();
     assert!(!log.is_active(1));
-    assert_eq!(log.commit(&mut block, raw_crc32c).map(|c| c.block), Some(0));
+    assert_eq!(
+        log.commit(&mut block, raw_crc32c).unwrap().map(|c| c.block),
+        Some(0)
+    );
     log.committed();
     assert!(log.is_active(1));
     assert_eq!(log.next_number(), 1);
@@ -149,7 +155,7 @@ fn the_context_goes_round_all_slots() {
     let mut starts = Vec::new();
     for _ in 0..4 {
         let mut block = [0; BLOCK_BYTES];
-        log.refresh(&mut block, raw_crc32c).unwrap();
+        log.refresh(&mut block, raw_crc32c).unwrap().unwrap();
         let Ok(Block::Update(update)) = Block::parse(&block, raw_crc32c) else {
             panic!("not an update");
         };
@@ -218,7 +224,7 @@ proptest! {
                 }
                 5 => {
                     let mut block = [0; BLOCK_BYTES];
-                    if let Some(commit) = log.commit(&mut block, raw_crc32c) {
+                    if let Some(commit) = log.commit(&mut block, raw_crc32c).unwrap() {
                         on_way = Some((commit.block as usize, block));
                         // The write may be torn at any time from here on.
                         let mut torn = disk.clone();

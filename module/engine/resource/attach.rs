@@ -173,9 +173,6 @@ impl Step<'_> {
 
     /// The lower device reported an error.
     pub(super) fn io_error(&mut self, volume: usize, kind: IoKind) {
-        if kind == IoKind::Internal {
-            self.internal_error(volume);
-        }
         let old = self.state(volume);
         if old.disk <= DiskState::Failed {
             return;
@@ -203,17 +200,6 @@ impl Step<'_> {
             // to take back that we have it but the end of the connection.
             self.trouble(Loss::NetworkFailure);
         }
-    }
-
-    /// What the data path holds is not certain any more: a new handshake has to find out.
-    fn internal_error(&mut self, volume: usize) {
-        let Some(record) = self.volumes.get_mut(volume) else {
-            return;
-        };
-        record.internal_errors = record.internal_errors.saturating_add(1);
-        let count = record.internal_errors;
-        self.notice(volume, Notice::InternalError { count });
-        self.trouble(Loss::ProtocolError);
     }
 
     /// Nothing uses the disk any more.

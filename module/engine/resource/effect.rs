@@ -2,6 +2,7 @@
 
 //! What happens to a resource, and what it asks its driver to do.
 
+use crate::engine::broken::Invariant;
 use crate::engine::control::RetCode;
 use crate::engine::ids::Instant;
 use crate::engine::login::LoginError;
@@ -325,6 +326,13 @@ pub enum Event {
         /// What failed.
         kind: IoKind,
     },
+    /// Something of our own that must never be was found in the data path of a volume, or around it.
+    Broken {
+        /// The volume, by position.
+        volume: usize,
+        /// What must never be.
+        invariant: Invariant,
+    },
     /// The requests that a policy's `drain` names are gone.
     Drained {
         /// The volume, by position.
@@ -355,8 +363,6 @@ pub enum IoKind {
     Write,
     /// Metadata: superblock, activity log, bitmap.
     Metadata,
-    /// Nothing failed below: the data path itself broke a rule of ours (`Report::Overflow`).
-    Internal,
 }
 
 /// A packet to send on the data socket, not yet encoded.
@@ -518,10 +524,10 @@ pub enum Notice {
     },
     /// Became Primary though nobody knows whether the peer is.
     ForcedSplitBrain,
-    /// A bug of ours: the volume gives its disk and its peer up, to come back in a known state.
-    InternalError {
-        /// How many there were on this volume.
-        count: u32,
+    /// A bug of ours, for the first time; what is not certain any more is given up.
+    Broken {
+        /// What must never be.
+        invariant: Invariant,
     },
 }
 

@@ -9,6 +9,7 @@
 
 mod admin;
 mod attach;
+mod broken;
 mod change;
 mod effect;
 mod fencing;
@@ -27,12 +28,15 @@ mod split_brain;
 mod verify;
 
 #[cfg(test)]
+mod broken_tests;
+#[cfg(test)]
 mod network_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod verify_tests;
 
+use super::broken::Broken;
 use super::options::{
     NetOptions,
     ResourceOptions, //
@@ -96,6 +100,8 @@ pub struct Resource {
     connections: u32,
     /// Calls of handlers so far.
     calls: u32,
+    /// Rules of our own that were broken.
+    broken: Broken,
 }
 
 impl Default for Resource {
@@ -121,6 +127,7 @@ impl Resource {
             fence: None,
             connections: 0,
             calls: 0,
+            broken: Broken::default(),
         }
     }
 
@@ -173,6 +180,13 @@ struct Step<'a> {
 impl Step<'_> {
     fn run(&mut self, event: Event) {
         self.take_in_newcomers();
+        if self.knows_volume_of(&event) {
+            self.take(event);
+        }
+        self.look_at_clock();
+    }
+
+    fn take(&mut self, event: Event) {
         match event {
             Event::Admin(token, command) => self.admin(token, command),
             Event::GiveUp(token) => self.give_up(token),
@@ -188,6 +202,7 @@ impl Step<'_> {
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::VerifyFinished { volume } => self.verify_finished(volume),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
+            Event::Broken { volume, invariant } => self.broken(volume, invariant),
             Event::Drained { volume } => self.drained(volume),
             Event::DiskReleased { volume } => self.disk_released(volume),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
@@ -196,7 +211,6 @@ impl Step<'_> {
                 self.promote_now();
             }
         }
-        self.look_at_clock();
     }
 
     fn push(&mut self, effect: Effect) {

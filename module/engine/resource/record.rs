@@ -92,8 +92,6 @@ pub struct VolumeRecord {
     pub target_done: bool,
     /// The peer never reported this volume on this connection: it does not have it.
     pub absent: bool,
-    /// Broken rules of our own (`IoKind::Internal`) so far.
-    pub internal_errors: u32,
     /// How often the block device is open; the driver keeps it up to date with each event.
     pub open_count: u32,
 }
@@ -127,7 +125,6 @@ impl VolumeRecord {
             since: None,
             absent: false,
             target_done: false,
-            internal_errors: 0,
             open_count: 0,
         }
     }

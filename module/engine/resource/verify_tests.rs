@@ -41,7 +41,7 @@ use crate::engine::wire::state::{
 };
 
 #[derive(Default)]
-struct Effects(Vec<Effect>);
+pub(super) struct Effects(pub(super) Vec<Effect>);
 
 impl Output for Effects {
     fn push(&mut self, effect: Effect) {
@@ -53,9 +53,9 @@ fn name(text: &str) -> FixedStr<OPTION_TEXT_MAX> {
     FixedStr::new(text.as_bytes()).unwrap()
 }
 
-struct Node {
-    resource: Resource,
-    volumes: [VolumeRecord; 1],
+pub(super) struct Node {
+    pub(super) resource: Resource,
+    pub(super) volumes: [VolumeRecord; 1],
 }
 
 impl Node {
@@ -77,7 +77,7 @@ impl Node {
     }
 
     /// A node with a good disk and a good peer.
-    fn connected(verify_alg: &str) -> Self {
+    pub(super) fn connected(verify_alg: &str) -> Self {
         let mut node = Self::meeting(verify_alg);
         let state = &mut node.volumes[0].state;
         state.conn = C::Connected;
@@ -88,7 +88,7 @@ impl Node {
         node
     }
 
-    fn feed(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn feed(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Effects::default();
         let env = Env {
             now: Instant(0),

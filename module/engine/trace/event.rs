@@ -2,6 +2,7 @@
 
 //! The events of a resource as bytes.
 
+use crate::engine::broken::Invariant;
 use crate::engine::bytes::{
     BytesError,
     Reader,
@@ -111,6 +112,7 @@ code_enums! {
         15 HandlerDone { call, status },
         16 VerifyFinished { volume },
         17 Drained { volume },
+        18 Broken { volume, invariant },
     }
     Admin {
         0 Attach { volume, disk, options },
@@ -160,7 +162,16 @@ code_enums! {
         0 Read,
         1 Write,
         2 Metadata,
-        3 Internal,
+    }
+}
+
+impl Code for Invariant {
+    fn put(&self, w: &mut Writer<'_>) -> Written {
+        self.number().put(w)
+    }
+
+    fn get(r: &mut Reader<'_>) -> Option<Self> {
+        Self::ALL.get(usize::get(r)?).copied()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::engine::broken::Invariant;
 use crate::engine::bytes::Reader;
 use crate::engine::stream::{
     EpochError,
@@ -27,13 +28,13 @@ calls! {
 
     fn reset(max_epoch_size: u32);
     fn place_write() -> Placed;
-    fn retract_write(epoch: u32);
+    fn retract_write(epoch: u32) -> Result<(), Invariant>;
     fn close_epoch(epoch: u32);
     fn flush();
     fn take_barrier() -> Option<u32>;
     fn barrier_acked(number: u32, writes: u32) -> Result<bool, EpochError>;
     fn peer_write_started();
-    fn peer_write_finished() -> bool;
+    fn peer_write_finished() -> Result<bool, Invariant>;
     fn peer_barrier(number: u32) -> Result<bool, EpochError>;
     fn peer_epoch_flushed() -> Option<(u32, u32)>;
 }

@@ -59,7 +59,7 @@ fn many_small() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn whatever_bytes_are_an_event_survive(
-        nr in 0_u8..17,
+        nr in 0_u8..19,
         command in 0_u8..16,
         rest in many_small(),
     ) {

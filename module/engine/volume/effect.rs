@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -108,12 +109,11 @@ pub enum Report {
     PeerWriteFailed,
     /// The requests that somebody waits for are gone (`Policy::drain`).
     Drained,
-    /// A step had more effects than it may have: some are lost, so that nothing is certain of this
-    /// volume any more. Only a bug of ours can cause it.
-    Overflow,
+    /// Something that must never be was: the resource decides what to give up.
+    Broken(Invariant),
 }
 
-/// Most effects that one step can yield, the place for [`Report::Overflow`] included; see
+/// Most effects that one step can yield, the place for [`Invariant::Effects`] included; see
 /// [`Effects`].
 pub const MAX_EFFECTS: usize = 16;
 
@@ -150,11 +150,11 @@ impl Effects {
     }
 
     /// Adds an effect. When the list is full the effect is lost and the list ends with
-    /// [`Report::Overflow`], for which a place is kept.
+    /// [`Invariant::Effects`], for which a place is kept.
     pub(super) fn push(&mut self, effect: VolumeEffect) {
         let full = self.room() == 0;
         let effect = if full {
-            VolumeEffect::Report(Report::Overflow)
+            VolumeEffect::Report(Report::Broken(Invariant::Effects))
         } else {
             effect
         };

@@ -42,8 +42,11 @@ fn an_effect_too_many_is_reported_once_and_behind_all_others() {
     }
     let list: Vec<_> = fx.take().collect();
     assert_eq!(list.len(), MAX_EFFECTS);
-    assert_eq!(list.last(), Some(&VolumeEffect::Report(Report::Overflow)));
-    let lost = |e: &&VolumeEffect| **e == VolumeEffect::Report(Report::Overflow);
+    assert_eq!(
+        list.last(),
+        Some(&VolumeEffect::Report(Report::Broken(Invariant::Effects)))
+    );
+    let lost = |e: &&VolumeEffect| **e == VolumeEffect::Report(Report::Broken(Invariant::Effects));
     assert_eq!(list.iter().filter(lost).count(), 1);
     fx.push(VolumeEffect::Room);
     assert_eq!(fx.take().collect::<Vec<_>>(), [VolumeEffect::Room]);

@@ -2,6 +2,7 @@
 
 //! Application requests: from the bio that comes in to its completion.
 
+use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
     Ticket,
@@ -229,15 +230,13 @@ impl<S: Storage> Volume<S> {
 
     /// The lower device finished a request's local half.
     pub fn local_done(&mut self, ticket: Ticket, ok: bool, fx: &mut Effects) {
-        let Some(slot) = self.find(ticket) else {
-            return;
+        let Some(slot) = self.find(ticket).filter(|s| s.local == Local::Submitted) else {
+            return self.raise(Invariant::Request, fx);
         };
-        if slot.local != Local::Submitted {
-            return;
-        }
         slot.local = if ok { Local::Done } else { Local::Failed };
         let slot = *slot;
-        self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
+        self.broken
+            .decrease(&mut self.counters.local_pending, Invariant::DiskCount);
         let reads = slot.operation == Operation::Read;
         if !ok {
             self.mark(slot.extent);
@@ -318,7 +317,9 @@ impl<S: Storage> Volume<S> {
         }
         self.leave_log(slot.extent, slot.logged);
         fx.push(VolumeEffect::Release(slot.ticket(index)));
-        self.slots.put(index);
+        if !self.slots.put(index) {
+            self.broken.raise(Invariant::Slot);
+        }
         fx.push(VolumeEffect::Room);
         self.check_drained(fx);
     }

@@ -6,10 +6,13 @@
 //! theirs there go on at once; the others wait, and one transaction serves all that came
 //! meanwhile.
 
+use crate::engine::broken::Invariant;
 use crate::engine::ids::Extent;
 use crate::engine::meta::activity_log::{
     extent_of,
     Begin,
+    NoRoom,
+    NotReferenced,
     EXTENT_BITS, //
 };
 use crate::engine::meta::activity_log_block::{
@@ -108,7 +111,9 @@ impl<S: Storage> Volume<S> {
         if blocked {
             // Nobody may wait for a slot while holding another: that could go in a circle.
             for extent in (first..=last).take(usize::from(held)) {
-                let _ = disk.log.end(extent);
+                if disk.log.end(extent).is_err() {
+                    self.broken.raise(Invariant::LogReference);
+                }
             }
             held = 0;
         }
@@ -128,8 +133,11 @@ impl<S: Storage> Volume<S> {
             return;
         };
         for extent in (first..=last).take(usize::from(held)) {
-            if disk.log.end(extent) == Ok(true) {
-                self.retry = true;
+            match disk.log.end(extent) {
+                Ok(last) => self.retry |= last,
+                Err(NotReferenced) => {
+                    self.broken.raise(Invariant::LogReference);
+                }
             }
         }
     }
@@ -139,7 +147,13 @@ impl<S: Storage> Volume<S> {
     pub fn log_prepare(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<LogWrite> {
         self.log_asked = false;
         let disk = self.disk.as_mut()?;
-        let commit = disk.log.commit(block, crc)?;
+        let commit = match disk.log.commit(block, crc) {
+            Ok(commit) => commit?,
+            Err(NoRoom) => {
+                self.broken.raise(Invariant::MetadataRoom);
+                return None;
+            }
+        };
         let mut write = LogWrite {
             block: commit.block,
             pages: [0; MAX_UPDATES],

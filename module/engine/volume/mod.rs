@@ -26,8 +26,14 @@ mod table;
 mod verify;
 
 #[cfg(test)]
+mod broken_tests;
+#[cfg(test)]
 mod tests;
 
+use super::broken::{
+    Broken,
+    Invariant, //
+};
 use super::ids::{
     Extent,
     Instant,
@@ -143,6 +149,7 @@ pub struct Volume<S: Storage> {
     resync: resync::Resync,
     verify: verify::Verify,
     counters: Counters,
+    broken: Broken,
     arrivals: u64,
     sequence: u32,
     /// `WriteLog` was yielded and not answered by `log_prepare` yet.
@@ -173,6 +180,7 @@ impl<S: Storage> Volume<S> {
             resync: resync::Resync::default(),
             verify: verify::Verify::default(),
             counters: Counters::default(),
+            broken: Broken::default(),
             arrivals: 0,
             sequence: 0,
             log_asked: false,
@@ -301,7 +309,7 @@ impl<S: Storage> Volume<S> {
 
     /// Whether an earlier step left something to do.
     pub fn has_work(&self) -> bool {
-        self.retry || self.losing || self.releasing || self.forgetting
+        self.retry || self.losing || self.releasing || self.forgetting || self.broken.is_waiting()
     }
 
     /// Goes on with what earlier steps left.
@@ -317,6 +325,27 @@ impl<S: Storage> Volume<S> {
         }
         if self.retry {
             self.retry_waiting(fx);
+        }
+        if self.broken.is_waiting() {
+            self.report_broken(fx);
+        }
+    }
+
+    /// A step cannot be taken: something is broken.
+    #[cold]
+    fn raise(&mut self, invariant: Invariant, fx: &mut Effects) {
+        self.broken.raise(invariant);
+        self.resume(fx);
+    }
+
+    /// Reports the invariants that were found broken, as many as fit.
+    #[cold]
+    fn report_broken(&mut self, fx: &mut Effects) {
+        while fx.room() != 0 {
+            let Some(invariant) = self.broken.take() else {
+                return;
+            };
+            fx.push(VolumeEffect::Report(Report::Broken(invariant)));
         }
     }
 

@@ -165,6 +165,15 @@ pub struct PeerSlot {
     pub(super) orphan: bool,
 }
 
+impl PeerSlot {
+    /// Whether its I/O may be at the disk.
+    pub(super) fn is_at_disk(&self) -> bool {
+        let submitted = self.kind.reads()
+            || matches!(self.kind, PeerKind::Write { .. } | PeerKind::ResyncWrite);
+        submitted && self.links.list() == PEER_ACTIVE
+    }
+}
+
 impl Entry for PeerSlot {
     fn links(&self) -> &Links {
         &self.links

@@ -2,6 +2,7 @@
 
 //! The mirror half of application requests, and the requests of the peer.
 
+use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
     Instant,
@@ -138,12 +139,12 @@ impl<S: Storage> Volume<S> {
     pub fn send_done(&mut self, ticket: Ticket, fx: &mut Effects) {
         let done_when_sent = self.policy.done_when_sent;
         let Some(slot) = self.find(ticket) else {
-            return;
+            return self.raise(Invariant::Request, fx);
         };
         match slot.mirror {
             Mirror::Sending if done_when_sent && slot.operation != Operation::Read => {
                 slot.mirror = Mirror::Acked;
-                self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+                self.answered_one();
                 self.settle(ticket.index, fx);
                 self.resume(fx);
             }
@@ -153,8 +154,14 @@ impl<S: Storage> Volume<S> {
                 self.settle(ticket.index, fx);
                 self.resume(fx);
             }
-            _ => {}
+            _ => self.raise(Invariant::Request, fx),
         }
+    }
+
+    /// The peer has answered, or will not any more.
+    fn answered_one(&mut self) {
+        self.broken
+            .decrease(&mut self.counters.peer_pending, Invariant::PeerCount);
     }
 
     /// The peer acknowledged a write, or sent the data of a read (`ok`), or refused.
@@ -184,7 +191,7 @@ impl<S: Storage> Volume<S> {
             (_, false) => Mirror::Lost,
         };
         if !late {
-            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+            self.answered_one();
         }
         if !ok && !read {
             self.mark(extent);
@@ -232,7 +239,7 @@ impl<S: Storage> Volume<S> {
         if slot.mirror == Mirror::Sent {
             // Protocol A and B: the barrier's acknowledgement is the last word.
             slot.mirror = Mirror::Acked;
-            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+            self.answered_one();
         }
         // Completes it if that is due (protocols A and B), and frees the slot if nothing else
         // is outstanding.
@@ -281,7 +288,7 @@ impl<S: Storage> Volume<S> {
             self.mark(extent);
         }
         if pending {
-            self.counters.peer_pending = self.counters.peer_pending.saturating_sub(1);
+            self.answered_one();
         }
         self.settle(index, fx);
     }
@@ -502,10 +509,11 @@ impl<S: Storage> Volume<S> {
 
     /// The lower device finished a request of the peer.
     pub fn peer_io_done(&mut self, ticket: PeerTicket, ok: bool, fx: &mut Effects) {
-        let Some(peer) = self.peer(ticket) else {
-            return;
+        let Some(peer) = self.peer(ticket).filter(PeerSlot::is_at_disk) else {
+            return self.raise(Invariant::PeerRequest, fx);
         };
-        self.counters.local_pending = self.counters.local_pending.saturating_sub(1);
+        self.broken
+            .decrease(&mut self.counters.local_pending, Invariant::DiskCount);
         let reads = peer.kind.reads();
         if !ok {
             fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
@@ -523,9 +531,7 @@ impl<S: Storage> Volume<S> {
                 ack,
                 may_set_in_sync,
             } => self.finish_peer_write(peer, ack, may_set_in_sync, ok, fx),
-            PeerKind::ResyncWrite | PeerKind::ResyncSent { .. } | PeerKind::ResyncWanted { .. } => {
-                self.finish_resync_write(peer, ok, fx);
-            }
+            PeerKind::ResyncWrite => self.finish_resync_write(peer, ok, fx),
             PeerKind::VerifyRead { .. } | PeerKind::VerifyAnswer { .. } => {
                 self.verify_was_read(ticket, ok);
                 fx.push(VolumeEffect::QueueReply(ticket));
@@ -537,8 +543,9 @@ impl<S: Storage> Volume<S> {
                 fx.push(VolumeEffect::QueueReply(ticket));
                 return;
             }
-            // Never at the disk.
-            PeerKind::VerifyWanted => {}
+            PeerKind::ResyncSent { .. }
+            | PeerKind::ResyncWanted { .. }
+            | PeerKind::VerifyWanted => {}
             PeerKind::ResyncRead => {
                 self.ack(AckKind::NegativeResyncRead, peer, fx);
                 self.resync.failed(peer.extent);
@@ -604,7 +611,7 @@ impl<S: Storage> Volume<S> {
                 }
                 self.resume(fx);
             }
-            _ => {}
+            _ => self.raise(Invariant::PeerRequest, fx),
         }
     }
 
@@ -612,16 +619,25 @@ impl<S: Storage> Volume<S> {
         self.overlaps.remove(Owner::Peer(index));
         if let Some(&peer) = self.peers.get(index) {
             self.leave_log(peer.extent, peer.logged);
+            let broken = &mut self.broken;
             if peer.kind.is_verified() {
-                self.verify.settled();
+                self.verify.settled(broken);
             }
-            if let PeerKind::ResyncSent { .. } = peer.kind {
-                self.resync.sent = self.resync.sent.saturating_sub(1);
-            } else {
-                self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
+            if matches!(
+                peer.kind,
+                PeerKind::ResyncWanted { .. } | PeerKind::ResyncWrite
+            ) {
+                self.resync.landed(peer.extent, broken);
             }
+            let count = match peer.kind {
+                PeerKind::ResyncSent { .. } => &mut self.resync.sent,
+                _ => &mut self.counters.unanswered,
+            };
+            broken.decrease(count, Invariant::PeerCount);
         }
-        self.peers.put(index);
+        if !self.peers.put(index) {
+            self.broken.raise(Invariant::Slot);
+        }
         self.retry = true;
         fx.push(VolumeEffect::ReleasePeer(PeerTicket { index }));
         self.check_drained(fx);

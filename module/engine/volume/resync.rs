@@ -6,6 +6,10 @@
 //! written, and both clear the block's bit. Each side finds the end by itself, when no bit is
 //! left.
 
+use crate::engine::broken::{
+    Broken,
+    Invariant, //
+};
 use crate::engine::ids::{
     Extent,
     Instant,
@@ -80,7 +84,7 @@ pub(super) struct Resync {
     running: bool,
     /// Where the search for the next block goes on.
     cursor: u64,
-    /// Sectors asked for and not written yet.
+    /// Sectors asked for and not written yet, for a former resync too: those of the slots.
     in_flight: u32,
     /// Requests of the target that were answered and not acknowledged.
     pub(super) sent: u32,
@@ -124,7 +128,12 @@ impl Resync {
     /// No resync any more.
     pub(super) fn stop(&mut self) {
         self.running = false;
-        self.in_flight = 0;
+    }
+
+    /// A slot of resync data that was asked for is freed.
+    pub(super) fn landed(&mut self, extent: Extent, broken: &mut Broken) {
+        let sectors = extent.bytes / SECTOR_SIZE;
+        broken.decrease_by(sectors, &mut self.in_flight, Invariant::PeerCount);
     }
 
     pub(super) fn failed(&mut self, extent: Extent) {
@@ -144,6 +153,7 @@ impl<S: Storage> Volume<S> {
                 started: now,
             },
             running: true,
+            in_flight: self.resync.in_flight,
             sent: self.resync.sent,
             budget: Budget::new(now),
             ..Resync::default()
@@ -196,7 +206,8 @@ impl<S: Storage> Volume<S> {
             peer.kind = PeerKind::ResyncSent { stale: false };
         }
         self.resync.sent = self.resync.sent.saturating_add(1);
-        self.counters.unanswered = self.counters.unanswered.saturating_sub(1);
+        self.broken
+            .decrease(&mut self.counters.unanswered, Invariant::PeerCount);
         // Writes may pass it now.
         self.overlaps.remove(Owner::Peer(index));
         self.overlaps.insert(Owner::Peer(index), extent, u64::MAX);
@@ -373,7 +384,6 @@ impl<S: Storage> Volume<S> {
         self.overlaps.remove(Owner::Peer(index));
         if stale || self.disk.is_none() {
             // The bits stay set, the search will come by again.
-            self.resync_landed(extent);
             self.free_peer(index, fx);
             return Ok(None);
         }
@@ -408,21 +418,14 @@ impl<S: Storage> Volume<S> {
         if failed {
             self.resync.failed(extent);
         }
-        self.resync_landed(extent);
         self.free_peer(index, fx);
         self.check_resync_end(fx);
         self.resume(fx);
         Ok(())
     }
 
-    fn resync_landed(&mut self, extent: Extent) {
-        let sectors = extent.bytes / SECTOR_SIZE;
-        self.resync.in_flight = self.resync.in_flight.saturating_sub(sectors);
-    }
-
     /// Resync data is on our disk.
     pub(super) fn finish_resync_write(&mut self, peer: PeerSlot, ok: bool, fx: &mut Effects) {
-        self.resync_landed(peer.extent);
         if ok {
             self.unmark(peer.extent);
             self.ack(AckKind::ResyncWrite, peer, fx);

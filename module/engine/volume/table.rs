@@ -119,11 +119,17 @@ where
         Some(index)
     }
 
-    /// Gives a slot back.
-    pub(super) fn put(&mut self, index: u32) {
-        self.unlink(index);
-        self.used = self.used.saturating_sub(1);
-        self.push_back(index, FREE);
+    /// Gives a slot back; false if it was free, or is none.
+    #[must_use]
+    pub(super) fn put(&mut self, index: u32) -> bool {
+        let taken = self.get(index).is_some_and(|s| s.links().list() != FREE);
+        if taken {
+            self.unlink(index);
+            // Every slot that is not free is counted.
+            self.used = self.used.saturating_sub(1);
+            self.push_back(index, FREE);
+        }
+        taken
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&T> {

@@ -16,6 +16,10 @@
 //!   for a block that the peer has still to answer for, as the peer may be waiting for them.
 //! - What differs is read once more before it counts.
 
+use crate::engine::broken::{
+    Broken,
+    Invariant, //
+};
 use crate::engine::ids::{
     Extent,
     Instant,
@@ -122,8 +126,8 @@ impl Verify {
     }
 
     /// One block less that is being verified.
-    pub(super) fn settled(&mut self) {
-        self.open = self.open.saturating_sub(1);
+    pub(super) fn settled(&mut self, broken: &mut Broken) {
+        broken.decrease(&mut self.open, Invariant::PeerCount);
     }
 
     /// The connection is gone: no answer and no outcome comes any more.
@@ -354,10 +358,16 @@ impl<S: Storage> Volume<S> {
     /// Our own copy was read and compared. False: the block is to be read again, its payload is
     /// needed again.
     pub fn verify_compared(&mut self, ticket: PeerTicket, equal: bool, fx: &mut Effects) -> bool {
-        let Some(slot) = self.peers.get_mut(ticket.index) else {
+        let slot = self
+            .peers
+            .get_mut(ticket.index)
+            .filter(|slot| slot.is_at_disk());
+        let Some(slot) = slot else {
+            self.raise(Invariant::PeerRequest, fx);
             return true;
         };
         let PeerKind::VerifyRead { again, failed, .. } = &mut slot.kind else {
+            self.raise(Invariant::PeerRequest, fx);
             return true;
         };
         let retry = !equal && !*again && !*failed && !slot.orphan;

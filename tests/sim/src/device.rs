@@ -2,6 +2,7 @@
 
 //! The driver of one volume: carries its steps' effects out on the disk and the link.
 
+use tandem_engine::engine::broken::Invariant;
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
@@ -117,9 +118,15 @@ impl World {
                 // Nobody verifies.
                 Report::PeerWriteFailed | Report::VerifyFinished | Report::Different { .. } => {}
                 Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
-                Report::Overflow => self.fail(format!("{}: effects were lost", NAMES[n])),
+                Report::Broken(invariant) => self.broke(n, invariant),
             },
         }
+    }
+
+    /// The engine found a rule of its own broken: that is a failure, whatever follows.
+    pub(crate) fn broke(&mut self, n: usize, invariant: Invariant) {
+        let text = invariant.as_str();
+        self.fail(format!("{}: {invariant:?}: {text}", NAMES[n]));
     }
 
     /// Whether the present operation of a node's disk fails.

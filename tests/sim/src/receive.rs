@@ -295,8 +295,10 @@ impl World {
     }
 
     pub(crate) fn peer_write_finished(&mut self, n: usize) {
-        if self.nodes[n].stream.peer_write_finished() {
-            self.flush_epoch(n);
+        match self.nodes[n].stream.peer_write_finished() {
+            Ok(true) => self.flush_epoch(n),
+            Ok(false) => {}
+            Err(invariant) => self.broke(n, invariant),
         }
     }
 

@@ -6,7 +6,7 @@ use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
 use tandem_engine::engine::resource::{
-    Admin, Call, Effect, Env, Event, IoKind, Loss, Outgoing, Output,
+    Admin, Call, Effect, Env, Event, IoKind, Loss, Notice, Outgoing, Output,
 };
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
@@ -234,6 +234,9 @@ impl World {
                 }
             }
             Effect::Notice { notice, .. } => {
+                if let Notice::Broken { invariant } = notice {
+                    self.broke(n, invariant);
+                }
                 let text = format!("{notice:?}");
                 self.oracle.met_old_data |= text.starts_with("WrongData");
                 self.nodes[n].notices.push(text);
