@@ -380,7 +380,7 @@ impl Device {
                 extent,
                 block_id,
             } => link.queue_ack(self.number, kind, extent, block_id),
-            VolumeEffect::PeerWriteFinished => self.expect(link.peer_write_finished()),
+            VolumeEffect::PeerWriteFinished => self.must(link.peer_write_finished()),
             VolumeEffect::ReleasePeer(_) => {
                 drop(parcel);
                 self.room.wake_all();
@@ -392,7 +392,7 @@ impl Device {
     fn defer(&self, work: Deferred) {
         let pushed = self.deferred.lock().push(work);
         // There is a place for each slot.
-        self.expect(if pushed {
+        self.must(if pushed {
             Ok(())
         } else {
             Err(Invariant::Queue)
@@ -470,7 +470,7 @@ impl Device {
             // The range is marked; what becomes of the peer's disk it tells us itself.
             Report::PeerWriteFailed => return,
             Report::Drained => &self.reports.drained,
-            Report::Broken(invariant) => return self.expect(Err(invariant)),
+            Report::Broken(invariant) => return self.must(Err(invariant)),
         };
         flag.store(true, Ordering::Release);
         self.resource.wake.raise();
@@ -478,7 +478,7 @@ impl Device {
 
     /// What can only be an error by a bug of ours: it is counted, and the engine gives up what is
     /// not certain any more. Any context.
-    pub fn expect(&self, result: Result<(), Invariant>) {
+    pub fn must(&self, result: Result<(), Invariant>) {
         if let Err(invariant) = result {
             self.resource.driver.faults.count(invariant);
             self.reports

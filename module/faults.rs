@@ -44,7 +44,7 @@ impl debugfs::Writer for File {
         for (invariant, count) in Invariant::ALL.into_iter().zip(&self.0.counts) {
             match count.load(Ordering::Relaxed) {
                 0 => {}
-                count => writeln!(f, "{} {count}: {}", invariant.name(), invariant.as_str())?,
+                count => writeln!(f, "{} {count}: {invariant}", invariant.name())?,
             }
         }
         Ok(())

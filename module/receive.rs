@@ -346,11 +346,11 @@ impl Receiver<'_> {
             Ok(()) => Ok(()),
             Err(PeerRequestError::NoDisk) => {
                 link.queue_ack(header.volume, AckKind::Negative, extent, data.block_id);
-                device.expect(link.peer_write_finished());
+                device.must(link.peer_write_finished());
                 Ok(())
             }
             Err(error) => {
-                device.expect(link.peer_write_finished());
+                device.must(link.peer_write_finished());
                 Err(Stop::refused(header.command, Problem::Request(error)))
             }
         }

@@ -285,7 +285,7 @@ impl Sender<'_> {
         let Some(view) = view else {
             // Given up since it was queued.
             if let Some(epoch) = epoch {
-                device.expect(self.resource.link.retract_write(epoch));
+                device.must(self.resource.link.retract_write(epoch));
             }
             return Ok(());
         };

@@ -431,9 +431,8 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
         Notice::Broken { invariant } => write(
             Level::Error,
             format_args!(
-                "internal error: {}; giving up the {}",
-                invariant.as_str(),
-                invariant.gives_up().as_str()
+                "internal error: {invariant}; giving up the {}",
+                invariant.gives_up()
             ),
         ),
     }

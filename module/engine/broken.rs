@@ -8,6 +8,8 @@
 //! the resource (`Event::Broken`), which logs it once and gives up what is not certain any more:
 //! the disk, the connection, or both. A handshake and a resync then find out what is true.
 
+use core::fmt;
+
 /// Something of our own that must never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
@@ -44,14 +46,19 @@ pub struct GivesUp {
     pub connection: bool,
 }
 
-impl GivesUp {
-    /// What, in words.
-    pub const fn as_str(self) -> &'static str {
-        match (self.disk, self.connection) {
+impl fmt::Display for GivesUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.disk, self.connection) {
             (true, true) => "disk and the connection",
             (true, false) => "disk",
             (false, _) => "connection",
-        }
+        })
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -101,8 +108,7 @@ impl Invariant {
         }
     }
 
-    /// A short text, for logs.
-    pub const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Effects => "a step had more effects than it may have",
             Self::Request => "a report about a request that is not there",

@@ -489,9 +489,7 @@ impl<S: Storage> ActivityLog<S> {
     /// That many times as the ring has blocks, it fills a ring that moved with the present
     /// state. `None` while a transaction is on its way.
     ///
-    /// # Errors
-    ///
-    /// As `commit`.
+    /// Errors: as `commit`.
     pub fn refresh(
         &mut self,
         block: &mut [u8; BLOCK_BYTES],

@@ -26,10 +26,10 @@ use crate::engine::wire::state::{
 use super::effect::{
     Admin,
     Effect,
-    Notice,
     Outgoing,
     Token, //
 };
+use super::notice::Notice;
 use super::rules;
 use super::Step;
 

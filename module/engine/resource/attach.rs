@@ -21,9 +21,9 @@ use super::effect::{
     Effect,
     IoKind,
     Loss,
-    Notice,
     Token, //
 };
+use super::notice::Notice;
 use super::record::{
     Disk,
     VolumeRecord, //

@@ -7,9 +7,9 @@ use crate::engine::broken::Invariant;
 use super::effect::{
     Event,
     IoKind,
-    Loss,
-    Notice, //
+    Loss, //
 };
+use super::notice::Notice;
 use super::{
     Effect,
     Step, //

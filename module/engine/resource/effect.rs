@@ -40,6 +40,7 @@ use super::handler::{
     Call,
     Handler, //
 };
+use super::notice::Notice;
 use super::record::Disk;
 
 /// What the engine may not find out by itself.
@@ -326,7 +327,7 @@ pub enum Event {
         /// What failed.
         kind: IoKind,
     },
-    /// Something of our own that must never be was found in the data path of a volume, or around it.
+    /// Something that must never be was found in the data path of a volume, or around it.
     Broken {
         /// The volume, by position.
         volume: usize,
@@ -386,149 +387,6 @@ pub enum Outgoing {
     StateRequest(StateRequest),
     /// `P_CONN_ST_CHG_REQ`
     ConnStateRequest(StateRequest),
-}
-
-/// What an administrator should read in the kernel log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The peer's protocol versions do not fit ours.
-    VersionMismatch {
-        /// The peer's lowest.
-        min: u32,
-        /// The peer's highest.
-        max: u32,
-    },
-    /// Both agreed on this version and these features.
-    Agreed {
-        /// Protocol version.
-        version: u32,
-        /// Feature flags.
-        features: u32,
-    },
-    /// The peer knows the secret.
-    LoggedIn {
-        /// Length of its answer, in bytes.
-        bytes: u32,
-    },
-    /// The UUIDs of both nodes were compared; the number of the rule that decided.
-    Compared {
-        /// DRBD's number for the result (`uuid_compare()=`).
-        result: i32,
-        /// DRBD's number for the rule.
-        rule: u32,
-    },
-    /// Both nodes are configured differently; the option that has to be made equal.
-    Incompatible(&'static str),
-    /// The digests of both nodes differ where they have to be equal.
-    DifferentDigest {
-        /// The option.
-        option: &'static str,
-        /// Its value here.
-        own: FixedStr<OPTION_TEXT_MAX>,
-        /// Its value at the peer.
-        peer: FixedStr<OPTION_TEXT_MAX>,
-    },
-    /// From here on the peer's digest is used.
-    UsingDigest {
-        /// The option.
-        option: &'static str,
-        /// Its value.
-        name: FixedStr<OPTION_TEXT_MAX>,
-    },
-    /// A verify ended.
-    VerifyDone,
-    /// Only a newer protocol could tell whose data is right.
-    NeedsProtocol {
-        /// The version that both nodes would need.
-        version: u32,
-    },
-    /// The data sets have nothing in common.
-    UnrelatedData,
-    /// Both nodes changed their data independently.
-    SplitBrain,
-    /// This node would have to throw data away that it is serving.
-    PrimaryWouldBeTarget,
-    /// This node's data is needed but inconsistent.
-    InconsistentSource,
-    /// The peer's disk is smaller than the device in use, in sectors.
-    PeerTooSmall {
-        /// What the device would become.
-        possible: u64,
-        /// What it is.
-        current: u64,
-    },
-    /// A full resync is necessary.
-    FullSync,
-    /// A resync began; blocks of 4 KiB to sync.
-    ResyncStarted {
-        /// Blocks out of sync.
-        blocks: u64,
-    },
-    /// A resync ended.
-    ResyncDone {
-        /// Blocks that failed.
-        failed: u64,
-    },
-    /// The peer is Primary on other data than this node exposes.
-    WrongData {
-        /// The generation that would be right.
-        expected: u64,
-    },
-    /// The local data was declared good by force.
-    Forced,
-    /// The peer has not said what had to come next for too long; the connection begins anew.
-    Overdue {
-        /// The state that did not end.
-        state: ConnState,
-    },
-    /// The peer does not have this volume.
-    Absent,
-    /// The disk failed and is given up.
-    DiskFailed,
-    /// A split brain was resolved by policy.
-    SplitBrainSolved {
-        /// How many of the nodes were Primary.
-        primaries: u32,
-        /// The peer's data is kept; else ours.
-        from_peer: bool,
-    },
-    /// A split brain was resolved by the administrator.
-    SplitBrainByHand {
-        /// The peer's data is kept; else ours.
-        from_peer: bool,
-    },
-    /// This Primary lost by policy and gave its role up.
-    GaveUpRole,
-    /// This Primary's data is going to be overwritten, as configured.
-    OverwritesPrimary,
-    /// The handler before a resync forbids it.
-    ResyncForbidden {
-        /// Its exit code.
-        status: u8,
-    },
-    /// The peer is not fenced, as this node's own data is not good.
-    UnfitToFence,
-    /// What the handler `fence-peer` said is of an earlier connection.
-    FenceIgnored,
-    /// The handler `fence-peer` came back.
-    Fenced {
-        /// Its exit code.
-        status: u8,
-        /// What that means.
-        reason: &'static str,
-    },
-    /// The handler `fence-peer` gave an exit code without meaning.
-    FenceBroken {
-        /// Its exit code.
-        status: u8,
-    },
-    /// Became Primary though nobody knows whether the peer is.
-    ForcedSplitBrain,
-    /// A bug of ours, for the first time; what is not certain any more is given up.
-    Broken {
-        /// What must never be.
-        invariant: Invariant,
-    },
 }
 
 /// What the driver has to do. It carries effects out in order and finishes each before the next.

@@ -14,13 +14,13 @@ use crate::engine::state::{
 };
 
 use super::effect::{
-    Effect,
-    Notice, //
+    Effect, //
 };
 use super::handler::{
     Call,
     Handler, //
 };
+use super::notice::Notice;
 use super::Step;
 
 /// A call of `fence-peer` under way.

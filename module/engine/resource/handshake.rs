@@ -17,9 +17,9 @@ use crate::engine::uuid::{
 use crate::engine::wire::state::UuidFlags;
 
 use super::effect::{
-    Effect,
-    Notice, //
+    Effect, //
 };
+use super::notice::Notice;
 use super::split_brain::Loser;
 use super::Step;
 

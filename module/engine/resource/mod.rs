@@ -16,6 +16,7 @@ mod fencing;
 mod handler;
 mod handshake;
 mod network;
+mod notice;
 mod patience;
 mod peer_state;
 mod policy;
@@ -58,7 +59,6 @@ pub use effect::{
     Event,
     IoKind,
     Loss,
-    Notice,
     Outgoing,
     Output,
     PeerDigests,
@@ -70,6 +70,7 @@ pub use handler::{
     Call,
     Handler, //
 };
+pub use notice::Notice;
 pub use record::{
     Disk,
     VolumeRecord, //

@@ -22,10 +22,10 @@ use crate::engine::wire::PROTOCOL_BEFORE_HANDSHAKE;
 use super::effect::{
     Effect,
     Loss,
-    Notice,
     Outgoing,
     PeerProtocol, //
 };
+use super::notice::Notice;
 use super::Step;
 
 /// A policy that names a node has to be the opposite one on the other node.

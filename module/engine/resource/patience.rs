@@ -14,9 +14,9 @@ use crate::engine::state::{
 };
 
 use super::effect::{
-    Loss,
-    Notice, //
+    Loss, //
 };
+use super::notice::Notice;
 use super::record::VolumeRecord;
 use super::{
     Resource,

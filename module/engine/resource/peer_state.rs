@@ -24,9 +24,9 @@ use crate::engine::wire::state::{
 use super::effect::{
     Effect,
     Loss,
-    Notice,
     RarePacket, //
 };
+use super::notice::Notice;
 use super::Step;
 
 /// What the peer asks for, seen from here; `None` if it makes no sense.

@@ -9,9 +9,9 @@ use crate::engine::state::{
 };
 
 use super::effect::{
-    Effect,
-    Notice, //
+    Effect, //
 };
+use super::notice::Notice;
 use super::Step;
 
 impl Step<'_> {

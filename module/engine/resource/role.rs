@@ -18,10 +18,10 @@ use super::admin::{
 };
 use super::effect::{
     Effect,
-    Notice,
     Token, //
 };
 use super::fencing::Fencer;
+use super::notice::Notice;
 use super::rules;
 use super::Step;
 

@@ -22,9 +22,9 @@ use crate::engine::wire::{
 
 use super::effect::{
     Effect,
-    Notice,
     Outgoing, //
 };
+use super::notice::Notice;
 use super::record::{
     Disk,
     VolumeRecord, //

@@ -16,9 +16,9 @@ use crate::engine::state::{
 };
 use crate::engine::wire::state::UuidFlags;
 
-use super::effect::Notice;
 use super::handler::Handler;
 use super::handshake::Direction;
+use super::notice::Notice;
 use super::rules;
 use super::Step;
 

@@ -14,11 +14,11 @@ use crate::engine::volume::{
 
 use super::effect::{
     Effect,
-    Notice,
     PeerDigests,
     Token, //
 };
 use super::handler::Handler;
+use super::notice::Notice;
 use super::Step;
 
 impl Step<'_> {

@@ -16,6 +16,7 @@
 mod effect;
 mod local;
 mod log;
+mod mirror;
 mod overlap;
 mod peer;
 mod policy;
@@ -55,6 +56,7 @@ pub use local::{
     Refusal, //
 };
 pub use log::LogWrite;
+pub use mirror::SendView;
 pub use overlap::OverlapNode;
 pub use peer::{
     Answer,
@@ -71,8 +73,7 @@ pub use policy::{
 };
 pub use remote::{
     PeerRequestError,
-    ReadFor,
-    SendView, //
+    ReadFor, //
 };
 pub use resync::{
     Progress,

@@ -125,8 +125,7 @@ impl World {
 
     /// The engine found a rule of its own broken: that is a failure, whatever follows.
     pub(crate) fn broke(&mut self, n: usize, invariant: Invariant) {
-        let text = invariant.as_str();
-        self.fail(format!("{}: {invariant:?}: {text}", NAMES[n]));
+        self.fail(format!("{}: broken: {invariant}", NAMES[n]));
     }
 
     /// Whether the present operation of a node's disk fails.

@@ -233,15 +233,17 @@ impl World {
                     self.after(n, delay, What::HandlerDone(call, status));
                 }
             }
-            Effect::Notice { notice, .. } => {
-                if let Notice::Broken { invariant } = notice {
-                    self.broke(n, invariant);
-                }
-                let text = format!("{notice:?}");
-                self.oracle.met_old_data |= text.starts_with("WrongData");
-                self.nodes[n].notices.push(text);
-            }
+            Effect::Notice { notice, .. } => self.notice(n, notice),
         }
+    }
+
+    fn notice(&mut self, n: usize, notice: Notice) {
+        if let Notice::Broken { invariant } = notice {
+            self.broke(n, invariant);
+        }
+        let text = format!("{notice:?}");
+        self.oracle.met_old_data |= text.starts_with("WrongData");
+        self.nodes[n].notices.push(text);
     }
 
     fn send_rare(&mut self, n: usize, packet: Outgoing) {

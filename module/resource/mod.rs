@@ -7,6 +7,8 @@
 //! interrupts found out). The effects of an event are carried out before the next event is fed.
 #![forbid(unsafe_code)]
 
+mod effects;
+
 use core::fmt;
 use core::sync::atomic::{
     AtomicBool,
@@ -20,6 +22,7 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::driver::Driver;
+use crate::engine::broken::Invariant;
 use crate::engine::control::RetCode;
 use crate::engine::options::{
     DiskOptions,
@@ -38,11 +41,6 @@ use crate::engine::resource::{
 };
 use crate::engine::state::ConnState;
 use crate::engine::throttle::Throttle;
-use crate::engine::volume::{
-    ResyncLimits,
-    VerifyRange,
-    VerifySide, //
-};
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
 use crate::link::{
@@ -69,10 +67,6 @@ use crate::sys::socket::Address;
 use crate::sys::thread::{
     NoIo,
     Thread, //
-};
-use crate::{
-    send_meta,
-    volume_thread, //
 };
 
 /// Volumes of one resource.
@@ -387,9 +381,9 @@ impl Resource {
         core.decisions
             .handle(&mut core.records, env, event, &mut core.effects);
         if core::mem::take(&mut core.effects.lost) {
-            self.log(format_args!(
-                "internal error: too many effects of one event, some are lost"
-            ));
+            for device in core.devices.iter() {
+                device.must(Err(Invariant::Effects));
+            }
         }
         let mut follow = None;
         let count = core.effects.list.len();
@@ -407,200 +401,6 @@ impl Resource {
         core.effects.list.clear();
         if let Some(event) = follow {
             self.handle(core, event);
-        }
-    }
-
-    /// Carries out one effect; returns an event that is due at once.
-    fn carry_out(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
-        match effect {
-            Effect::Answer(token, code) => {
-                *self.answer.lock() = Some((token, code));
-                self.answered.wake_all();
-            }
-            Effect::Changed { volume, old, new } => {
-                if let Some(device) = core.devices.get(volume).cloned() {
-                    notify::changed(self, core, &device, old, new);
-                }
-            }
-            Effect::ConnectionChanged { old, new } => notify::connection(self, core, old, new),
-            Effect::CallHandler {
-                call,
-                volume,
-                handler,
-            } => {
-                let number = volume.and_then(|at| core.records.get(at)).map(|r| r.number);
-                if (volume.is_some() && number.is_none())
-                    || !self.handlers.queue(call, number, handler)
-                {
-                    self.log(format_args!(
-                        "too many handlers wait: {} is not called",
-                        handler.as_str()
-                    ));
-                    return Some(Event::HandlerDone { call, status: 0 });
-                }
-            }
-            Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
-            Effect::Send { volume, packet } => self.link.queue_packet(volume, packet),
-            Effect::SendStateReply {
-                volume,
-                connection,
-                code,
-            } => {
-                if let Some(session) = self.session() {
-                    // A failure ends the session by itself.
-                    let _ = send_meta::send_state_reply(&session, volume, connection, code);
-                }
-            }
-            Effect::Ping => {
-                if let Some(session) = self.session() {
-                    session.ping_wanted.store(true, Ordering::Release);
-                }
-            }
-            Effect::StartNetwork => self.receiver.begin(),
-            Effect::CloseNetwork => self.close_network(core),
-            Effect::StopNetwork => self.receiver.leave(),
-            Effect::SetPolicy { .. }
-            | Effect::LoseConnection { .. }
-            | Effect::InstallDisk { .. }
-            | Effect::ReleaseDisk { .. }
-            | Effect::SetCapacity { .. }
-            | Effect::SaveSuperblock { .. }
-            | Effect::SaveBitmap { .. }
-            | Effect::FillBitmap { .. }
-            | Effect::SendBitmap { .. }
-            | Effect::StartResync { .. }
-            | Effect::StopResync { .. }
-            | Effect::StartVerify { .. }
-            | Effect::StopVerifyAt { .. }
-            | Effect::StopVerify { .. } => return self.carry_out_for_volume(core, effect),
-        }
-        None
-    }
-
-    fn carry_out_for_volume(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
-        let volume = match effect {
-            Effect::SetPolicy { volume, .. }
-            | Effect::LoseConnection { volume }
-            | Effect::InstallDisk { volume }
-            | Effect::ReleaseDisk { volume }
-            | Effect::SetCapacity { volume, .. }
-            | Effect::SaveSuperblock { volume }
-            | Effect::SaveBitmap { volume }
-            | Effect::FillBitmap { volume, .. }
-            | Effect::SendBitmap { volume }
-            | Effect::StartResync { volume }
-            | Effect::StopResync { volume }
-            | Effect::StartVerify { volume, .. }
-            | Effect::StopVerifyAt { volume, .. }
-            | Effect::StopVerify { volume } => volume,
-            _ => return None,
-        };
-        let device = core.devices.get(volume)?.clone();
-        match effect {
-            Effect::SetPolicy { policy, .. } => {
-                device.feed(|volume, fx| volume.set_policy(policy, fx));
-                device.room.wake_all();
-            }
-            Effect::LoseConnection { .. } => {
-                device.feed(|volume, fx| volume.connection_lost(fx));
-                // From here on the volume queues nothing for the former connection.
-                self.drop_items();
-            }
-            Effect::InstallDisk { .. } => device.install_disk(),
-            Effect::ReleaseDisk { .. } => {
-                device.drain_disk();
-                // The last word of this disk: what it missed, it must remember.
-                if volume_thread::save_bitmap(&device).is_err() {
-                    let line = format_args!("the bitmap could not be saved on the way down");
-                    notify::log_device(Level::Error, &device, line);
-                }
-                device.release_disk();
-                return Some(Event::DiskReleased { volume });
-            }
-            Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
-            Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, &device),
-            Effect::SaveBitmap { .. } => {
-                if volume_thread::save_bitmap(&device).is_err() {
-                    device.report_metadata_error();
-                }
-            }
-            Effect::FillBitmap { set, .. } => {
-                device.fill_bitmap(set);
-                if volume_thread::save_bitmap(&device).is_err() {
-                    device.report_metadata_error();
-                }
-            }
-            Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
-            Effect::StartResync { .. } => {
-                let limits = resync_limits(core, volume);
-                // A former resync's end must not end this one.
-                device.take_resync_finished();
-                device.feed(|volume, fx| volume.start_resync(Device::now(), limits, fx));
-                device.wake.raise();
-            }
-            Effect::StopResync { .. } => device.feed(|volume, fx| volume.stop_resync(fx)),
-            Effect::StartVerify { side, range, .. } => {
-                let limits = resync_limits(core, volume);
-                self.start_verify(&device, side, range, limits);
-            }
-            Effect::StopVerifyAt { sector, .. } => {
-                device.feed(|volume, fx| volume.stop_verify_at(sector, fx));
-            }
-            Effect::StopVerify { .. } => {
-                if let Some(sector) = device.feed(|volume, fx| volume.stop_verify(fx)) {
-                    notify::log_device(
-                        Level::Info,
-                        &device,
-                        format_args!("Online Verify reached sector {sector}"),
-                    );
-                }
-            }
-            _ => {}
-        }
-        None
-    }
-
-    fn start_verify(
-        &self,
-        device: &Arc<Device>,
-        side: VerifySide,
-        range: VerifyRange,
-        limits: ResyncLimits,
-    ) {
-        // Before any request or answer: the sender needs the digest for these.
-        self.link.queue_digests();
-        // A former verify's end must not end this one.
-        device.take_verify_finished();
-        let now = Device::now();
-        let first = device.volume.lock().start_verify(side, range, limits, now);
-        if side == VerifySide::Source {
-            notify::log_device(
-                Level::Info,
-                device,
-                format_args!("Starting Online Verify from sector {first}"),
-            );
-        }
-        device.wake.raise();
-    }
-
-    fn save_superblock(&self, core: &Core, volume: usize, device: &Device) {
-        let (Some(record), Some(lower)) = (core.records.get(volume), device.lower()) else {
-            return;
-        };
-        let Some(disk) = &record.disk else {
-            return;
-        };
-        if lower.write_superblock(&disk.superblock).is_err() {
-            device.report_metadata_error();
-        }
-    }
-
-    fn close_network(&self, core: &Core) {
-        if core.decisions.conn() == ConnState::Disconnecting {
-            self.receiver.leave();
-        }
-        if let Some(session) = self.session() {
-            session.fail(self, Loss::NetworkFailure);
         }
     }
 
@@ -692,23 +492,5 @@ impl Resource {
                 return session.fail(self, Loss::Timeout);
             }
         }
-    }
-}
-
-fn resync_limits(core: &Core, volume: usize) -> ResyncLimits {
-    let options = core.records.get(volume).map(|r| &r.options);
-    let buffers = core.decisions.net().map_or(2048, |n| n.max_buffers);
-    let rate = options.map_or(102_400, |o| {
-        if o.c_plan_ahead == 0 {
-            o.resync_rate
-        } else {
-            o.c_max_rate
-        }
-    });
-    ResyncLimits {
-        // Half of the buffers, in sectors of 512 bytes: the rest is for the application.
-        in_flight: buffers / 2 * 8,
-        rate,
-        ..ResyncLimits::default()
     }
 }

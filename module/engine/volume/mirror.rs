@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The mirror half of application requests.
+
+use crate::engine::broken::Invariant;
+use crate::engine::ids::{
+    Extent,
+    Instant,
+    Sequence,
+    Ticket, //
+};
+
+use super::effect::{
+    Effects,
+    Report,
+    VolumeEffect, //
+};
+use super::local::EFFECTS_PER_REQUEST;
+use super::policy::ResyncUse;
+use super::remote::PeerRequestError;
+use super::slot::{
+    Mirror,
+    Operation,
+    Slot,
+    WriteFlags,
+    QUEUED,
+    READS,
+    SENT, //
+};
+use super::table::ALONE;
+use super::{
+    Storage,
+    Volume, //
+};
+
+/// What the sender needs to know of a request to put it on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendView {
+    /// The range.
+    pub extent: Extent,
+    /// What it does.
+    pub operation: Operation,
+    /// How it has to be treated.
+    pub flags: WriteFlags,
+    /// The number that orders the writes of one volume (`seq_num`).
+    pub sequence: u32,
+    /// The peer may clear its bits for the range (`DP_MAY_SET_IN_SYNC`).
+    pub may_set_in_sync: bool,
+}
+
+impl<S: Storage> Volume<S> {
+    /// A request was put into the send queue.
+    pub(super) fn queue(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.mirror = Mirror::Queued;
+        }
+        self.slots.move_to(index, QUEUED);
+        self.counters.peer_pending += 1;
+    }
+
+    /// The sender takes a request out of its queue and starts to send it, in `epoch` if it is a
+    /// write. Returns `None` when there is nothing to send any more.
+    pub fn send_begin(&mut self, ticket: Ticket, epoch: u32, now: Instant) -> Option<SendView> {
+        let may_set_in_sync = self.policy.resync == ResyncUse::Source;
+        let sequence = self.sequence.wrapping_add(1);
+        let slot = self.find(ticket)?;
+        if slot.mirror != Mirror::Queued {
+            return None;
+        }
+        slot.mirror = Mirror::Sending;
+        slot.epoch = epoch;
+        slot.sent_at = now;
+        let view = SendView {
+            extent: slot.extent,
+            operation: slot.operation,
+            flags: slot.flags,
+            sequence,
+            may_set_in_sync,
+        };
+        if view.operation != Operation::Read {
+            self.sequence = sequence;
+            let sectors = u64::from(view.extent.bytes / 512);
+            self.counters.sent = self.counters.sent.wrapping_add(sectors);
+        }
+        let reads = view.operation == Operation::Read;
+        self.slots
+            .move_to(ticket.index, if reads { READS } else { SENT });
+        Some(view)
+    }
+
+    /// The sender does not touch the request's payload any more.
+    ///
+    /// That sending failed is no matter here: the connection's loss is reported on its own.
+    pub fn send_done(&mut self, ticket: Ticket, fx: &mut Effects) {
+        let done_when_sent = self.policy.done_when_sent;
+        let Some(slot) = self.find(ticket) else {
+            return self.raise(Invariant::Request, fx);
+        };
+        match slot.mirror {
+            Mirror::Sending if done_when_sent && slot.operation != Operation::Read => {
+                slot.mirror = Mirror::Acked;
+                self.answered_one();
+                self.settle(ticket.index, fx);
+                self.resume(fx);
+            }
+            Mirror::Sending => slot.mirror = Mirror::Sent,
+            Mirror::Settled { acked } => {
+                slot.mirror = if acked { Mirror::Acked } else { Mirror::Lost };
+                self.settle(ticket.index, fx);
+                self.resume(fx);
+            }
+            _ => self.raise(Invariant::Request, fx),
+        }
+    }
+
+    /// The peer has answered, or will not any more.
+    fn answered_one(&mut self) {
+        self.broken
+            .decrease(&mut self.counters.peer_pending, Invariant::PeerCount);
+    }
+
+    /// The peer acknowledged a write, or sent the data of a read (`ok`), or refused.
+    ///
+    /// `in_sync`: it also cleared its bits for the range. An answer to nothing is an error of the
+    /// peer.
+    pub fn peer_answered(
+        &mut self,
+        ticket: Ticket,
+        ok: bool,
+        in_sync: bool,
+        fx: &mut Effects,
+    ) -> Result<(), PeerRequestError> {
+        let slot = self.find(ticket).ok_or(PeerRequestError::Unexpected)?;
+        // The answer can overtake the sender's report that it has finished sending. A refusal can
+        // come after the write was done by being sent (protocol A).
+        let late = slot.mirror == Mirror::Acked && !ok;
+        if !late && !matches!(slot.mirror, Mirror::Sending | Mirror::Sent) {
+            return Err(PeerRequestError::Unexpected);
+        }
+        slot.in_sync = in_sync;
+        let extent = slot.extent;
+        let read = slot.operation == Operation::Read;
+        slot.mirror = match (slot.mirror, ok) {
+            (Mirror::Sending, acked) => Mirror::Settled { acked },
+            (_, true) => Mirror::Acked,
+            (_, false) => Mirror::Lost,
+        };
+        if !late {
+            self.answered_one();
+        }
+        if !ok && !read {
+            self.mark(extent);
+            fx.push(VolumeEffect::Report(Report::PeerWriteFailed));
+        }
+        if read {
+            self.slots.move_to(ticket.index, ALONE);
+        }
+        self.settle(ticket.index, fx);
+        self.resume(fx);
+        Ok(())
+    }
+
+    /// The extent of a read that was sent to the peer, so that its reply can be received.
+    pub fn remote_read(&mut self, ticket: Ticket) -> Option<Extent> {
+        let slot = self.find(ticket)?;
+        let open = matches!(slot.mirror, Mirror::Sending | Mirror::Sent);
+        (open && slot.operation == Operation::Read).then_some(slot.extent)
+    }
+
+    /// The peer has everything up to and including `epoch` on stable storage. Frees what waited
+    /// for that, as much as fits: call it again (with `resume` in between) until it returns true.
+    pub fn barrier_acked(&mut self, epoch: u32, fx: &mut Effects) -> bool {
+        let limit = Sequence::from(epoch);
+        while let Some(index) = self.slots.first(SENT) {
+            let behind = |slot: &Slot| Sequence::from(slot.epoch).is_after(limit);
+            if self.slots.get(index).is_none_or(behind) {
+                break;
+            }
+            if fx.room() < EFFECTS_PER_REQUEST {
+                return false;
+            }
+            self.slots.move_to(index, ALONE);
+            self.barrier_acked_one(index, fx);
+        }
+        self.resume(fx);
+        true
+    }
+
+    fn barrier_acked_one(&mut self, index: u32, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        slot.barrier_acked = true;
+        if slot.mirror == Mirror::Sent {
+            // Protocol A and B: the barrier's acknowledgement is the last word.
+            slot.mirror = Mirror::Acked;
+            self.answered_one();
+        }
+        // Completes it if that is due (protocols A and B), and frees the slot if nothing else
+        // is outstanding.
+        self.settle(index, fx);
+    }
+
+    /// The connection is gone, nothing more will be sent or received on it. What the peer may not
+    /// have is marked, and the peer's own requests are finished without an answer.
+    pub fn connection_lost(&mut self, fx: &mut Effects) {
+        self.losing = true;
+        self.resync.stop();
+        self.verify.lose_connection();
+        self.resume(fx);
+    }
+
+    /// Fails the mirror half of requests, as many as fit.
+    pub(super) fn lose_requests(&mut self, fx: &mut Effects) {
+        for list in [QUEUED, SENT, READS] {
+            while let Some(index) = self.slots.first(list) {
+                if fx.room() < EFFECTS_PER_REQUEST {
+                    return;
+                }
+                self.slots.move_to(index, ALONE);
+                self.lose_one(index, fx);
+            }
+        }
+        if self.lose_peers(fx) {
+            self.losing = false;
+            self.retry = true;
+        }
+    }
+
+    fn lose_one(&mut self, index: u32, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let pending = matches!(slot.mirror, Mirror::Queued | Mirror::Sending | Mirror::Sent);
+        let sending = slot.mirror == Mirror::Sending;
+        slot.mirror = match (slot.mirror, sending) {
+            (Mirror::Settled { .. }, _) | (_, true) => Mirror::Settled { acked: false },
+            _ => Mirror::Lost,
+        };
+        slot.in_sync = false;
+        let extent = slot.extent;
+        if slot.operation != Operation::Read {
+            self.mark(extent);
+        }
+        if pending {
+            self.answered_one();
+        }
+        self.settle(index, fx);
+    }
+}
