@@ -80,6 +80,9 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
     if others > 0 {
         println!("# {others} more cases need the debug kernel: make test-debug");
     }
+    if cli.kernel == Kernel::Debug && cli.no_leaks {
+        println!("# lost memory is not looked for");
+    }
     let queue = Mutex::new(VecDeque::from(jobs));
     let report = Mutex::new(report);
     let stop = Mutex::new(false);
@@ -131,6 +134,8 @@ fn take(queue: &Mutex<VecDeque<Job>>, stop: &Mutex<bool>, loaded: Option<Drivers
 struct Worker {
     name: String,
     kernel: Kernel,
+    /// Whether lost memory is looked for after each case.
+    leaks: bool,
     keep: bool,
     cluster: Option<(Drivers, Cluster)>,
 }
@@ -140,6 +145,7 @@ impl Worker {
         Self {
             name: format!("cases-{}-{number}", std::process::id()),
             kernel: cli.kernel,
+            leaks: cli.kernel == Kernel::Debug && !cli.no_leaks,
             keep: cli.keep,
             cluster: None,
         }
@@ -159,9 +165,9 @@ impl Worker {
             .map(|node| node.console().map_or(0, |text| text.len()))
             .collect();
         let result = limited(job.case, &cluster).and_then(|()| judge::complaints(&cluster));
-        let result = match (result, self.kernel) {
-            (Ok(()), Kernel::Debug) => unloaded(&cluster),
-            (result, _) => result,
+        let result = match result {
+            Ok(()) if self.leaks => unloaded(&cluster),
+            result => result,
         };
         match result {
             Ok(()) => {
@@ -202,6 +208,10 @@ impl Worker {
             },
             // Ours meets itself on two processors; the others run quicker on one.
             cpus: if drivers == TANDEM { 2 } else { 1 },
+            append: match (self.kernel, self.leaks) {
+                (Kernel::Debug, false) => "kmemleak=off".into(),
+                _ => String::new(),
+            },
             ..Spec::default()
         };
         Cluster::up(&self.name, &spec)
