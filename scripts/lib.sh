@@ -59,8 +59,24 @@ in_ns() {
 	fi
 }
 
-# bootstrap_mode: how mmdebstrap may work here.
-bootstrap_mode() { [ "$(id -u)" = 0 ] && echo root || echo unshare; }
+# debian_tree DIR MMDEBSTRAP-OPTION...: a Debian tree of the resolved versions in the new folder DIR.
+debian_tree() {
+	local dir=$1
+	shift
+	set -- --variant=minbase --quiet --aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Check-Valid-Until "false"' "$@" "$R_SUITE"
+	local sources=("deb $R_MIRROR $R_SUITE main" "deb $R_MIRROR $R_SUITE-backports main")
+	if [ "$(id -u)" = 0 ]; then
+		mmdebstrap --mode=root "$@" "$dir" "${sources[@]}" >&2
+		return
+	fi
+	# mmdebstrap's root is then a user from a range of their own, who cannot even reach a folder in
+	# somebody's home: the tree goes through a pipe. Device nodes only root can make; the room has
+	# the host's, the guests make their own.
+	mkdir "$dir"
+	mmdebstrap --mode=unshare "$@" - "${sources[@]}" |
+		in_ns tar --extract --numeric-owner --exclude='./dev/*' --directory "$dir" >&2
+}
 
 # resolved: brings the versions that the archive really has into R_* variables.
 resolved() {
