@@ -130,15 +130,6 @@ pub enum MetaItem {
         /// The peer's name for the request.
         block_id: u64,
     },
-    /// A `P_RECV_ACK`.
-    Received {
-        /// The volume's number.
-        volume: u16,
-        /// The range.
-        extent: Extent,
-        /// The peer's name for the request.
-        block_id: u64,
-    },
     /// The peer's epoch is on stable storage.
     BarrierAck {
         /// Its number.

@@ -70,7 +70,6 @@ use crate::engine::wire::{
     SOCKET_BUFFER_SIZE, //
 };
 use crate::inbox::Inbox;
-use crate::link::MetaItem;
 use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::session::Session;
@@ -321,13 +320,6 @@ impl Receiver<'_> {
         let may_set_in_sync = data.flags.has(DataFlags::MAY_SET_IN_SYNC);
         let link = &self.resource.link;
         link.peer_write_started();
-        if ack == WantedAck::Received {
-            link.queue_answer(MetaItem::Received {
-                volume: header.volume,
-                extent,
-                block_id: data.block_id,
-            });
-        }
         let mut payload = payload;
         let taken = self.with_slot(device, |volume, fx| {
             let ticket = volume.peer_write(

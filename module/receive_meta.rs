@@ -245,14 +245,8 @@ fn block_acked(device: &Arc<Device>, command: Command, ack: BlockAck) -> Option<
     let resync = ack.block_id == ID_SYNCER;
     device
         .feed(|volume, fx| match command {
-            Command::RsWriteAck if resync => {
-                volume.resync_acked(extent, true, fx);
-                Ok(())
-            }
-            Command::NegAck if resync => {
-                volume.resync_acked(extent, false, fx);
-                Ok(())
-            }
+            Command::RsWriteAck if resync => volume.resync_acked(extent, true, fx),
+            Command::NegAck if resync => volume.resync_acked(extent, false, fx),
             Command::WriteAck | Command::RecvAck => volume.peer_answered(ticket, true, false, fx),
             Command::RsWriteAck => volume.peer_answered(ticket, true, true, fx),
             Command::NegAck | Command::NegDReply => volume.peer_answered(ticket, false, false, fx),

@@ -98,11 +98,6 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
             let command = ack_command(kind);
             block_ack(session, volume, command, extent, block_id, to)
         }
-        MetaItem::Received {
-            volume,
-            extent,
-            block_id,
-        } => block_ack(session, volume, Command::RecvAck, extent, block_id, to),
         MetaItem::BarrierAck { barrier, writes } => {
             let ack = BarrierAck {
                 barrier,
@@ -120,6 +115,7 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
 fn ack_command(kind: AckKind) -> Command {
     match kind {
         AckKind::Write => Command::WriteAck,
+        AckKind::Received => Command::RecvAck,
         AckKind::ResyncWrite => Command::RsWriteAck,
         AckKind::Negative => Command::NegAck,
         AckKind::NegativeRead => Command::NegDReply,

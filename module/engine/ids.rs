@@ -22,6 +22,9 @@ pub const MAX_REQUEST_BYTES: u32 = 1 << 20;
 /// Largest single request without payload, in bytes (`DRBD_MAX_BATCH_BIO_SIZE`): discards.
 pub const MAX_DISCARD_BYTES: u32 = 128 << 20;
 
+/// Largest volume, in sectors: 1 EiB (`DRBD_MAX_SECTORS_FLEX`).
+pub const MAX_SECTORS: u64 = 1 << 51;
+
 /// `block_id` of resync requests (`ID_SYNCER`, `drivers/block/drbd/drbd_int.h`).
 pub const ID_SYNCER: u64 = u64::MAX;
 

@@ -14,6 +14,7 @@
 //! (`check_offsets_and_sizes`), `include/uapi/linux/drbd.h` (`DRBD_MD_INDEX_*`).
 
 use super::activity_log_block::Ring;
+use crate::engine::ids::MAX_SECTORS;
 
 /// Sectors of a block of 4 KiB: of the superblock, of a log block, of a bitmap page.
 pub const BLOCK_SECTORS: u64 = 8;
@@ -25,7 +26,7 @@ pub const INDEXED_SECTORS: u32 = 128 << 11;
 const SECTORS_PER_BITMAP_SECTOR: u64 = 1 << 15;
 
 /// Largest device with flexible metadata, in sectors. The offsets' 32 bits end earlier.
-const MAX_FLEXIBLE: u64 = 1 << 51;
+const MAX_FLEXIBLE: u64 = MAX_SECTORS;
 
 /// Largest device with indexed metadata, in sectors (just below 4 TiB).
 const MAX_INDEXED: u64 = (INDEXED_SECTORS as u64 - 64 - 8) * SECTORS_PER_BITMAP_SECTOR;

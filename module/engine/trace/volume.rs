@@ -111,7 +111,7 @@ calls! {
     fn resync_more(now: Instant) with fx -> bool;
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;
-    fn resync_acked(extent: Extent, ok: bool) with fx;
+    fn resync_acked(extent: Extent, ok: bool) with fx -> Result<(), PeerRequestError>;
 
     fn start_verify(
         side: VerifySide,

@@ -72,6 +72,8 @@ pub enum VolumeEffect {
 pub enum AckKind {
     /// `P_WRITE_ACK`.
     Write,
+    /// `P_RECV_ACK`: in memory.
+    Received,
     /// `P_RS_WRITE_ACK`: written, and no longer out of sync.
     ResyncWrite,
     /// `P_NEG_ACK`: the write failed.

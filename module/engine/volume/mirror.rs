@@ -206,6 +206,7 @@ impl<S: Storage> Volume<S> {
     pub fn connection_lost(&mut self, fx: &mut Effects) {
         self.losing = true;
         self.resync.stop();
+        self.resync.late = 0;
         self.verify.lose_connection();
         self.resume(fx);
     }

@@ -29,6 +29,8 @@ mod verify;
 #[cfg(test)]
 mod broken_tests;
 #[cfg(test)]
+mod peer_range_tests;
+#[cfg(test)]
 mod tests;
 
 use super::broken::{

@@ -26,7 +26,7 @@ pub enum WantedAck {
     /// None: the barrier's is enough (protocol A).
     #[default]
     None,
-    /// As soon as it is received (protocol B); the driver sent it already.
+    /// As soon as it is received (protocol B).
     Received,
     /// When it is on our disk (protocol C).
     Written,

@@ -206,6 +206,13 @@ impl<S: Storage> Volume<S> {
             };
         }
         self.counters.unanswered += 1;
+        if let PeerKind::Write {
+            ack: WantedAck::Received,
+            ..
+        } = new.kind
+        {
+            self.ack(AckKind::Received, new, fx);
+        }
         self.enter_peer(index, fx);
         Ok(PeerTicket { index })
     }
@@ -383,6 +390,9 @@ impl<S: Storage> Volume<S> {
                     self.resync_sent(ticket.index, peer.extent);
                     self.retry = true;
                 } else {
+                    if peer.kind == PeerKind::ResyncRead && !peer.orphan {
+                        self.resync.forget_one();
+                    }
                     self.free_peer(ticket.index, fx);
                 }
                 self.resume(fx);

@@ -17,6 +17,7 @@ use crate::engine::ids::{
     BLOCK_SECTORS,
     BLOCK_SIZE,
     ID_SYNCER,
+    MAX_REQUEST_BYTES,
     SECTOR_SIZE, //
 };
 
@@ -88,6 +89,8 @@ pub(super) struct Resync {
     in_flight: u32,
     /// Requests of the target that were answered and not acknowledged.
     pub(super) sent: u32,
+    /// Of those that were forgotten, so many may still be acknowledged, which says nothing.
+    pub(super) late: u32,
     budget: Budget,
 }
 
@@ -136,6 +139,11 @@ impl Resync {
         broken.decrease_by(sectors, &mut self.in_flight, Invariant::PeerCount);
     }
 
+    /// An answer is forgotten whose acknowledgement may come.
+    pub(super) fn forget_one(&mut self) {
+        self.late = self.late.saturating_add(1);
+    }
+
     pub(super) fn failed(&mut self, extent: Extent) {
         self.progress.failed += u64::from(extent.bytes.div_ceil(BLOCK_SIZE));
     }
@@ -155,6 +163,7 @@ impl<S: Storage> Volume<S> {
             running: true,
             in_flight: self.resync.in_flight,
             sent: self.resync.sent,
+            late: self.resync.late,
             budget: Budget::new(now),
             ..Resync::default()
         };
@@ -180,6 +189,7 @@ impl<S: Storage> Volume<S> {
             if fx.room() < 2 {
                 return;
             }
+            self.resync.forget_one();
             self.free_peer(index, fx);
         }
         self.forgetting = false;
@@ -196,6 +206,7 @@ impl<S: Storage> Volume<S> {
         };
         // One is all there can be of a target that asks for the same ranges again.
         if let Some(Owner::Peer(index)) = self.overlaps.find_owner(extent, sent) {
+            self.resync.forget_one();
             self.free_peer(index, fx);
         }
     }
@@ -436,17 +447,30 @@ impl<S: Storage> Volume<S> {
         self.check_resync_end(fx);
     }
 
-    /// The target acknowledged resync data that we sent: written (`ok`) or not.
-    pub fn resync_acked(&mut self, extent: Extent, ok: bool, fx: &mut Effects) {
+    /// The target acknowledged resync data that we sent: written (`ok`) or not. What was not sent
+    /// cannot be acknowledged.
+    pub fn resync_acked(
+        &mut self,
+        extent: Extent,
+        ok: bool,
+        fx: &mut Effects,
+    ) -> Result<(), PeerRequestError> {
+        if extent.bytes == 0 || !extent.fits(self.capacity, MAX_REQUEST_BYTES) {
+            return Err(PeerRequestError::OutOfRange);
+        }
         // Once the resync was given up, the range may have been written and marked meanwhile.
-        let current = self.take_sent(extent, fx) == Some(false);
-        if ok && current {
-            self.unmark(extent);
-        } else if !ok {
-            self.resync.failed(extent);
+        match self.take_sent(extent, fx) {
+            Some(false) if ok => self.unmark(extent),
+            Some(_) if !ok => self.resync.failed(extent),
+            Some(_) => {}
+            None => {
+                let late = self.resync.late.checked_sub(1);
+                self.resync.late = late.ok_or(PeerRequestError::Unexpected)?;
+            }
         }
         self.check_resync_end(fx);
         self.resume(fx);
+        Ok(())
     }
 
     /// Our application writes a range: data that the peer sends for an earlier request is old.

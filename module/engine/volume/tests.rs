@@ -390,7 +390,7 @@ fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
     run(&mut v, |v, fx| {
         v.peer_answered(ticket, false, false, fx).unwrap();
     });
-    run(&mut v, |v, fx| v.resync_acked(extent, true, fx));
+    run(&mut v, |v, fx| v.resync_acked(extent, true, fx).unwrap());
     assert_eq!(v.out_of_sync(), 1);
     assert_eq!(v.peer_requests(), 0);
 }
@@ -408,7 +408,7 @@ fn an_acknowledgement_of_current_resync_data_clears_its_mark() {
     let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
     run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
     run(&mut v, |v, fx| v.peer_reply_sent(read, fx));
-    run(&mut v, |v, fx| v.resync_acked(extent, true, fx));
+    run(&mut v, |v, fx| v.resync_acked(extent, true, fx).unwrap());
     assert_eq!(v.out_of_sync(), 0);
     assert_eq!(v.peer_requests(), 0);
 }

@@ -12,8 +12,10 @@ use super::{
         newtype_field, //
     },
     Command,
-    WireError, //
+    WireError,
+    WireReason, //
 };
+use crate::engine::ids::MAX_SECTORS;
 use crate::engine::state::StateBits;
 
 newtype_field!(StateBits(u32));
@@ -197,20 +199,24 @@ pub struct SizeReport {
 
 impl SizeReport {
     /// Reads the payload; its length must fit the agreed `features`.
+    ///
+    /// No size is larger than [`MAX_SECTORS`]: a node without a disk takes it as it is.
     pub fn parse(payload: &[u8], features: Features) -> Result<Self, WireError> {
         let command = Command::Sizes;
-        if !features.has(Features::WSAME) {
-            return Ok(Self {
-                sizes: SizeNumbers::parse(command, payload)?,
-                limits: None,
-            });
-        }
+        let with_limits = features.has(Features::WSAME);
         let (head, tail) = payload
             .split_at_checked(SizeNumbers::LEN)
+            .filter(|_| with_limits)
             .unwrap_or((payload, &[]));
+        let sizes = SizeNumbers::parse(command, head)?;
+        let told = [sizes.disk_size, sizes.user_size, sizes.current_size];
+        if told.iter().any(|&size| size > MAX_SECTORS) {
+            return Err(WireError::new(command, WireReason::BadValue));
+        }
+        let limits = with_limits.then(|| QueueLimits::parse(command, tail));
         Ok(Self {
-            sizes: SizeNumbers::parse(command, head)?,
-            limits: Some(QueueLimits::parse(command, tail)?),
+            sizes,
+            limits: limits.transpose()?,
         })
     }
 

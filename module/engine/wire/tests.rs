@@ -289,6 +289,34 @@ fn negative_state_replies_survive() {
 }
 
 #[test]
+fn a_size_that_no_volume_has_is_refused() {
+    let most = crate::engine::ids::MAX_SECTORS;
+    let with = |disk_size, user_size, current_size| SizeReport {
+        sizes: SizeNumbers {
+            disk_size,
+            user_size,
+            current_size,
+            ..SizeNumbers::default()
+        },
+        limits: None,
+    };
+    let parse = |report: SizeReport| {
+        let mut bytes = [0; 64];
+        let len = report.emit(&mut bytes).unwrap();
+        SizeReport::parse(&bytes[..len], Features::NONE).map_err(|e| e.reason)
+    };
+    let largest = with(most, most, most);
+    assert_eq!(parse(largest), Ok(largest));
+    for report in [
+        with(most + 1, 0, 0),
+        with(0, most + 1, 0),
+        with(0, 0, u64::MAX),
+    ] {
+        assert_eq!(parse(report), Err(WireReason::BadValue));
+    }
+}
+
+#[test]
 fn sizes_have_limits_if_and_only_if_wsame_is_agreed() {
     let sizes = SizeNumbers {
         disk_size: 1 << 30,

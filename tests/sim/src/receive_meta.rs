@@ -73,14 +73,8 @@ impl World {
         let mut fx = Effects::new();
         let volume = &mut self.nodes[n].volume;
         let taken = match command {
-            Command::RsWriteAck if resync => {
-                volume.resync_acked(extent, true, &mut fx);
-                Ok(())
-            }
-            Command::NegAck if resync => {
-                volume.resync_acked(extent, false, &mut fx);
-                Ok(())
-            }
+            Command::RsWriteAck if resync => volume.resync_acked(extent, true, &mut fx),
+            Command::NegAck if resync => volume.resync_acked(extent, false, &mut fx),
             Command::WriteAck => volume.peer_answered(ticket, true, false, &mut fx),
             Command::RsWriteAck => volume.peer_answered(ticket, true, true, &mut fx),
             Command::NegAck | Command::NegDReply => {

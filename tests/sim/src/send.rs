@@ -184,6 +184,7 @@ impl World {
     pub(crate) fn queue_ack(&mut self, n: usize, kind: AckKind, extent: Extent, block_id: u64) {
         let command = match kind {
             AckKind::Write => Command::WriteAck,
+            AckKind::Received => Command::RecvAck,
             AckKind::ResyncWrite => Command::RsWriteAck,
             AckKind::Negative => Command::NegAck,
             AckKind::NegativeRead => Command::NegDReply,
