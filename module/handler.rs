@@ -181,18 +181,17 @@ fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler
         Some(device) => CString::try_from_fmt(fmt!("minor-{}", device.minor))?,
         None => CString::try_from_fmt(fmt!("{}", resource.name_str()))?,
     };
-    let (family, address) = peer(resource)?;
-    let environment = [
+    const ALWAYS: [&CStr; 3] = [
         c"HOME=/",
         c"TERM=linux",
         c"PATH=/sbin:/usr/sbin:/bin:/usr/bin",
-        &family,
-        &address,
     ];
-    let told = match resource.addresses().1 {
-        Some(_) => environment.len(),
-        None => 3,
-    };
+    let [home, term, programs] = ALWAYS;
+    let peer = resource.addresses().1.map(variables).transpose()?;
+    let with_peer = peer
+        .as_ref()
+        .map(|(family, address)| [home, term, programs, family, address]);
+    let environment = with_peer.as_ref().map_or(&ALWAYS[..], |all| &all[..]);
     let what = subject.to_str().unwrap_or("?");
     let word = handler.as_str();
     notify::helper_called(resource, device, word);
@@ -202,11 +201,7 @@ fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler
         Level::Info,
         format_args!("helper command: {program} {word} {what}"),
     );
-    let ended = helper::run(
-        path,
-        &[path, &name, &subject],
-        environment.get(..told).unwrap_or(&[]),
-    );
+    let ended = helper::run(path, &[path, &name, &subject], environment);
     let status = ended.unwrap_or(0);
     let level = if status == 0 {
         Level::Info
@@ -238,13 +233,7 @@ fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler
 }
 
 /// How handlers are told of the peer: two variables of the environment.
-fn peer(resource: &Resource) -> Result<(CString, CString)> {
-    let Some(peer) = resource.addresses().1 else {
-        return Ok((
-            CString::try_from_fmt(fmt!("DRBD_PEER_AF="))?,
-            CString::try_from_fmt(fmt!("DRBD_PEER_ADDRESS="))?,
-        ));
-    };
+fn variables(peer: Address) -> Result<(CString, CString)> {
     let family = if peer.is_v6() { "ipv6" } else { "ipv4" };
     Ok((
         CString::try_from_fmt(fmt!("DRBD_PEER_AF={}", family))?,

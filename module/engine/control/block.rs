@@ -169,3 +169,36 @@ macro_rules! attr_block {
 }
 
 pub(super) use attr_block;
+
+/// Calls `$then!(Block, Block, ...)` with the names of all attribute blocks of the family, which
+/// the caller has in scope: for tests that hold for each.
+#[macro_export]
+macro_rules! for_blocks {
+    ($then:ident) => {
+        $then!(
+            CfgReply,
+            CfgContext,
+            DiskConf,
+            ResourceOpts,
+            NetConf,
+            SetRoleParms,
+            ResizeParms,
+            StateInfo,
+            StartOvParms,
+            NewCUuidParms,
+            TimeoutParms,
+            DisconnectParms,
+            DetachParms,
+            ResourceInfo,
+            DeviceInfo,
+            ConnectionInfo,
+            PeerDeviceInfo,
+            ResourceStatistics,
+            DeviceStatistics,
+            ConnectionStatistics,
+            PeerDeviceStatistics,
+            NotificationHeader,
+            HelperInfo
+        )
+    };
+}

@@ -15,37 +15,6 @@ use proptest::{
 };
 use std::vec::Vec;
 
-/// Calls `$check!(Block)` for every attribute block of the family.
-macro_rules! for_blocks {
-    ($check:ident) => {
-        $check!(
-            CfgReply,
-            CfgContext,
-            DiskConf,
-            ResourceOpts,
-            NetConf,
-            SetRoleParms,
-            ResizeParms,
-            StateInfo,
-            StartOvParms,
-            NewCUuidParms,
-            TimeoutParms,
-            DisconnectParms,
-            DetachParms,
-            ResourceInfo,
-            DeviceInfo,
-            ConnectionInfo,
-            PeerDeviceInfo,
-            ResourceStatistics,
-            DeviceStatistics,
-            ConnectionStatistics,
-            PeerDeviceStatistics,
-            NotificationHeader,
-            HelperInfo
-        )
-    };
-}
-
 /// A block with whatever of some attributes it takes, if it takes any.
 fn filled<B: AttrBlock>(attributes: &[(u16, Vec<u8>)]) -> B {
     let mut block = B::default();
@@ -108,7 +77,7 @@ proptest! {
         macro_rules! check {
             ($($block:ident),*) => { $(survives::<$block>(&attributes)?;)* };
         }
-        for_blocks!(check);
+        crate::for_blocks!(check);
     }
 
     #[test]
@@ -116,7 +85,7 @@ proptest! {
         macro_rules! check {
             ($($block:ident),*) => { $(takes_garbage::<$block>(&bytes);)* };
         }
-        for_blocks!(check);
+        crate::for_blocks!(check);
         let attributes = AttrIter::new(&bytes).count();
         prop_assert!(attributes <= bytes.len() / NLA_HDRLEN + 1);
         let _ = GenlHeader::split(&bytes);
@@ -170,7 +139,7 @@ fn every_block_of_the_family_is_checked_here() {
     macro_rules! check {
         ($($block:ident),*) => { $(numbers.push($block::NR);)* };
     }
-    for_blocks!(check);
+    crate::for_blocks!(check);
     for command in Command::ALL {
         for number in command.blocks() {
             assert!(numbers.contains(number), "{command:?}: {number}");

@@ -36,6 +36,7 @@ use core::ops::Deref;
 
 use super::bytes::{
     BytesError,
+    Reader,
     Writer, //
 };
 use super::storage::Storage;
@@ -147,6 +148,17 @@ fn say_arguments(say: &mut dyn fmt::Write, arguments: &[&dyn fmt::Debug]) -> Opt
     }
     say.write_str(if arguments.is_empty() { "()" } else { ")" })
         .ok()
+}
+
+/// Makes a value again from the argument and the name that its making was written down with; also
+/// returns the name. `None` if they are garbled.
+fn made_again<A: Code, T>(
+    mut arguments: Reader<'_>,
+    make: impl FnOnce(A, fmt::Arguments<'_>) -> T,
+) -> Option<(T, &str)> {
+    let argument = A::get(&mut arguments)?;
+    let name = core::str::from_utf8(arguments.rest()).ok()?;
+    Some((make(argument, format_args!("{name}")), name))
 }
 
 /// Writes text as it is, to the end of the frame.

@@ -24,6 +24,7 @@ use crate::engine::resource::{
 
 use super::digest::Digest;
 use super::{
+    made_again,
     put_text,
     say_arguments,
     write_outcome,
@@ -67,12 +68,11 @@ impl<R: Recorder> Traced<Resource, R> {
     pub fn made_again<'a>(
         recorder: R,
         number: u32,
-        mut arguments: Reader<'a>,
+        arguments: Reader<'a>,
     ) -> Option<(Self, &'a str)> {
-        let options = Code::get(&mut arguments)?;
-        let name = core::str::from_utf8(arguments.rest()).ok()?;
-        let again = Self::resource(recorder, number, format_args!("{name}"), options);
-        Some((again, name))
+        made_again(arguments, |options, name| {
+            Self::resource(recorder, number, name, options)
+        })
     }
 
     /// The driver adds a fresh record behind the others.

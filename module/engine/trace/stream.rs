@@ -14,6 +14,7 @@ use crate::engine::stream::{
 
 use super::calls::calls;
 use super::{
+    made_again,
     put_text,
     Code,
     Recorder,
@@ -58,12 +59,11 @@ impl<R: Recorder> Traced<Stream, R> {
     pub fn made_again<'a>(
         recorder: R,
         number: u32,
-        mut arguments: Reader<'a>,
+        arguments: Reader<'a>,
     ) -> Option<(Self, &'a str)> {
-        let max_epoch_size = Code::get(&mut arguments)?;
-        let name = core::str::from_utf8(arguments.rest()).ok()?;
-        let again = Self::stream(recorder, number, format_args!("{name}"), max_epoch_size);
-        Some((again, name))
+        made_again(arguments, |max_epoch_size, name| {
+            Self::stream(recorder, number, name, max_epoch_size)
+        })
     }
 
     /// Makes a recorded call again; says its arguments. `None` if it is unknown or garbled.

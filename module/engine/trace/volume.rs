@@ -55,6 +55,7 @@ use crate::engine::volume::{
 use super::calls::calls;
 use super::digest::Digest;
 use super::{
+    made_again,
     put_text,
     say_arguments,
     Allocate,
@@ -251,18 +252,20 @@ impl<S: Allocate, R: Recorder> Traced<Volume<S>, R> {
     pub fn made_again<'a>(
         recorder: R,
         number: u32,
-        mut arguments: Reader<'a>,
+        arguments: Reader<'a>,
     ) -> Option<(Self, &'a str)> {
-        let [slots, peers, nodes, heads] = Code::get(&mut arguments)?;
-        let tables = Tables {
-            slots: S::filled(slots, Slot::default()),
-            peers: S::filled(peers, PeerSlot::default()),
-            overlap_nodes: S::filled(nodes, OverlapNode::default()),
-            overlap_heads: S::filled(heads, 0),
-        };
-        let name = core::str::from_utf8(arguments.rest()).ok()?;
-        let again = Self::volume(recorder, number, format_args!("{name}"), tables);
-        Some((again, name))
+        made_again(
+            arguments,
+            |[slots, peers, nodes, heads]: [usize; 4], name| {
+                let tables = Tables {
+                    slots: S::filled(slots, Slot::default()),
+                    peers: S::filled(peers, PeerSlot::default()),
+                    overlap_nodes: S::filled(nodes, OverlapNode::default()),
+                    overlap_heads: S::filled(heads, 0),
+                };
+                Self::volume(recorder, number, name, tables)
+            },
+        )
     }
 
     /// Makes a recorded call again; says its arguments. `None` if it is unknown or garbled.

@@ -41,37 +41,6 @@ impl AttrSink for Run {
     }
 }
 
-/// Calls `$then!(Block)` for every attribute block.
-macro_rules! for_blocks {
-    ($then:ident) => {
-        $then!(
-            CfgReply,
-            CfgContext,
-            DiskConf,
-            ResourceOpts,
-            NetConf,
-            SetRoleParms,
-            ResizeParms,
-            StateInfo,
-            StartOvParms,
-            NewCUuidParms,
-            TimeoutParms,
-            DisconnectParms,
-            DetachParms,
-            ResourceInfo,
-            DeviceInfo,
-            ConnectionInfo,
-            PeerDeviceInfo,
-            ResourceStatistics,
-            DeviceStatistics,
-            ConnectionStatistics,
-            PeerDeviceStatistics,
-            NotificationHeader,
-            HelperInfo
-        )
-    };
-}
-
 fn run(bytes: &[u8]) {
     let Some((header, attributes)) = GenlHeader::split(bytes) else {
         return;
@@ -90,7 +59,7 @@ fn run(bytes: &[u8]) {
                 }
             };
         }
-        for_blocks!(parse);
+        tandem_engine::for_blocks!(parse);
     }
 }
 
@@ -138,7 +107,7 @@ fn seeds() -> Vec<Vec<u8>> {
             add($block::NR, &run.0);
         )*};
     }
-    for_blocks!(emit);
+    tandem_engine::for_blocks!(emit);
     let mut run = Run::default();
     let address = NetAddress::V4 {
         addr: [10, 0, 0, 1],
