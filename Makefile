@@ -62,9 +62,8 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
-# New seeds of the simulator in each `make test`: 20000, as soon as the faults that some seeds still
-# find are mended.
-NEW_SEEDS ?= 0
+# New seeds of the simulator in each `make test`.
+NEW_SEEDS ?= 20000
 
 .PHONY: test
 test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines

@@ -409,9 +409,11 @@ impl Step<'_> {
             self.mark_role(volume, promoted);
             if forced {
                 self.notice(volume, Notice::Forced);
-                self.send_uuids(volume, UuidFlags::default());
             }
             if self.state(volume).conn >= ConnState::WfReportParams {
+                if forced {
+                    self.send_uuids(volume, UuidFlags::default());
+                }
                 self.send_state(volume);
             }
         }

@@ -105,11 +105,9 @@ impl Step<'_> {
             let random = self.random();
             self.new_generation(volume, random);
         }
-        if old.role == Role::Primary && new.role == Role::Secondary {
-            // As soon as the superblock says Secondary, a crash does not apply the log any more.
+        if self.update_flags(volume) {
             self.push(Effect::SaveBitmap { volume });
         }
-        self.update_flags(volume);
         if fresh || self.volumes.get(volume).is_some_and(|v| v.dirty) {
             self.save(volume);
         }
@@ -167,20 +165,23 @@ impl Step<'_> {
         }
     }
 
-    fn update_flags(&mut self, volume: usize) {
+    /// Lets the metadata flags follow the state. True if the superblock stops to say Primary: a
+    /// crash does not apply the log any more then, so the bitmap has to be on disk before it.
+    fn update_flags(&mut self, volume: usize) -> bool {
         let Some(record) = self.volumes.get_mut(volume) else {
-            return;
+            return false;
         };
         // A disk that is coming or going says nothing of its data.
         let settled = record.disk_at_least(DiskState::Inconsistent);
         let Some(old) = settled.map(|disk| disk.superblock.flags) else {
-            return;
+            return false;
         };
         let new = state_flags(record, old);
         if let Some(disk) = &mut record.disk {
             disk.superblock.flags = new;
             record.dirty |= new != old;
         }
+        old.has(Flags::PRIMARY) && !new.has(Flags::PRIMARY)
     }
 
     /// Writes the superblock, if there is a disk whose metadata may be written.
@@ -198,7 +199,12 @@ impl Step<'_> {
         let version = self.resource.agreed.version;
         let protocol = self.resource.net.as_ref().map(|net| net.protocol);
         if let Some(record) = self.volumes.get(volume) {
-            let mut policy = policy_of(record.state, record.options.al_updates, version);
+            let mut policy = policy_of(
+                record.state,
+                record.unmerged,
+                record.options.al_updates,
+                version,
+            );
             policy.hold |= hold;
             policy.done_when_sent = protocol == Some(WireProtocol::A);
             policy.drain = record.drain;
@@ -350,6 +356,13 @@ impl VolumeRecord {
     /// Bookkeeping that belongs to the change from `old` to the present state.
     fn note_change(&mut self, old: DeviceState) {
         let new = self.state;
+        if old.conn != new.conn {
+            // A handler that is asked before a resync answers for the state that it was asked in.
+            self.starting = None;
+        }
+        if old.conn != new.conn && new.conn == ConnState::WfBitMapT {
+            self.unmerged = true;
+        }
         let both =
             |s: DeviceState| s.disk == DiskState::UpToDate && s.peer_disk == DiskState::UpToDate;
         if !both(old) && both(new) {
@@ -382,6 +395,7 @@ impl VolumeRecord {
             && old.peer_disk == DiskState::Inconsistent
             && old.peer == Role::Secondary
             && new.peer == Role::Primary
+            && new.conn <= ConnState::Connected
         {
             self.consider_resync = true;
         }

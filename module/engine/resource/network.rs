@@ -236,7 +236,6 @@ impl Step<'_> {
             if let Some(record) = self.volumes.get_mut(volume) {
                 record.peer_uuids = None;
                 record.peer_size = 0;
-                record.starting = None;
                 record.absent = false;
             }
         }

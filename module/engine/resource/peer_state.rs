@@ -269,7 +269,7 @@ impl Step<'_> {
         possible
             && (old.conn < C::Connected
                 || forced
-                || record.consider_resync
+                || (record.consider_resync && old.conn == C::Connected)
                 || (old.conn == C::Connected && (attaching || asked)))
     }
 

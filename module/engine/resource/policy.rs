@@ -18,12 +18,19 @@ use crate::engine::volume::{
 
 /// The policy that a state asks for. `al_updates` is the disk option, `version` the agreed
 /// protocol version.
-pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> Policy {
+///
+/// `unmerged`: what the bitmap calls in sync may differ from the peer's good data.
+pub(super) fn policy_of(
+    state: DeviceState,
+    unmerged: bool,
+    al_updates: bool,
+    version: u32,
+) -> Policy {
     let only_disk = state.conn >= ConnState::Connected
         && state.peer_disk < DiskState::Inconsistent
         && state.disk >= DiskState::Inconsistent;
     Policy {
-        local: local_use(state.disk),
+        local: local_use(state.disk, unmerged),
         mirror: mirror_use(state, version),
         resync: match state.conn {
             ConnState::SyncSource => ResyncUse::Source,
@@ -41,9 +48,12 @@ pub(super) fn policy_of(state: DeviceState, al_updates: bool, version: u32) -> P
     }
 }
 
-fn local_use(disk: DiskState) -> LocalUse {
+fn local_use(disk: DiskState, unmerged: bool) -> LocalUse {
     match disk {
         DiskState::UpToDate => LocalUse::Full,
+        DiskState::Inconsistent | DiskState::Outdated | DiskState::Consistent if unmerged => {
+            LocalUse::WriteOnly
+        }
         DiskState::Inconsistent | DiskState::Outdated | DiskState::Consistent => {
             LocalUse::WriteMostly
         }

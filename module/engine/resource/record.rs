@@ -76,6 +76,8 @@ pub struct VolumeRecord {
     pub(super) failing: Option<Call>,
     /// The data goes its own way as soon as I/O is not frozen any more.
     pub(super) owes_generation: bool,
+    /// We are to be the target of a resync, and do not know yet which blocks differ.
+    pub unmerged: bool,
     /// Our bits when we last told the peer.
     pub told_bits: u64,
     /// Bits that are set now; the driver keeps it up to date with each event.
@@ -117,6 +119,7 @@ impl VolumeRecord {
             starting: None,
             failing: None,
             owes_generation: false,
+            unmerged: false,
             told_bits: 0,
             bits: 0,
             verify: VerifyRange::default(),

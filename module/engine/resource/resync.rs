@@ -19,6 +19,9 @@ impl Step<'_> {
     pub(super) fn bitmap_received(&mut self, volume: usize) {
         match self.state(volume).conn {
             ConnState::WfBitMapT => {
+                if let Some(record) = self.volumes.get_mut(volume) {
+                    record.unmerged = false;
+                }
                 // The source waits for ours; ours is sent in the same order as all we say.
                 self.push(Effect::SendBitmap { volume });
                 let mut wanted = self.state(volume);

@@ -256,6 +256,7 @@ code_enums! {
     LocalUse {
         0 None,
         1 WriteMostly,
+        3 WriteOnly,
         2 Full,
     }
     MirrorUse {

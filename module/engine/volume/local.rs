@@ -90,7 +90,7 @@ impl<S: Storage> Volume<S> {
                 .disk
                 .as_ref()
                 .is_some_and(|disk| disk.bitmap.is_in_sync(extent)),
-            LocalUse::None => false,
+            LocalUse::WriteOnly | LocalUse::None => false,
         };
         if local && !self.policy.hold {
             let sectors = u64::from(extent.bytes / 512);

@@ -163,6 +163,8 @@ pub struct PeerSlot {
     pub(super) logged: u8,
     /// The connection is gone: finish the I/O, answer nobody.
     pub(super) orphan: bool,
+    /// The resync that it is part of was given up: it says nothing of what is in sync.
+    pub(super) forgotten: bool,
 }
 
 impl PeerSlot {

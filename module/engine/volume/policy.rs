@@ -10,6 +10,8 @@ pub enum LocalUse {
     /// No usable local disk.
     #[default]
     None,
+    /// The local disk is written, but not read: which blocks are in sync is not known yet.
+    WriteOnly,
     /// The local disk is written, but only blocks in sync may be read (`Inconsistent`).
     WriteMostly,
     /// The local disk is good (`UpToDate`, or `Consistent` and alone).

@@ -132,6 +132,10 @@ impl<S: Storage> Volume<S> {
             fx,
         )?;
         self.counters.received = self.counters.received.wrapping_add(sectors);
+        if self.policy.only_disk {
+            // Now: when it may start, the peer may be gone, and nobody knows that it lacks this.
+            self.mark(extent);
+        }
         Ok(ticket)
     }
 
@@ -331,7 +335,9 @@ impl<S: Storage> Volume<S> {
             | PeerKind::VerifyWanted => {}
             PeerKind::ResyncRead => {
                 self.ack(AckKind::NegativeResyncRead, peer, fx);
-                self.resync.failed(peer.extent);
+                if !peer.forgotten {
+                    self.resync.failed(peer.extent);
+                }
             }
             PeerKind::Read => self.ack(AckKind::NegativeRead, peer, fx),
         }
@@ -385,7 +391,8 @@ impl<S: Storage> Volume<S> {
                 }
                 let awaited = peer.kind == PeerKind::ResyncRead
                     && self.policy.mirror == MirrorUse::Send
-                    && !peer.orphan;
+                    && !peer.orphan
+                    && !peer.forgotten;
                 if awaited {
                     self.resync_sent(ticket.index, peer.extent);
                     self.retry = true;
@@ -409,10 +416,11 @@ impl<S: Storage> Volume<S> {
             if peer.kind.is_verified() {
                 self.verify.settled(broken);
             }
-            if matches!(
+            let asked_for = matches!(
                 peer.kind,
                 PeerKind::ResyncWanted { .. } | PeerKind::ResyncWrite
-            ) {
+            );
+            if asked_for && !peer.forgotten {
                 self.resync.landed(peer.extent, broken);
             }
             let count = match peer.kind {

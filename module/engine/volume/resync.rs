@@ -39,7 +39,10 @@ use super::slot::{
     Operation,
     WAITING, //
 };
-use super::table::Entry;
+use super::table::{
+    Entry,
+    FREE, //
+};
 use super::{
     Storage,
     Volume, //
@@ -173,8 +176,27 @@ impl<S: Storage> Volume<S> {
     /// The resync is over or was given up. Acknowledgements that still come say nothing any more.
     pub fn stop_resync(&mut self, fx: &mut Effects) {
         self.resync.stop();
+        for index in 0..self.peers.len() {
+            self.forget_one(index);
+        }
         self.forgetting = true;
         self.resume(fx);
+    }
+
+    fn forget_one(&mut self, index: u32) {
+        let used = |peer: &&mut PeerSlot| peer.links().list() != FREE && !peer.forgotten;
+        let Some(peer) = self.peers.get_mut(index).filter(used) else {
+            return;
+        };
+        match peer.kind {
+            PeerKind::ResyncWanted { .. } | PeerKind::ResyncWrite => {
+                peer.forgotten = true;
+                let extent = peer.extent;
+                self.resync.landed(extent, &mut self.broken);
+            }
+            PeerKind::ResyncRead => peer.forgotten = true,
+            _ => {}
+        }
     }
 
     /// Forgets the resync data whose acknowledgement does not matter any more, as much as fits.
@@ -247,6 +269,7 @@ impl<S: Storage> Volume<S> {
         let sent = |owner| match owner {
             Owner::Peer(index) => self.peers.get(index).is_some_and(|peer| {
                 peer.extent == extent
+                    && !peer.forgotten
                     && matches!(
                         peer.kind,
                         PeerKind::ResyncSent { .. } | PeerKind::ResyncRead
@@ -355,14 +378,21 @@ impl<S: Storage> Volume<S> {
     }
 
     /// The data of a resync request is on its way into memory; `None` when it was not asked for.
+    /// Of two that ask for the same the one that was given up was asked, and is answered, first.
     fn find_wanted(&self, extent: Extent) -> Option<u32> {
-        let wanted = |owner| match owner {
+        let wanted = |owner, forgotten| match owner {
             Owner::Peer(index) => self.peers.get(index).is_some_and(|peer| {
-                peer.extent == extent && matches!(peer.kind, PeerKind::ResyncWanted { .. })
+                peer.extent == extent
+                    && peer.forgotten == forgotten
+                    && matches!(peer.kind, PeerKind::ResyncWanted { .. })
             }),
             Owner::Local(_) => false,
         };
-        match self.overlaps.find_owner(extent, wanted)? {
+        let find = |forgotten| {
+            self.overlaps
+                .find_owner(extent, |owner| wanted(owner, forgotten))
+        };
+        match find(true).or_else(|| find(false))? {
             Owner::Peer(index) => Some(index),
             Owner::Local(_) => None,
         }
@@ -385,7 +415,8 @@ impl<S: Storage> Volume<S> {
             .peers
             .get_mut(index)
             .ok_or(PeerRequestError::Unexpected)?;
-        let stale = waiting || peer.kind == PeerKind::ResyncWanted { stale: true };
+        let stale =
+            waiting || peer.forgotten || peer.kind == PeerKind::ResyncWanted { stale: true };
         peer.kind = PeerKind::ResyncWrite;
         peer.arrival = arrival;
         self.counters.received = self
@@ -426,7 +457,8 @@ impl<S: Storage> Volume<S> {
         let index = self
             .find_wanted(extent)
             .ok_or(PeerRequestError::Unexpected)?;
-        if failed {
+        let wanted = *self.peers.get(index).ok_or(PeerRequestError::Unexpected)?;
+        if failed && !wanted.forgotten {
             self.resync.failed(extent);
         }
         self.free_peer(index, fx);
@@ -437,6 +469,10 @@ impl<S: Storage> Volume<S> {
 
     /// Resync data is on our disk.
     pub(super) fn finish_resync_write(&mut self, peer: PeerSlot, ok: bool, fx: &mut Effects) {
+        if peer.forgotten {
+            // Neither side takes it for in sync: the source may have written the range since.
+            return;
+        }
         if ok {
             self.unmark(peer.extent);
             self.ack(AckKind::ResyncWrite, peer, fx);

@@ -17,6 +17,7 @@ impl World {
     pub fn admin(&mut self, n: usize, command: Admin) -> Token {
         self.nodes[n].token += 1;
         let token = Token(self.nodes[n].token);
+        self.nodes[n].commands.push((token, self.now));
         self.post(n, Event::Admin(token, command), false);
         self.after(n, 3000, What::GiveUp(token));
         token

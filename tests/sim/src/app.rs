@@ -175,7 +175,10 @@ impl World {
             }
             AppKind::Flush(completed) => {
                 self.tell(n, || "application's flush is done".into());
-                self.oracle.flushed(&completed);
+                // A flush is the own disk's: who lives on the peer's is promised nothing.
+                if self.nodes[n].volume.policy().local == LocalUse::Full {
+                    self.oracle.flushed(&completed);
+                }
             }
             AppKind::Read(lows) => {
                 self.tell(n, || {

@@ -9,31 +9,38 @@ use crate::story::NAMES;
 use crate::world::World;
 
 impl World {
-    pub(crate) fn promoted(&mut self, n: usize) {
-        if !self.oracle.synced && !self.oracle.split && self.oracle.touched.is_empty() {
-            if self.oracle.declared.is_some_and(|other| other != n) {
-                // Both were declared good by force, before they ever met.
-                self.oracle.split = true;
-                return;
-            }
+    /// A node is going to be Primary: the generation that it starts may reach its disk even if it
+    /// crashes before anybody can use it.
+    pub(crate) fn promoting(&mut self, n: usize) {
+        if self.unborn() {
+            // Both were declared good by force, before they ever met.
+            self.oracle.split |= self.oracle.declared.is_some_and(|other| other != n);
             self.oracle.declared = Some(n);
             let disk = self.nodes[n].disk.cached.clone();
             return self
                 .oracle
                 .adopt(&disk[..self.config.sectors[0].min(self.config.sectors[1]) as usize]);
         }
-        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
         if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
             self.oracle.split = true;
         }
-        if !serves_itself || self.oracle.split {
-            return;
-        }
-        if self.oracle.behind[n] {
+        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
+        if serves_itself && !self.oracle.split && self.oracle.behind[n] {
             self.tell(n, || "promoted although it misses writes: split".into());
             self.oracle.split = true;
-            self.oracle.parted |=
-                self.oracle.missed[n] && self.nodes[n].state().conn < ConnState::Connected;
+            self.nodes[n].parting = self.oracle.missed[n]
+                && !self.oracle.unheard
+                && self.nodes[n].state().conn < ConnState::Connected;
+        }
+    }
+
+    /// A node is Primary, and may be used.
+    pub(crate) fn promoted(&mut self, n: usize) {
+        if core::mem::take(&mut self.nodes[n].parting) {
+            self.oracle.parted = true;
+        }
+        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
+        if self.unborn() || !serves_itself || self.oracle.split {
             return;
         }
         let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
@@ -43,6 +50,11 @@ impl World {
             self.nodes[n].disk.durable.clone(),
         );
         self.oracle.settle(n, &cached, &durable);
+    }
+
+    /// Nothing was written yet, and the disks were never in sync.
+    fn unborn(&self) -> bool {
+        !self.oracle.synced && !self.oracle.split && self.oracle.touched.is_empty()
     }
 
     /// Checks that nothing is left over on a pair that is in sync and idle.
@@ -138,6 +150,7 @@ impl World {
             }
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];
+            self.oracle.unheard = false;
             self.oracle.weak = [false; 2];
             self.oracle.synced = true;
         }

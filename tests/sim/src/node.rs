@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use tandem_engine::engine::control::RetCode;
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
 use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, VolumeRecord};
@@ -153,6 +154,8 @@ pub struct Node {
     pub stream: Traced<Stream, Listener>,
     /// Tables of the disk that is being attached.
     pub attaching: Option<DiskTables<Heap>>,
+    /// It is going to be Primary although the other one has what it misses.
+    pub parting: bool,
     /// A lower disk is in use.
     pub lower: bool,
     /// An operation of it has failed.
@@ -203,6 +206,8 @@ pub struct Node {
     pub open: bool,
     /// Next token of the administrator.
     pub token: u32,
+    /// Commands of the administrator since the last crash, and when they were given.
+    pub commands: Vec<(Token, u64)>,
     /// Answers to the administrator.
     pub answers: Vec<(Token, u16, i32)>,
     /// Blocks that a resync brought here, since the last look.
@@ -275,6 +280,7 @@ impl Node {
             volume: Traced::<Volume<Heap>, _>::volume(ear(), ear().next_value(), name, tables),
             stream: Traced::<Stream, _>::stream(ear(), ear().next_value(), name, epoch),
             attaching: None,
+            parting: false,
             lower: false,
             broken: false,
             suspect: false,
@@ -300,6 +306,7 @@ impl Node {
             writable: false,
             open: false,
             token: 0,
+            commands: Vec::new(),
             answers: Vec::new(),
             resynced: 0,
             config,
@@ -312,6 +319,19 @@ impl Node {
     /// The state of its volume.
     pub fn state(&self) -> DeviceState {
         self.records[0].state
+    }
+
+    /// The last command was an attach, and that disk's data is not what applications have seen.
+    pub fn refused_disk(&self) -> bool {
+        let refused = |answer: &(Token, u16, i32)| answer.2 == RetCode::ERR_DATA_NOT_CURRENT.0;
+        self.answers.last().is_some_and(refused)
+    }
+
+    /// The first command that was given before `time` (in ms) and not answered.
+    pub fn unanswered(&self, time: u64) -> Option<Token> {
+        let answered = |token: Token| self.answers.iter().any(|answer| answer.0 == token);
+        let waits = |&&(token, at): &&(Token, u64)| at < time && !answered(token);
+        self.commands.iter().find(waits).map(|&(token, _)| token)
     }
 
     /// Requests of the application that are not completed.

@@ -31,10 +31,13 @@ pub struct Oracle {
     pub split: bool,
     /// A node was promoted alone although the other had completed writes that it missed.
     pub parted: bool,
+    /// The target of a resync has finished it, and the source does not know yet.
+    pub unheard: bool,
     /// The node whose data was declared good by force, when nothing had been good yet.
     pub declared: Option<usize>,
-    /// A diskless Primary refused the data of its peer.
-    pub met_old_data: bool,
+    /// The two may refuse each other although nothing diverged: a diskless Primary refused the data
+    /// of its peer, or both had lost their disks.
+    pub may_look_split: bool,
     /// The two disks were in sync before, so that differences have to be marked.
     pub synced: bool,
 }
@@ -55,8 +58,9 @@ impl Oracle {
             weak: [false; 2],
             split: false,
             parted: false,
+            unheard: false,
             declared: None,
-            met_old_data: false,
+            may_look_split: false,
             synced: true,
         }
     }
@@ -111,6 +115,15 @@ impl Oracle {
         self.low.clone_from(&self.floor);
     }
 
+    /// There is nothing but what is on that disk.
+    pub fn live_on(&mut self, disk: &[u32]) {
+        for &sector in &self.touched {
+            let i = sector as usize;
+            self.low[i] = self.low[i].min(disk[i]);
+            self.floor[i] = self.floor[i].min(disk[i]);
+        }
+    }
+
     /// What a read that starts now must at least return.
     pub fn lows(&self, extent: Extent) -> Vec<u32> {
         self.low[extent.sector as usize..extent.end() as usize].to_vec()
@@ -123,6 +136,8 @@ impl Oracle {
         }
         for ((sector, &low), &got) in (extent.sector..extent.end()).zip(lows).zip(data) {
             let high = self.high[sector as usize];
+            // What was lost meanwhile with a disk's cache is not expected any more.
+            let low = low.min(self.low[sector as usize]);
             if got < low || got > high {
                 return Err(format!(
                     "read of sector {sector} returned write {got}, expected {low}..={high}"

@@ -12,7 +12,7 @@ use crate::listener::Listener;
 use crate::node::Net;
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::story::{Cause, Line, OUTSIDE};
+use crate::story::{Cause, Line, NAMES, OUTSIDE};
 use crate::worker::show;
 use crate::world::{Config, World};
 
@@ -61,6 +61,9 @@ const SLOW_DISKS: u64 = 1_000_000;
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
 const ALL_FAULTS: u64 = 1 << 48;
+
+/// By then every command of the administrator is answered, in ms.
+const ANSWERED_MS: u64 = 10_000;
 
 /// More events than any run has, unless it goes round in circles.
 const MAX_STEPS: u64 = 1_000_000;
@@ -213,7 +216,12 @@ impl<'a> Run<'a> {
                     .nodes
                     .iter()
                     .any(|node| node.open_requests() != 0);
-                if self.world.in_sync() && !open {
+                let mute = self
+                    .world
+                    .nodes
+                    .iter()
+                    .any(|n| n.unanswered(u64::MAX).is_some());
+                if self.world.in_sync() && !open && !mute {
                     idle += 1;
                 } else {
                     idle = 0;
@@ -242,7 +250,7 @@ impl<'a> Run<'a> {
         // A diskless Primary that met old data made it start a generation, as with the C module:
         // the two look split although they are not.
         let oracle = &self.world.oracle;
-        (oracle.split || oracle.met_old_data)
+        (oracle.split || oracle.may_look_split)
             && self.world.nodes.iter().any(|node| {
                 node.net == Net::Off || { node.state().conn <= ConnState::WfConnection }
             })
@@ -269,6 +277,13 @@ impl<'a> Run<'a> {
                 node.events
             );
             self.world.tell(n, || text);
+        }
+        for n in 0..2 {
+            let overdue = self.world.now.saturating_sub(ANSWERED_MS);
+            if let Some(token) = self.world.nodes[n].unanswered(overdue) {
+                let text = format!("{}: command {} is not answered", NAMES[n], token.0);
+                return self.world.fail(text);
+            }
         }
         let text = format!(
             "stuck: a {} b {}, open requests {open:?}, bits {bits:?}",
@@ -300,7 +315,7 @@ impl<'a> Run<'a> {
             let lost = !self.load
                 && state.role == Role::Primary
                 && state.disk == DiskState::Diskless
-                && node.notices.iter().any(|n| n.contains("WrongData"));
+                && (node.notices.iter().any(|n| n.contains("WrongData")) || node.refused_disk());
             if lost {
                 // It cannot know that the peer's data is its own: somebody has to say so.
                 self.primary = None;

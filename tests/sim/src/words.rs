@@ -35,6 +35,7 @@ pub fn policy(policy: &Policy) -> String {
     let mut text = String::from("policy:");
     text.push_str(match policy.local {
         LocalUse::None => " no disk",
+        LocalUse::WriteOnly => " reads nothing",
         LocalUse::WriteMostly => " reads what is in sync",
         LocalUse::Full => " reads all",
     });

@@ -150,6 +150,9 @@ impl World {
             Effect::Changed { old, new, .. } => {
                 self.nodes[n].writable = new.role == Role::Primary;
                 self.tell(n, || crate::words::change(old, new));
+                if old.role != Role::Primary && new.role == Role::Primary {
+                    self.promoted(n);
+                }
             }
             Effect::ConnectionChanged { .. } => {}
             Effect::SetPolicy { policy, .. } => {
@@ -242,7 +245,7 @@ impl World {
             self.broke(n, invariant);
         }
         let text = format!("{notice:?}");
-        self.oracle.met_old_data |= text.starts_with("WrongData");
+        self.oracle.may_look_split |= text.starts_with("WrongData");
         self.nodes[n].notices.push(text);
     }
 
@@ -441,7 +444,7 @@ impl World {
         new: tandem_engine::engine::state::DeviceState,
     ) {
         if old.role != Role::Primary && new.role == Role::Primary {
-            self.promoted(n);
+            self.promoting(n);
         }
         let alone = new.conn < ConnState::Connected || new.peer_disk < DiskState::Inconsistent;
         if new.role == Role::Primary && alone {
@@ -451,6 +454,29 @@ impl World {
         if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
             // The peer starts one.
             self.oracle.behind[n] = true;
+        }
+        let synced = old.conn == ConnState::SyncTarget
+            && new.conn == ConnState::Connected
+            && new.disk == DiskState::UpToDate;
+        if synced {
+            // Its source may not know it yet, and start no generation when it loses us now.
+            self.oracle.behind[n] = false;
+            self.oracle.missed[n] = false;
+            self.oracle.unheard = true;
+        }
+        let gone = |s: DiskState| s < DiskState::Inconsistent;
+        if new.conn >= ConnState::Connected && gone(new.disk) && gone(new.peer_disk) {
+            // Whose disk comes back first is a race, and both may start a generation.
+            self.oracle.may_look_split = true;
+        }
+        let lives_on_peer = new.disk < DiskState::UpToDate
+            && new.conn >= ConnState::Connected
+            && new.peer_disk == DiskState::UpToDate;
+        if new.role == Role::Primary && lives_on_peer && self.oracle.weak[1 - n] {
+            // Nobody but the peer has what it shows, and what the peer lost is lost: flushes of a
+            // Primary are its own disk's, which is gone.
+            let Self { nodes, oracle, .. } = self;
+            oracle.live_on(&nodes[1 - n].disk.cached);
         }
         self.look_for_sync();
     }
