@@ -3,7 +3,7 @@
 //! What is on its way to the peer: the queues of the two sockets, and the order of writes.
 //!
 //! Anybody may queue, in any context; nothing here sleeps or allocates. Two threads of the session
-//! drain the queues (`send.rs`).
+//! drain the queues (`send/`).
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{

@@ -7,8 +7,8 @@
 //!
 //! | thread | socket | file |
 //! |---|---|---|
-//! | receiver | reads data | `receive.rs` |
-//! | sender | writes data | `send.rs` |
+//! | receiver | reads data | `receive/` |
+//! | sender | writes data | `send/` |
 //! | ack receiver | reads meta, sends pings | `receive_meta.rs` |
 //! | ack sender | writes meta | `send_meta.rs` |
 #![forbid(unsafe_code)]

@@ -6,7 +6,9 @@
 //! until what came before is on stable storage.
 #![forbid(unsafe_code)]
 
+mod bitmap;
 mod blocks;
+mod rare;
 mod verify;
 
 use kernel::prelude::*;
@@ -14,10 +16,7 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::digests;
-use crate::engine::bitmap_code::{
-    Decoder,
-    TransferCursor, //
-};
+use crate::engine::bitmap_code::TransferCursor;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -25,12 +24,7 @@ use crate::engine::ids::{
     MAX_REQUEST_BYTES, //
 };
 use crate::engine::options::WireProtocol;
-use crate::engine::resource::{
-    Event,
-    Loss,
-    PeerDigests,
-    RarePacket, //
-};
+use crate::engine::resource::Loss;
 use crate::engine::volume::{
     AckKind,
     Operation,
@@ -39,10 +33,6 @@ use crate::engine::volume::{
     WantedAck,
     WriteFlags, //
 };
-use crate::engine::wire::bitmap::{
-    max_payload,
-    CompressedBitmap, //
-};
 use crate::engine::wire::data::{
     Barrier,
     BlockDesc,
@@ -50,17 +40,6 @@ use crate::engine::wire::data::{
     DataFlags,
     DataHeader,
     TrimRequest, //
-};
-use crate::engine::wire::params::{
-    ProtocolSettings,
-    SyncParams, //
-};
-use crate::engine::wire::state::{
-    SizeReport,
-    StateReport,
-    StateRequest,
-    SyncUuid,
-    UuidReport, //
 };
 use crate::engine::wire::{
     Command,
@@ -495,102 +474,6 @@ impl Receiver<'_> {
         device
             .feed(|volume, _| volume.peer_marked(extent))
             .map_err(|error| Stop::refused(header.command, Problem::Request(error)))
-    }
-
-    /// A part of the peer's bitmap.
-    fn bitmap(&mut self, header: Header) -> Outcome {
-        let device = self.device(header)?;
-        let bits = device.volume.lock().bitmap().map_or(0, |b| b.bits());
-        let (number, mut cursor) = self
-            .bitmap
-            .take()
-            .unwrap_or((header.volume, TransferCursor::new(bits)));
-        if number != header.volume {
-            return Err(Stop::refused(header.command, Problem::Order));
-        }
-        let payload = self.bytes(header.length);
-        let version = self.session.version();
-        let malformed = |_| Stop::refused(header.command, Problem::Bitmap);
-        if header.command == Command::CompressedBitmap {
-            let packet = Self::parse(header, CompressedBitmap::parse(payload, version))?;
-            let decoder =
-                Decoder::new(packet.code, packet.pad_bits, packet.first_set).map_err(malformed)?;
-            let mut volume = device.volume.lock();
-            cursor
-                .take_code(decoder, |first, count| volume.set_bits(first, count))
-                .map_err(malformed)?;
-        } else {
-            let words = cursor
-                .check_plain(payload.len(), max_payload(version))
-                .map_err(malformed)?;
-            let mut volume = device.volume.lock();
-            volume.merge_bitmap(cursor.word(), payload);
-            cursor.skip_words(words);
-        }
-        if cursor.is_done() {
-            self.resource
-                .post_for(&device, |volume| Event::BitmapReceived { volume });
-        } else {
-            self.bitmap = Some((number, cursor));
-        }
-        Ok(())
-    }
-
-    /// A packet that the resource decides about.
-    fn rare(&mut self, header: Header) -> Outcome {
-        let command = header.command;
-        let bytes = self.bytes(header.length);
-        let packet = match command {
-            Command::Sizes => Self::parse(
-                header,
-                SizeReport::parse(bytes, self.session.features()).map(RarePacket::Sizes),
-            )?,
-            Command::Uuids => Self::parse(
-                header,
-                UuidReport::parse(command, bytes).map(RarePacket::Uuids),
-            )?,
-            Command::State => Self::parse(
-                header,
-                StateReport::parse(command, bytes).map(RarePacket::State),
-            )?,
-            Command::SyncUuid => Self::parse(
-                header,
-                SyncUuid::parse(command, bytes).map(RarePacket::SyncUuid),
-            )?,
-            Command::StateChgReq => Self::parse(
-                header,
-                StateRequest::parse(command, bytes).map(RarePacket::StateRequest),
-            )?,
-            Command::ConnStChgReq => Self::parse(
-                header,
-                StateRequest::parse(command, bytes).map(RarePacket::ConnStateRequest),
-            )?,
-            Command::Protocol => {
-                let version = self.session.version();
-                let settings =
-                    Self::parse(header, ProtocolSettings::parse(command, bytes, version))?;
-                RarePacket::Protocol(settings.into())
-            }
-            Command::ProtocolUpdate => return self.protocol_update(header),
-            Command::SyncParam | Command::SyncParam89 => {
-                let version = self.session.version();
-                let params = Self::parse(header, SyncParams::parse(bytes, version))?;
-                RarePacket::Digests(PeerDigests::new(&params, version))
-            }
-            _ => return Err(Stop::refused(command, Problem::Unexpected)),
-        };
-        self.resource.post(Event::Packet {
-            volume: header.volume,
-            packet,
-        });
-        if command == Command::SyncUuid {
-            // We are about to become inconsistent: a handler may forbid it, and until it has
-            // answered nothing of what follows may touch the disk.
-            self.inbox.answer()?;
-            let session = self.session;
-            self.resource.wait_for_handlers(|| session.is_down());
-        }
-        Ok(())
     }
 }
 

@@ -3,44 +3,29 @@
 //! The sender of the data socket: takes items from the queue and puts packets on the wire.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering;
-
+mod bitmap;
+mod rare;
 mod verify;
+
+use core::sync::atomic::Ordering;
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::digests;
-use crate::engine::bitmap_code::{
-    encode,
-    TransferCursor, //
-};
 use crate::engine::ids::{
     Extent,
     PeerTicket,
     Ticket,
     ID_SYNCER, //
 };
-use crate::engine::options::{
-    FixedStr,
-    NetOptions,
-    WireProtocol,
-    OPTION_TEXT_MAX, //
-};
-use crate::engine::resource::{
-    Event,
-    Loss,
-    Outgoing, //
-};
+use crate::engine::options::WireProtocol;
+use crate::engine::resource::Loss;
 use crate::engine::volume::{
     Answer,
     Operation,
     SendView, //
-};
-use crate::engine::wire::bitmap::{
-    max_payload,
-    CompressedBitmap, //
 };
 use crate::engine::wire::data::{
     Barrier,
@@ -49,12 +34,6 @@ use crate::engine::wire::data::{
     DataFlags,
     DataHeader,
     TrimRequest, //
-};
-use crate::engine::wire::params::{
-    ConnFlags,
-    ControllerParams,
-    ProtocolSettings,
-    SyncParams, //
 };
 use crate::engine::wire::{
     Command,
@@ -469,136 +448,5 @@ impl Sender<'_> {
         drop(pages);
         device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
         sent
-    }
-
-    fn rare(&mut self) -> Result {
-        let Some((volume, packet)) = self.resource.link.next_packet() else {
-            return Ok(());
-        };
-        match packet {
-            Outgoing::Protocol => {
-                self.protocol(Command::Protocol, self.session.net.data_integrity_alg)
-            }
-            Outgoing::ProtocolUpdate => self.protocol_update(),
-            Outgoing::SyncParams => self.sync_params(volume),
-            Outgoing::Sizes(p) => self.packet(volume, Command::Sizes, |_, out, _| p.emit(out)),
-            Outgoing::Uuids(p) => self.packet(volume, Command::Uuids, |c, out, _| p.emit(c, out)),
-            Outgoing::State(p) => self.packet(volume, Command::State, |c, out, _| p.emit(c, out)),
-            Outgoing::SyncUuid(p) => {
-                self.packet(volume, Command::SyncUuid, |c, out, _| p.emit(c, out))
-            }
-            Outgoing::StateRequest(p) => {
-                self.packet(volume, Command::StateChgReq, |c, out, _| p.emit(c, out))
-            }
-            Outgoing::ConnStateRequest(p) => {
-                self.packet(volume, Command::ConnStChgReq, |c, out, _| p.emit(c, out))
-            }
-        }
-    }
-
-    /// The options in force; they may have changed since the session began.
-    fn net(&self) -> NetOptions {
-        let options = self.resource.net_options();
-        options.unwrap_or_else(|| self.session.net.clone())
-    }
-
-    /// Tells new settings; blocks that follow have the new digest.
-    fn protocol_update(&mut self) -> Result {
-        let name = self.net().data_integrity_alg;
-        let integrity = digests::find(&name)?;
-        self.protocol(Command::ProtocolUpdate, name)?;
-        self.integrity = integrity;
-        Ok(())
-    }
-
-    /// Tells the settings of this session.
-    fn protocol(&mut self, command: Command, integrity: FixedStr<OPTION_TEXT_MAX>) -> Result {
-        let net = self.session.net.clone();
-        let set = |on, flag| if on { flag } else { ConnFlags::default() };
-        let settings = ProtocolSettings {
-            protocol: net.protocol as u32,
-            after_sb_0p: net.after_sb_0pri as u32,
-            after_sb_1p: net.after_sb_1pri as u32,
-            after_sb_2p: net.after_sb_2pri as u32,
-            flags: set(net.discard_my_data, ConnFlags::DISCARD_MY_DATA)
-                .with(set(net.tentative, ConnFlags::DRY_RUN)),
-            two_primaries: u32::from(net.allow_two_primaries),
-            integrity_alg: integrity.as_bytes(),
-        };
-        self.packet(0, command, |c, out, version| settings.emit(c, out, version))
-    }
-
-    fn sync_params(&mut self, volume: u16) -> Result {
-        let net = self.net();
-        let disk = self.resource.disk_options(volume);
-        let version = self.session.version();
-        let params = SyncParams {
-            resync_rate: disk.resync_rate,
-            verify_alg: net.verify_alg.as_bytes(),
-            csums_alg: net.csums_alg.as_bytes(),
-            controller: Some(ControllerParams {
-                plan_ahead: disk.c_plan_ahead,
-                delay_target: disk.c_delay_target,
-                fill_target: disk.c_fill_target,
-                max_rate: disk.c_max_rate,
-            }),
-        };
-        let command = SyncParams::command_in(version);
-        self.packet(volume, command, |_, out, version| params.emit(out, version))
-    }
-
-    /// Sends the whole bitmap, run-length coded where that is shorter.
-    fn bitmap(&mut self, volume: u16) -> Result {
-        let Some(device) = self.resource.link.device(volume) else {
-            return Ok(());
-        };
-        let bits = device.volume.lock().bitmap().map_or(0, |b| b.bits());
-        let mut cursor = TransferCursor::new(bits);
-        while !cursor.is_done() {
-            if self.session.is_down() {
-                return Err(EPIPE);
-            }
-            self.bitmap_packet(&device, &mut cursor)?;
-        }
-        self.resource
-            .post_for(&device, |volume| Event::BitmapSent { volume });
-        Ok(())
-    }
-
-    fn bitmap_packet(&mut self, device: &Device, cursor: &mut TransferCursor) -> Result {
-        let coded = self.session.net.use_rle && self.session.version() >= 90;
-        let mut code = [0; 1024];
-        let encoded = coded
-            .then(|| {
-                let volume = device.volume.lock();
-                let bitmap = volume.bitmap()?;
-                encode(&mut code, cursor.bit(), bitmap.bits(), |from, set| {
-                    bitmap.run_end(from, set)
-                })
-            })
-            .flatten();
-        if let Some(encoded) = encoded {
-            let packet = CompressedBitmap {
-                first_set: encoded.first_set,
-                pad_bits: encoded.pad_bits,
-                code: code.get(..encoded.code_len).ok_or(EINVAL)?,
-            };
-            let _ = cursor.skip_bits(encoded.covered);
-            return self.packet(device.number, Command::CompressedBitmap, |_, out, _| {
-                packet.emit(out)
-            });
-        }
-        let words = cursor.plain_words(max_payload(self.session.version()));
-        let first = cursor.word();
-        cursor.skip_words(words);
-        self.packet(device.number, Command::Bitmap, |_, out, _| {
-            let len = usize::try_from(words * 8).unwrap_or(0);
-            let volume = device.volume.lock();
-            let copied = match (volume.bitmap(), out.get_mut(..len)) {
-                (Some(bitmap), Some(out)) => bitmap.get_words(first, out),
-                _ => 0,
-            };
-            Ok(copied)
-        })
     }
 }
