@@ -59,8 +59,7 @@ impl World {
 
     /// Checks that nothing is left over on a pair that is in sync and idle.
     pub fn check_rest(&mut self) {
-        for n in 0..2 {
-            let node = &self.nodes[n];
+        for (node, name) in self.nodes.iter().zip(NAMES) {
             let c = node.volume.counters();
             let epochs = node.stream.unacked_epochs();
             let left = [
@@ -86,7 +85,7 @@ impl World {
                 ),
             ];
             if let Some((what, count)) = left.into_iter().find(|(_, count)| *count != 0) {
-                return self.fail(format!("no rest on {}: {what} {count}", NAMES[n]));
+                return self.fail(format!("no rest on {name}: {what} {count}"));
             }
         }
     }

@@ -278,10 +278,10 @@ impl<'a> Run<'a> {
             );
             self.world.tell(n, || text);
         }
-        for n in 0..2 {
-            let overdue = self.world.now.saturating_sub(ANSWERED_MS);
-            if let Some(token) = self.world.nodes[n].unanswered(overdue) {
-                let text = format!("{}: command {} is not answered", NAMES[n], token.0);
+        let overdue = self.world.now.saturating_sub(ANSWERED_MS);
+        for (node, name) in self.world.nodes.iter().zip(NAMES) {
+            if let Some(token) = node.unanswered(overdue) {
+                let text = format!("{name}: command {} is not answered", token.0);
                 return self.world.fail(text);
             }
         }
