@@ -15,6 +15,7 @@ use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tab
 
 use crate::disk::{Disk, Flush, MetaWrite};
 use crate::listener::Listener;
+use crate::oracle::Lows;
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::Heap;
@@ -44,7 +45,7 @@ pub enum AppKind {
     /// Flushes; with what has to be durable then.
     Flush(Vec<(u64, u32)>),
     /// Reads; with what must be returned at least.
-    Read(Vec<u32>),
+    Read(Lows),
 }
 
 /// Something to put on the data socket.

@@ -11,6 +11,14 @@ use tandem_engine::engine::ids::Extent;
 /// First number of a write.
 const FIRST_WRITE: u32 = 10;
 
+/// What a read has to return at least, by sector.
+#[derive(Clone, Debug)]
+pub struct Lows {
+    lows: Vec<u32>,
+    /// Losses until it started.
+    losses: u32,
+}
+
 /// What is known of the application's writes.
 #[derive(Clone)]
 pub struct Oracle {
@@ -19,6 +27,10 @@ pub struct Oracle {
     high: Vec<u32>,
     floor: Vec<u32>,
     is_touched: Vec<bool>,
+    /// How often writes were lost that had been completed.
+    losses: u32,
+    /// The low of each sector after the last loss, and which it was.
+    lost: Vec<(u32, u32)>,
     /// Sectors that were ever written.
     pub touched: Vec<u64>,
     /// The node misses a completed write.
@@ -52,6 +64,8 @@ impl Oracle {
             high: all.clone(),
             floor: all,
             is_touched: vec![false; sectors as usize],
+            losses: 0,
+            lost: vec![(0, 0); sectors as usize],
             touched: Vec::new(),
             behind: [false; 2],
             missed: [false; 2],
@@ -113,6 +127,15 @@ impl Oracle {
     /// Everything that was not flushed may be lost.
     pub fn weaken(&mut self) {
         self.low.clone_from(&self.floor);
+        self.note_loss();
+    }
+
+    fn note_loss(&mut self) {
+        self.losses += 1;
+        for &sector in &self.touched {
+            let i = sector as usize;
+            self.lost[i] = (self.losses, self.low[i]);
+        }
     }
 
     /// There is nothing but what is on that disk.
@@ -122,22 +145,29 @@ impl Oracle {
             self.low[i] = self.low[i].min(disk[i]);
             self.floor[i] = self.floor[i].min(disk[i]);
         }
+        self.note_loss();
     }
 
     /// What a read that starts now must at least return.
-    pub fn lows(&self, extent: Extent) -> Vec<u32> {
-        self.low[extent.sector as usize..extent.end() as usize].to_vec()
+    pub fn lows(&self, extent: Extent) -> Lows {
+        Lows {
+            lows: self.low[extent.sector as usize..extent.end() as usize].to_vec(),
+            losses: self.losses,
+        }
     }
 
     /// Checks what a read returned.
-    pub fn check_read(&self, extent: Extent, lows: &[u32], data: &[u32]) -> Result<(), String> {
+    pub fn check_read(&self, extent: Extent, lows: &Lows, data: &[u32]) -> Result<(), String> {
         if self.split {
             return Ok(());
         }
-        for ((sector, &low), &got) in (extent.sector..extent.end()).zip(lows).zip(data) {
+        for ((sector, &low), &got) in (extent.sector..extent.end()).zip(&lows.lows).zip(data) {
             let high = self.high[sector as usize];
             // What was lost meanwhile with a disk's cache is not expected any more.
-            let low = low.min(self.low[sector as usize]);
+            let low = match self.lost[sector as usize] {
+                (loss, left) if loss > lows.losses => low.min(left),
+                _ => low,
+            };
             if got < low || got > high {
                 return Err(format!(
                     "read of sector {sector} returned write {got}, expected {low}..={high}"
