@@ -395,6 +395,7 @@ impl<S: Storage> Volume<S> {
                     && !peer.forgotten;
                 if awaited {
                     self.resync_sent(ticket.index, peer.extent);
+                    self.leave_room_beside_sent(fx);
                     self.retry = true;
                 } else {
                     if peer.kind == PeerKind::ResyncRead && !peer.orphan {

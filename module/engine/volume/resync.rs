@@ -177,13 +177,13 @@ impl<S: Storage> Volume<S> {
     pub fn stop_resync(&mut self, fx: &mut Effects) {
         self.resync.stop();
         for index in 0..self.peers.len() {
-            self.forget_one(index);
+            self.give_up_one(index);
         }
         self.forgetting = true;
         self.resume(fx);
     }
 
-    fn forget_one(&mut self, index: u32) {
+    fn give_up_one(&mut self, index: u32) {
         let used = |peer: &&mut PeerSlot| peer.links().list() != FREE && !peer.forgotten;
         let Some(peer) = self.peers.get_mut(index).filter(used) else {
             return;
@@ -194,7 +194,10 @@ impl<S: Storage> Volume<S> {
                 let extent = peer.extent;
                 self.resync.landed(extent, &mut self.broken);
             }
-            PeerKind::ResyncRead => peer.forgotten = true,
+            PeerKind::ResyncRead => {
+                peer.forgotten = true;
+                self.resync.forget_one();
+            }
             _ => {}
         }
     }
@@ -244,6 +247,18 @@ impl<S: Storage> Volume<S> {
         // Writes may pass it now.
         self.overlaps.remove(Owner::Peer(index));
         self.overlaps.insert(Owner::Peer(index), extent, u64::MAX);
+    }
+
+    /// The target may have thrown away what it was sent, and never acknowledge it. Such places must
+    /// not fill the whole table: nothing more could be received, nor asked for again.
+    pub(super) fn leave_room_beside_sent(&mut self, fx: &mut Effects) {
+        if self.resync.sent < self.peers.len() {
+            return;
+        }
+        if let Some(index) = self.peers.first(PEER_ACTIVE) {
+            self.resync.forget_one();
+            self.free_peer(index, fx);
+        }
     }
 
     /// A range is being marked: what was sent of it before is old.

@@ -23,6 +23,12 @@ impl World {
         token
     }
 
+    pub(crate) fn give_up(&mut self, n: usize, token: Token) {
+        if self.answer(n, token).is_none() {
+            self.post(n, Event::GiveUp(token), false);
+        }
+    }
+
     /// The number that a command was answered with.
     pub fn answer(&self, n: usize, token: Token) -> Option<i32> {
         self.nodes[n]

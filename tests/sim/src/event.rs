@@ -36,6 +36,8 @@ pub enum What {
     ReplyDropped(PeerTicket),
     /// The receiver notices that the connection is gone.
     Lost(u64, Loss),
+    /// A ping was not answered; unless the link was mended since.
+    Unanswered(u64, u64),
     /// A local write completed.
     LocalWrite(Ticket, u64),
     /// A local flush completed.
@@ -132,6 +134,7 @@ impl World {
                 self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
                 self.finish(n, fx);
             }
+            What::Unanswered(id, mutings) => self.unanswered(n, id, mutings),
             What::Lost(id, loss) => self.lost(n, id, loss),
             What::LocalWrite(ticket, op) => {
                 self.write_done(n, op);
@@ -200,12 +203,7 @@ impl World {
                     self.after(n, 20, What::Resync);
                 }
             }
-            What::GiveUp(token) => {
-                let waits = !self.nodes[n].answers.iter().any(|a| a.0 == token);
-                if waits {
-                    self.post(n, Event::GiveUp(token), false);
-                }
-            }
+            What::GiveUp(token) => self.give_up(n, token),
             What::HandlerDone(call, status) => {
                 self.post(n, Event::HandlerDone { call, status }, false);
             }

@@ -26,10 +26,52 @@ impl World {
         for n in 0..2 {
             if let Some(conn) = &self.nodes[n].conn {
                 let id = conn.id;
-                let delay = self.rng.within(1, 60);
+                let delay = self.rng.within(1, self.config.notice);
                 self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
             }
         }
+    }
+
+    /// From now on nothing arrives of what a node sends. Pings go unanswered, and both notice it
+    /// after a while, each for itself.
+    pub fn mute(&mut self, n: usize) {
+        if self.muted[n] {
+            return;
+        }
+        self.tell(n, || "IS NOT HEARD ANY MORE".into());
+        self.muted[n] = true;
+        self.mutings += 1;
+        for n in 0..2 {
+            if let Some(conn) = &self.nodes[n].conn {
+                let id = conn.id;
+                let delay = self
+                    .rng
+                    .within(self.config.notice / 2, 2 * self.config.notice);
+                self.after(n, delay, What::Unanswered(id, self.mutings));
+            }
+        }
+    }
+
+    pub(crate) fn unanswered(&mut self, n: usize, session: u64, mutings: u64) {
+        if self.mutings == mutings {
+            self.lost(n, session, Loss::Timeout);
+        }
+    }
+
+    /// Both nodes are heard again. What was sent meanwhile arrives, if its session still lives.
+    pub fn unmute(&mut self) {
+        if self.muted == [false; 2] {
+            return;
+        }
+        self.tell(OUTSIDE, || "BOTH ARE HEARD".into());
+        self.muted = [false; 2];
+        self.mutings += 1;
+        let mut held = core::mem::take(&mut self.held);
+        held.extend(self.take_arriving());
+        for ev in held {
+            self.at(0, ev);
+        }
+        self.try_establish();
     }
 
     /// Mends the link.
@@ -85,7 +127,7 @@ impl World {
             self.oracle.behind[n] = true;
         }
         if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
-            let delay = self.rng.within(1, 60);
+            let delay = self.rng.within(1, self.config.notice);
             self.after(peer, delay, What::Lost(id, Loss::NetworkFailure));
         }
     }

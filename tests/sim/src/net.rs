@@ -22,6 +22,7 @@ impl World {
     /// Both receivers look for each other: they will meet.
     pub(crate) fn try_establish(&mut self) {
         let ready = self.link
+            && self.muted == [false; 2]
             && self.nodes.iter().all(|node| {
                 node.up
                     && node.net == Net::Looking
@@ -37,6 +38,7 @@ impl World {
     pub(crate) fn establish(&mut self) {
         self.meeting = false;
         let ready = self.link
+            && self.muted == [false; 2]
             && self.nodes.iter().all(|node| {
                 node.up
                     && node.net == Net::Looking

@@ -53,10 +53,15 @@ struct Run<'a> {
     reckless: bool,
     /// Disks fail, too.
     bad_disks: bool,
+    /// Links fail in one direction, and nodes notice late that a session is dead.
+    half_open: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
 const SLOW_DISKS: u64 = 1_000_000;
+
+/// From this seed on links fail in one direction only, too.
+const HALF_OPEN: u64 = 1 << 32;
 
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
@@ -124,6 +129,9 @@ impl<'a> Run<'a> {
             SLOW_DISKS.. if rng.chance(50) => config.disk.min(10),
             _ => config.disk,
         };
+        if plan.seed >= HALF_OPEN && rng.chance(50) {
+            config.notice = rng.within(60, 900);
+        }
         config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
@@ -141,6 +149,7 @@ impl<'a> Run<'a> {
             .collect();
         let reckless = rng.chance(15);
         let all_faults = plan.seed >= ALL_FAULTS;
+        let half_open = plan.seed >= HALF_OPEN;
         let bad_disks = all_faults && rng.chance(30);
         Self {
             plan,
@@ -155,6 +164,7 @@ impl<'a> Run<'a> {
             hot,
             reckless,
             bad_disks,
+            half_open,
         }
     }
 
@@ -200,6 +210,7 @@ impl<'a> Run<'a> {
         self.world.tell(OUTSIDE, || "FAULTS ARE OVER".into());
         self.world.disk_errors = [0; 2];
         self.world.heal();
+        self.world.unmute();
         self.world.power_on(0);
         self.world.power_on(1);
         let mut idle = 0;
@@ -362,7 +373,10 @@ impl<'a> Run<'a> {
                 self.world.power_on(n);
             }
             72..=75 if !calm => self.world.cut(),
-            76..=83 => self.world.heal(),
+            76..=83 => {
+                self.world.heal();
+                self.world.unmute();
+            }
             84..=85 if !calm => self.world.reset_session(),
             86..=88 => {
                 let n = self.rng.below(2) as usize;
@@ -386,6 +400,10 @@ impl<'a> Run<'a> {
                 let n = self.rng.below(2) as usize;
                 let rate = [0, 20, 200][self.rng.below(3) as usize];
                 self.world.disk_errors[n] = rate;
+            }
+            98..=99 if self.half_open && !calm => {
+                let n = self.rng.below(2) as usize;
+                self.world.mute(n);
             }
             _ => {}
         }

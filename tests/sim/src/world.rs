@@ -25,6 +25,8 @@ pub struct Config {
     pub meta: u64,
     /// Longest way of a packet, in ms.
     pub wire: u64,
+    /// Longest time until a node notices that a session is dead, in ms.
+    pub notice: u64,
     /// Longest pause before the peer is looked for again, in ms.
     pub reconnect: u64,
     /// Largest resync request, in bytes.
@@ -42,6 +44,7 @@ impl Default for Config {
             disk: 8,
             meta: 8,
             wire: 5,
+            notice: 60,
             reconnect: 30,
             resync_bytes: 1 << 20,
             sectors: [6 * 8192; 2],
@@ -62,6 +65,12 @@ pub struct World {
     pub rng: Rng,
     /// The link works.
     pub link: bool,
+    /// Nothing that the node sends arrives; the link may work the other way.
+    pub(crate) muted: [bool; 2],
+    /// What did not arrive: it is sent again when it can be heard.
+    pub(crate) held: Vec<Ev>,
+    /// How often a node was muted or heard again.
+    pub(crate) mutings: u64,
     /// How many of 1000 operations of a node's disk fail.
     pub disk_errors: [u64; 2],
     /// How long things take.
@@ -99,6 +108,9 @@ impl World {
             nodes: [node(0), node(1)],
             rng: Rng::new(seed),
             link: true,
+            muted: [false; 2],
+            held: Vec::new(),
+            mutings: 0,
             disk_errors: [0; 2],
             oracle,
             story: None,
@@ -184,6 +196,22 @@ impl World {
         }
     }
 
+    /// What would arrive in this very moment, in its order.
+    pub(crate) fn take_arriving(&mut self) -> Vec<Ev> {
+        let now = (self.now, 0)..=(self.now, u64::MAX);
+        let arrives = |ev: &Ev| matches!(ev, Ev::Deliver { .. } | Ev::Eof { .. });
+        let keys: Vec<(u64, u64)> = self
+            .events
+            .range(now)
+            .filter(|(_, (_, ev))| arrives(ev))
+            .map(|(&key, _)| key)
+            .collect();
+        keys.iter()
+            .filter_map(|key| self.events.remove(key))
+            .map(|(_, ev)| ev)
+            .collect()
+    }
+
     /// Lets the resource of a node look at the clock when its engine wants to, and only then.
     pub(crate) fn set_timer(&mut self, n: usize) {
         let node = &self.nodes[n];
@@ -214,6 +242,7 @@ impl World {
                     self.happen(n, what);
                 }
             }
+            Ev::Deliver { to, .. } | Ev::Eof { to, .. } if self.muted[1 - to] => self.held.push(ev),
             Ev::Deliver {
                 to,
                 conn,

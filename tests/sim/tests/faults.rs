@@ -5,9 +5,9 @@
 
 mod pair;
 
-use pair::{demand_sync, in_sync, primary_pair, rest};
+use pair::{demand_sync, in_sync, primary_pair, rest, resynced};
 use tandem_engine::engine::options::OnIoError;
-use tandem_engine::engine::state::{DiskState, Role};
+use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::uuid::Uuids;
 
 #[test]
@@ -147,6 +147,42 @@ fn an_agreed_detach_that_is_not_carried_out_starts_no_generation() {
             world.heal();
             demand_sync(&mut world);
         }
+    }
+}
+
+#[test]
+fn a_primary_that_is_not_heard_goes_on_alone_when_it_notices() {
+    for seed in 0..20 {
+        for mute in 0..2 {
+            let mut world = primary_pair(seed);
+            let generation = world.nodes[0].disk.superblock().uuids.current & !1;
+            world.mute(mute);
+            world.write(0, 8, 8);
+            // One way the write does not arrive, the other way its acknowledgement.
+            while world.nodes[0].open_requests() != 0 && world.step() {}
+            check!(world, world.nodes[0].state().conn < ConnState::Connected);
+            let now = world.nodes[0].disk.superblock().uuids.current & !1;
+            check!(world, now != generation);
+            world.unmute();
+            demand_sync(&mut world);
+        }
+    }
+}
+
+#[test]
+fn a_node_that_is_heard_again_in_time_was_never_away() {
+    for seed in 0..20 {
+        let mut world = primary_pair(seed);
+        world.mute(seed as usize % 2);
+        for i in 0..4 {
+            world.write(0, i * 800, 8);
+        }
+        let until = world.now + 20;
+        world.run_until(until);
+        check!(world, world.nodes[0].open_requests(), 4);
+        world.unmute();
+        demand_sync(&mut world);
+        check!(world, resynced(&mut world), 0);
     }
 }
 
