@@ -193,6 +193,8 @@ pub struct Device {
 
 impl Device {
     /// Makes a device without disk. May sleep.
+    // Its frame is large: no caller shall have it on its stack for longer.
+    #[inline(never)]
     pub fn new(resource: &Arc<Resource>, minor: u32, number: u16) -> Result<Arc<Self>> {
         let requests = REQUEST_SLOTS;
         let peers = PEER_SLOTS;

@@ -18,6 +18,7 @@ use crate::engine::state::{
     DiskState,
     Role, //
 };
+use crate::engine::volume::Progress;
 use crate::engine::wire::{
     PROTOCOL_MAX,
     PROTOCOL_MIN, //
@@ -36,6 +37,9 @@ const KIB_PER_BIT: u64 = 4;
 
 /// Above so many bits (4 GiB), the bar counts in MiB.
 const BITS_SHOWN_AS_KIB: u64 = 4 << (30 - 12);
+
+/// A resync that got nothing done for so long is called stalled.
+const STALLED_SECONDS: u64 = 180;
 
 /// What the file shows.
 pub struct Devices {
@@ -210,18 +214,22 @@ fn show_progress(to: &SeqFile, record: &VolumeRecord, figures: &Figures) {
         let kib = |bits: u64| bits * KIB_PER_BIT;
         seq_print!(to, "({}/{})K\n\t", kib(left), kib(resync.total));
     }
-    show_speed(to, record, resync.total - left, left, &resync.started);
+    show_speed(to, record, figures, resync);
 }
 
-fn show_speed(
-    to: &SeqFile,
-    record: &VolumeRecord,
-    done: u64,
-    left: u64,
-    started: &crate::engine::ids::Instant,
-) {
-    let seconds = (Device::now().since(*started) / 1000).max(1);
-    let remaining = seconds * (left / (done / 100 + 1)) / 100;
+/// KiB/s of so many blocks in so many seconds.
+fn rate(blocks: u64, seconds: u64) -> u64 {
+    blocks / seconds.max(1) * KIB_PER_BIT
+}
+
+fn show_speed(to: &SeqFile, record: &VolumeRecord, figures: &Figures, resync: Progress) {
+    let now = Device::now();
+    let pace = figures.pace;
+    let left = figures.left.min(resync.total);
+    // Of the last half minute: what it will take is better told from that than from the whole.
+    let since_mark = now.since(pace.mark) / 1000;
+    let done = pace.left.saturating_sub(left);
+    let remaining = since_mark.max(1) * (left / (done / 100 + 1)) / 100;
     seq_print!(
         to,
         "finish: {}:{:02}:{:02} speed: ",
@@ -229,27 +237,22 @@ fn show_speed(
         remaining % 3600 / 60,
         remaining % 60
     );
-    let rate = done / seconds * KIB_PER_BIT;
-    show_rate(to, rate);
+    show_rate(to, rate(done, since_mark));
     seq_print!(to, " (");
-    show_rate(to, rate);
+    let seconds = now.since(resync.started) / 1000;
+    show_rate(to, rate(resync.total - left, seconds));
     seq_print!(to, ")");
     if matches!(
         record.state.conn,
         ConnState::SyncTarget | ConnState::VerifyS
     ) {
-        let options = &record.options;
-        let fixed = options.c_plan_ahead == 0;
         seq_print!(to, " want: ");
-        show_rate(
-            to,
-            if fixed {
-                options.resync_rate
-            } else {
-                options.c_max_rate
-            }
-            .into(),
-        );
+        show_rate(to, pace.want.into());
     }
-    seq_print!(to, " K/sec\n");
+    let stalled = if since_mark > STALLED_SECONDS {
+        " (stalled)"
+    } else {
+        ""
+    };
+    seq_print!(to, " K/sec{}\n", stalled);
 }

@@ -42,6 +42,7 @@ use crate::engine::state::{
 };
 use crate::engine::volume::{
     Counters,
+    PaceView,
     Progress, //
 };
 use crate::resource::{
@@ -76,6 +77,8 @@ pub struct Figures {
     pub resync: Option<Progress>,
     /// Blocks that are left of it.
     pub left: u64,
+    /// How fast it goes.
+    pub pace: PaceView,
 }
 
 impl Figures {
@@ -104,6 +107,7 @@ impl Figures {
             out_of_sync: volume.out_of_sync(),
             resync,
             left,
+            pace: volume.pace(),
         }
     }
 }

@@ -36,8 +36,12 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
         if device.log_wanted.swap(false, Ordering::AcqRel) {
             write_log(device, &mut block);
         }
-        while device.feed(|volume, fx| volume.resync_more(Device::now(), fx)) {}
-        while device.feed(|volume, fx| volume.verify_more(Device::now(), fx)) {}
+        if syncing {
+            let sectors = device.lower().map_or(0, |lower| lower.data.sectors_done());
+            device.volume.lock().sync_tick(Device::now(), sectors);
+        }
+        while device.feed(|volume, fx| volume.resync_more(fx)) {}
+        while device.feed(|volume, fx| volume.verify_more(fx)) {}
     }
 }
 

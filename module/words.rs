@@ -186,7 +186,7 @@ impl fmt::Display for Refusal {
                 f,
                 "packet {name} refused: {}",
                 match error {
-                    PeerRequestError::Full => "no slot is free",
+                    PeerRequestError::Full | PeerRequestError::Later => "no slot is free",
                     PeerRequestError::NoDisk => "there is no local disk",
                     PeerRequestError::OutOfRange => "request from peer beyond end of local disk",
                     PeerRequestError::Unexpected => "it answers nothing that was asked",

@@ -63,6 +63,9 @@ use crate::words::{
 /// How long to wait for memory before the session's state is looked at, in milliseconds.
 const MEMORY_MS: u32 = 1000;
 
+/// How long a request of the peer's resync waits that has to give way, in milliseconds.
+const LATER_MS: u32 = 100;
+
 /// Why receiving ended.
 enum Stop {
     /// The session is over, or the network failed.
@@ -343,6 +346,12 @@ impl Receiver<'_> {
                     device.room.wait_until_timeout(MEMORY_MS, || {
                         device.volume.lock().has_peer_room() || self.session.is_down()
                     });
+                }
+                Err(PeerRequestError::Later) if !self.session.is_down() => {
+                    self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
+                    device
+                        .room
+                        .wait_until_timeout(LATER_MS, || self.session.is_down());
                 }
                 result => return result,
             }

@@ -5,7 +5,7 @@
 
 use crate::engine::resource::{
     Event,
-    PeerDigests,
+    PeerSyncParams,
     RarePacket, //
 };
 use crate::engine::wire::params::{
@@ -71,7 +71,7 @@ impl Receiver<'_> {
             Command::SyncParam | Command::SyncParam89 => {
                 let version = self.session.version();
                 let params = Self::parse(header, SyncParams::parse(bytes, version))?;
-                RarePacket::Digests(PeerDigests::new(&params, version))
+                RarePacket::SyncParams(PeerSyncParams::new(&params, version))
             }
             _ => return Err(Stop::refused(command, Problem::Unexpected)),
         };

@@ -15,7 +15,6 @@ use crate::engine::resource::{
 };
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
-    ResyncLimits,
     VerifyRange,
     VerifySide, //
 };
@@ -90,6 +89,7 @@ impl Resource {
             | Effect::SaveBitmap { .. }
             | Effect::FillBitmap { .. }
             | Effect::SendBitmap { .. }
+            | Effect::SetResyncLimits { .. }
             | Effect::StartResync { .. }
             | Effect::StopResync { .. }
             | Effect::StartVerify { .. }
@@ -110,6 +110,7 @@ impl Resource {
             | Effect::SaveBitmap { volume }
             | Effect::FillBitmap { volume, .. }
             | Effect::SendBitmap { volume }
+            | Effect::SetResyncLimits { volume, .. }
             | Effect::StartResync { volume }
             | Effect::StopResync { volume }
             | Effect::StartVerify { volume, .. }
@@ -153,17 +154,18 @@ impl Resource {
                 }
             }
             Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
+            Effect::SetResyncLimits { limits, .. } => {
+                device.volume.lock().set_resync_limits(limits);
+            }
             Effect::StartResync { .. } => {
-                let limits = resync_limits(core, volume);
                 // A former resync's end must not end this one.
                 device.take_resync_finished();
-                device.feed(|volume, fx| volume.start_resync(Device::now(), limits, fx));
+                device.feed(|volume, fx| volume.start_resync(Device::now(), fx));
                 device.wake.raise();
             }
             Effect::StopResync { .. } => device.feed(|volume, fx| volume.stop_resync(fx)),
             Effect::StartVerify { side, range, .. } => {
-                let limits = resync_limits(core, volume);
-                self.start_verify(&device, side, range, limits);
+                self.start_verify(&device, side, range);
             }
             Effect::StopVerifyAt { sector, .. } => {
                 device.feed(|volume, fx| volume.stop_verify_at(sector, fx));
@@ -174,19 +176,13 @@ impl Resource {
         None
     }
 
-    fn start_verify(
-        &self,
-        device: &Arc<Device>,
-        side: VerifySide,
-        range: VerifyRange,
-        limits: ResyncLimits,
-    ) {
+    fn start_verify(&self, device: &Arc<Device>, side: VerifySide, range: VerifyRange) {
         // Before any request or answer: the sender needs the digest for these.
         self.link.queue_digests();
         // A former verify's end must not end this one.
         device.take_verify_finished();
         let now = Device::now();
-        let first = device.volume.lock().start_verify(side, range, limits, now);
+        let first = device.volume.lock().start_verify(side, range, now);
         if side == VerifySide::Source {
             notify::log_device(
                 Level::Info,
@@ -226,23 +222,5 @@ fn stop_verify(device: &Arc<Device>) {
             device,
             format_args!("Online Verify reached sector {sector}"),
         );
-    }
-}
-
-fn resync_limits(core: &Core, volume: usize) -> ResyncLimits {
-    let options = core.records.get(volume).map(|r| &r.options);
-    let buffers = core.decisions.net().map_or(2048, |n| n.max_buffers);
-    let rate = options.map_or(102_400, |o| {
-        if o.c_plan_ahead == 0 {
-            o.resync_rate
-        } else {
-            o.c_max_rate
-        }
-    });
-    ResyncLimits {
-        // Half of the buffers, in sectors of 512 bytes: the rest is for the application.
-        in_flight: buffers / 2 * 8,
-        rate,
-        ..ResyncLimits::default()
     }
 }

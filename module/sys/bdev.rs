@@ -215,6 +215,12 @@ impl BlockDevice {
         }
     }
 
+    /// Sectors that the whole disk has read, written and discarded since it is there, for anybody.
+    pub fn sectors_done(&self) -> u64 {
+        // SAFETY: The device is open, and with it its disk.
+        unsafe { shim::tandem_bdev_sectors_done(self.as_ptr()) }
+    }
+
     /// Makes the device write its cache to the medium, and waits for it. May sleep.
     pub fn flush(&self) -> Result {
         // SAFETY: The device is open, and we may sleep.

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/part_stat.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/tcp.h>
@@ -102,6 +103,12 @@ bool tandem_bdev_read_only(struct block_device *bdev)
 bool tandem_bdev_rotational(struct block_device *bdev)
 {
 	return bdev_rot(bdev);
+}
+
+/* A macro over numbers of each CPU. */
+u64 tandem_bdev_sectors_done(struct block_device *bdev)
+{
+	return part_stat_read_accum(bdev->bd_disk->part0, sectors);
 }
 
 /* Field of a struct that is reached through two more. */

@@ -37,6 +37,7 @@ struct queue_limits tandem_limits_start(struct request_queue *q);
 struct queue_limits *tandem_bdev_limits(struct block_device *bdev);
 bool tandem_bdev_read_only(struct block_device *bdev);
 bool tandem_bdev_rotational(struct block_device *bdev);
+u64 tandem_bdev_sectors_done(struct block_device *bdev);
 const char *tandem_disk_name(struct block_device *bdev);
 int tandem_bdev_partno(struct block_device *bdev);
 void tandem_bio_inc_remaining(struct bio *bio);

@@ -53,6 +53,7 @@ unsafe extern "C" {
     ) -> *mut bindings::queue_limits;
     pub(super) fn tandem_bdev_read_only(bdev: *mut bindings::block_device) -> bool;
     pub(super) fn tandem_bdev_rotational(bdev: *mut bindings::block_device) -> bool;
+    pub(super) fn tandem_bdev_sectors_done(bdev: *mut bindings::block_device) -> u64;
     pub(super) fn tandem_disk_name(bdev: *mut bindings::block_device) -> *const c_char;
     pub(super) fn tandem_bdev_partno(bdev: *mut bindings::block_device) -> c_int;
     pub(super) fn tandem_bio_inc_remaining(bio: *mut bindings::bio);

@@ -21,6 +21,7 @@ use super::effect::{
     Effect,
     IoKind,
     Loss,
+    Outgoing,
     Token, //
 };
 use super::notice::Notice;
@@ -135,6 +136,10 @@ impl Step<'_> {
         }
         self.save(volume);
         self.set_policy(volume, false);
+        self.set_resync_limits(volume);
+        if self.state(volume).conn >= ConnState::Connected {
+            self.send(volume, Outgoing::SyncParams);
+        }
         self.answer(token, RetCode::NO_ERROR);
     }
 

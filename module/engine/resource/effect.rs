@@ -19,12 +19,14 @@ use crate::engine::state::{
 };
 use crate::engine::volume::{
     Policy,
+    ResyncLimits,
     VerifyRange,
     VerifySide, //
 };
 use crate::engine::wire::handshake::ConnectionFeatures;
 use crate::engine::wire::params::{
     ConnFlags,
+    ControllerParams,
     ProtocolSettings,
     SyncParams, //
 };
@@ -215,16 +217,21 @@ impl From<ProtocolSettings<'_>> for PeerProtocol {
     }
 }
 
-/// What the peer says of the digests it compares data with (`P_SYNC_PARAM`, `P_SYNC_PARAM89`).
+/// What the peer says of resync and verify (`P_SYNC_PARAM`, `P_SYNC_PARAM89`): the digests it
+/// compares data with, and how fast it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerDigests {
+pub struct PeerSyncParams {
     /// For verify; `None` below protocol 88.
     pub verify_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
     /// For resync; `None` below protocol 89.
     pub csums_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
+    /// The fixed rate, in KiB/s.
+    pub resync_rate: u32,
+    /// What its controller aims at; `None` below protocol 95.
+    pub controller: Option<ControllerParams>,
 }
 
-impl PeerDigests {
+impl PeerSyncParams {
     /// What `params` say in protocol `version`.
     pub fn new(params: &SyncParams<'_>, version: u32) -> Self {
         let told = |since: u32, name: &[u8]| {
@@ -234,6 +241,8 @@ impl PeerDigests {
         Self {
             verify_alg: told(88, params.verify_alg),
             csums_alg: told(89, params.csums_alg),
+            resync_rate: params.resync_rate,
+            controller: params.controller,
         }
     }
 }
@@ -246,7 +255,7 @@ pub enum RarePacket {
     /// `P_PROTOCOL_UPDATE`
     ProtocolUpdate(PeerProtocol),
     /// `P_SYNC_PARAM` or `P_SYNC_PARAM89`
-    Digests(PeerDigests),
+    SyncParams(PeerSyncParams),
     /// `P_SIZES`
     Sizes(SizeReport),
     /// `P_UUIDS`
@@ -476,6 +485,13 @@ pub enum Effect {
     SendBitmap {
         /// The volume, by position.
         volume: usize,
+    },
+    /// Call the volume's `set_resync_limits`.
+    SetResyncLimits {
+        /// The volume, by position.
+        volume: usize,
+        /// What the options say.
+        limits: ResyncLimits,
     },
     /// Call the volume's `start_resync`.
     StartResync {

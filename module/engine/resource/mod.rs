@@ -61,8 +61,8 @@ pub use effect::{
     Loss,
     Outgoing,
     Output,
-    PeerDigests,
     PeerProtocol,
+    PeerSyncParams,
     RarePacket,
     Token, //
 };

@@ -54,7 +54,7 @@ impl Step<'_> {
         };
         self.peer_has(volume);
         match packet {
-            RarePacket::Digests(digests) => self.peer_digests(volume, digests),
+            RarePacket::SyncParams(params) => self.peer_sync_params(volume, params),
             RarePacket::Sizes(report) => self.peer_sizes(volume, report),
             RarePacket::Uuids(report) => self.peer_uuids(volume, report),
             RarePacket::State(report) => match DeviceState::unpack(report.state) {

@@ -41,6 +41,7 @@ pub(super) fn policy_of(
         hold: state.is_suspended() || in_transition(state, version),
         log: state.role == Role::Primary && al_updates,
         only_disk,
+        peer_writes: state.peer == Role::Primary,
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
         done_when_sent: false,

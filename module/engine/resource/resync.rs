@@ -2,17 +2,64 @@
 
 //! A resync from the exchange of bitmaps to its end.
 
+use crate::engine::ids::BLOCK_SECTORS;
+use crate::engine::options::{
+    DiskOptions,
+    OptionSpec, //
+};
 use crate::engine::state::{
     ConnState,
     DiskState,
     Role, //
 };
+use crate::engine::volume::ResyncLimits;
 
 use super::effect::{
-    Effect, //
+    Effect,
+    PeerSyncParams, //
 };
 use super::notice::Notice;
 use super::Step;
+
+/// What the options say. `buffers` are pages.
+fn limits_of(options: &DiskOptions, buffers: u32) -> ResyncLimits {
+    ResyncLimits {
+        // Half of the buffers: the rest is for the application.
+        in_flight: buffers / 2 * BLOCK_SECTORS as u32,
+        rate: options.resync_rate,
+        plan_ahead: options.c_plan_ahead,
+        fill_target: options.c_fill_target,
+        delay_target: options.c_delay_target,
+        max_rate: options.c_max_rate,
+        min_rate: options.c_min_rate,
+        ..ResyncLimits::default()
+    }
+}
+
+/// Takes over what the peer says, where it is possible.
+fn adopt_rates(options: &mut DiskOptions, told: &PeerSyncParams) {
+    let adopt = |name, own: &mut u32, told: u32| {
+        let spec = OptionSpec::named(name);
+        if spec.is_some_and(|spec| spec.check_number(told.into()).is_ok()) {
+            *own = told;
+        }
+    };
+    adopt("resync-rate", &mut options.resync_rate, told.resync_rate);
+    if let Some(told) = told.controller {
+        adopt("c-plan-ahead", &mut options.c_plan_ahead, told.plan_ahead);
+        adopt(
+            "c-delay-target",
+            &mut options.c_delay_target,
+            told.delay_target,
+        );
+        adopt(
+            "c-fill-target",
+            &mut options.c_fill_target,
+            told.fill_target,
+        );
+        adopt("c-max-rate", &mut options.c_max_rate, told.max_rate);
+    }
+}
 
 impl Step<'_> {
     /// The peer's bits are merged into ours.
@@ -85,7 +132,27 @@ impl Step<'_> {
             // our own bitmap knows.
             self.push(Effect::SaveBitmap { volume });
         }
+        self.set_resync_limits(volume);
         self.push(Effect::StartResync { volume });
+    }
+
+    /// The peer tells its digests and its rates; both nodes go by what was said last.
+    pub(super) fn peer_sync_params(&mut self, volume: usize, params: PeerSyncParams) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            adopt_rates(&mut record.options, &params);
+            self.set_resync_limits(volume);
+        }
+        self.peer_digests(volume, &params);
+    }
+
+    /// Tells the data path what the options say about the pace of resync and verify.
+    pub(super) fn set_resync_limits(&mut self, volume: usize) {
+        let buffers = self.resource.net.as_ref().map(|net| net.max_buffers);
+        let Some(record) = self.volumes.get(volume) else {
+            return;
+        };
+        let limits = limits_of(&record.options, buffers.unwrap_or(0));
+        self.push(Effect::SetResyncLimits { volume, limits });
     }
 
     /// Nothing is left to sync.

@@ -14,7 +14,7 @@ use crate::engine::volume::{
 
 use super::effect::{
     Effect,
-    PeerDigests,
+    PeerSyncParams,
     Token, //
 };
 use super::handler::Handler;
@@ -71,6 +71,7 @@ impl Step<'_> {
                 ConnState::VerifyS => VerifySide::Source,
                 _ => VerifySide::Target,
             };
+            self.set_resync_limits(volume);
             self.push(Effect::StartVerify {
                 volume,
                 side,
@@ -103,7 +104,7 @@ impl Step<'_> {
 
     /// The peer tells which digests it compares data with. They have to be equal when two nodes
     /// meet; later, ours follow.
-    pub(super) fn peer_digests(&mut self, volume: usize, digests: PeerDigests) {
+    pub(super) fn peer_digests(&mut self, volume: usize, digests: &PeerSyncParams) {
         let meeting = self.state(volume).conn == ConnState::WfReportParams;
         for (option, told) in [
             ("verify-alg", digests.verify_alg),

@@ -11,7 +11,7 @@ use super::{
     Notice,
     Outgoing,
     Output,
-    PeerDigests,
+    PeerSyncParams,
     RarePacket,
     Resource,
     Token,
@@ -35,6 +35,7 @@ use crate::engine::volume::{
     VerifySide, //
 };
 use crate::engine::wire::handshake::ConnectionFeatures;
+use crate::engine::wire::params::ControllerParams;
 use crate::engine::wire::state::{
     StateReport,
     StateRequest, //
@@ -218,11 +219,13 @@ fn the_peers_verify_makes_this_node_its_target_until_the_peer_is_done() {
 #[test]
 fn different_digests_part_nodes_that_meet() {
     let mut node = Node::meeting("sha1");
-    let digests = PeerDigests {
+    let digests = PeerSyncParams {
         verify_alg: Some(name("sha256")),
         csums_alg: None,
+        resync_rate: 250,
+        controller: None,
     };
-    let effects = node.packet(RarePacket::Digests(digests));
+    let effects = node.packet(RarePacket::SyncParams(digests));
     let named = |effect: &Effect| {
         let Effect::Notice { notice, .. } = effect else {
             return false;
@@ -240,13 +243,29 @@ fn different_digests_part_nodes_that_meet() {
 }
 
 #[test]
-fn connected_nodes_follow_each_others_digests() {
+fn connected_nodes_follow_each_others_digests_and_rates() {
     let mut node = Node::connected("sha1");
-    let digests = PeerDigests {
+    let digests = PeerSyncParams {
         verify_alg: Some(name("sha256")),
         csums_alg: Some(name("crc32c")),
+        resync_rate: 5000,
+        controller: Some(ControllerParams {
+            plan_ahead: 7,
+            // More than there can be: left as it is.
+            delay_target: 101,
+            fill_target: 0,
+            max_rate: 4000,
+        }),
     };
-    node.packet(RarePacket::Digests(digests));
+    let effects = node.packet(RarePacket::SyncParams(digests));
+    let limits = effects.iter().find_map(|effect| match effect {
+        Effect::SetResyncLimits { limits, .. } => Some(limits),
+        _ => None,
+    });
+    let limits = limits.expect("the data path is told");
+    assert_eq!((limits.rate, limits.plan_ahead), (5000, 7));
+    assert_eq!((limits.delay_target, limits.fill_target), (10, 0));
+    assert_eq!((limits.max_rate, limits.min_rate), (4000, 250));
     let net = node.resource.net().unwrap();
     assert_eq!(net.verify_alg, name("sha256"));
     assert_eq!(net.csums_alg, name("crc32c"));

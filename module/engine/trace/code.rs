@@ -223,11 +223,13 @@ code_structs! {
     Ticket { index, generation }
     PeerTicket { index }
     WriteFlags { fua, preflush, sync }
-    ResyncLimits { in_flight, request_bytes, rate }
+    ResyncLimits {
+        in_flight, request_bytes, rate, plan_ahead, fill_target, delay_target, max_rate, min_rate,
+    }
     VerifyRange { start, stop }
     Policy {
-        local, mirror, resync, peer_readable, hold, log, only_disk, good_data, done_when_sent,
-        peer_log, drain,
+        local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
+        done_when_sent, peer_log, drain,
     }
 }
 

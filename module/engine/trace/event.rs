@@ -30,8 +30,8 @@ use crate::engine::resource::{
     Event,
     IoKind,
     Loss,
-    PeerDigests,
     PeerProtocol,
+    PeerSyncParams,
     RarePacket,
     Token, //
 };
@@ -41,6 +41,7 @@ use crate::engine::wire::handshake::{
     ConnectionFeatures,
     Features, //
 };
+use crate::engine::wire::params::ControllerParams;
 use crate::engine::wire::state::{
     QueueLimits,
     SizeFlags,
@@ -76,7 +77,8 @@ code_structs! {
     Uuids { current, bitmap, history }
     Ring { stripes, stripe_blocks }
     ConnectionFeatures { protocol_min, features, protocol_max }
-    PeerDigests { verify_alg, csums_alg }
+    PeerSyncParams { verify_alg, csums_alg, resync_rate, controller }
+    ControllerParams { plan_ahead, delay_target, fill_target, max_rate }
     PeerProtocol { protocol, after_split_brain, two_primaries, dry_run, integrity_alg }
     SizeReport { sizes, limits }
     SizeNumbers {
@@ -141,7 +143,7 @@ code_enums! {
         6 ConnStateRequest(request),
         7 StateReply(number),
         8 ProtocolUpdate(protocol),
-        9 Digests(digests),
+        9 SyncParams(params),
     }
     LoginError {
         0 NoChallenge(command),

@@ -107,9 +107,11 @@ calls! {
     fn peer_io_done(ticket: PeerTicket, ok: bool) with fx;
     fn peer_reply_sent(ticket: PeerTicket) with fx;
 
-    fn start_resync(now: Instant, limits: ResyncLimits) with fx;
+    fn set_resync_limits(limits: ResyncLimits);
+    fn sync_tick(now: Instant, disk_sectors: u64);
+    fn start_resync(now: Instant) with fx;
     fn stop_resync() with fx;
-    fn resync_more(now: Instant) with fx -> bool;
+    fn resync_more() with fx -> bool;
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;
     fn resync_acked(extent: Extent, ok: bool) with fx -> Result<(), PeerRequestError>;
@@ -117,12 +119,11 @@ calls! {
     fn start_verify(
         side: VerifySide,
         range: VerifyRange,
-        limits: ResyncLimits,
         now: Instant
     ) -> u64;
     fn stop_verify_at(sector: u64) with fx;
     fn stop_verify() with fx -> Option<u64>;
-    fn verify_more(now: Instant) with fx -> bool;
+    fn verify_more() with fx -> bool;
     fn verify_answered(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn verify_compared(ticket: PeerTicket, equal: bool) with fx -> bool;
     fn verify_result(extent: Extent, equal: bool) with fx -> Result<(), PeerRequestError>;

@@ -7,7 +7,10 @@
 //! meanwhile.
 
 use crate::engine::broken::Invariant;
-use crate::engine::ids::Extent;
+use crate::engine::ids::{
+    Extent,
+    SECTOR_SIZE, //
+};
 use crate::engine::meta::activity_log::{
     extent_of,
     Begin,
@@ -35,6 +38,7 @@ use super::peer::{
 };
 use super::slot::Slot;
 use super::{
+    DiskTables,
     Storage,
     Volume, //
 };
@@ -142,6 +146,12 @@ impl<S: Storage> Volume<S> {
         }
     }
 
+    /// Whether somebody waits for the log to get to disk.
+    pub(super) fn waits_for_log(&self) -> bool {
+        let waits = |disk: &DiskTables<S>| disk.log.collected() != 0 || disk.log.is_committing();
+        self.disk.as_ref().is_some_and(waits)
+    }
+
     /// Begins a transaction with everything that waits for one; `None` when there is nothing, or
     /// one is on its way. `block` receives what has to be written.
     pub fn log_prepare(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<LogWrite> {
@@ -192,6 +202,7 @@ impl<S: Storage> Volume<S> {
             .as_mut()
             .is_some_and(|disk| disk.bitmap.take_page(page, image));
         if taken {
+            self.pace.causes((PAGE_BYTES / SECTOR_SIZE as usize) as u64);
             self.counters.bitmap_writes = self.counters.bitmap_writes.wrapping_add(1);
         }
         taken

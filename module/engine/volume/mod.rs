@@ -18,6 +18,7 @@ mod local;
 mod log;
 mod mirror;
 mod overlap;
+mod pace;
 mod peer;
 mod policy;
 mod remote;
@@ -60,6 +61,10 @@ pub use local::{
 pub use log::LogWrite;
 pub use mirror::SendView;
 pub use overlap::OverlapNode;
+pub use pace::{
+    PaceView,
+    ResyncLimits, //
+};
 pub use peer::{
     Answer,
     PeerSlot,
@@ -77,10 +82,7 @@ pub use remote::{
     PeerRequestError,
     ReadFor, //
 };
-pub use resync::{
-    Progress,
-    ResyncLimits, //
-};
+pub use resync::Progress;
 pub use slot::{
     Operation,
     Slot,
@@ -151,6 +153,7 @@ pub struct Volume<S: Storage> {
     disk: Option<DiskTables<S>>,
     resync: resync::Resync,
     verify: verify::Verify,
+    pace: pace::Pace,
     counters: Counters,
     broken: Broken,
     arrivals: u64,
@@ -182,6 +185,7 @@ impl<S: Storage> Volume<S> {
             disk: None,
             resync: resync::Resync::default(),
             verify: verify::Verify::default(),
+            pace: pace::Pace::default(),
             counters: Counters::default(),
             broken: Broken::default(),
             arrivals: 0,
@@ -373,6 +377,28 @@ impl<S: Storage> Volume<S> {
             index = self.slots.after(i);
         }
         None
+    }
+
+    /// Puts the options in force that say how fast resync and verify go.
+    pub fn set_resync_limits(&mut self, limits: ResyncLimits) {
+        self.pace.set_limits(limits);
+    }
+
+    /// Some time has passed during a resync or a verify, on either side. Called every 100 ms at
+    /// least; `disk_sectors` is what the local disk has read and written since ever, for anybody.
+    pub fn sync_tick(&mut self, now: Instant, disk_sectors: u64) {
+        let left = if self.verify.is_running() {
+            self.last_verify().left
+        } else {
+            self.out_of_sync().saturating_sub(self.resync_failed())
+        };
+        let waits = self.waits_for_log();
+        self.pace.tick(now, left, disk_sectors, waits);
+    }
+
+    /// What a monitor shows of the pace of resync or verify.
+    pub fn pace(&self) -> PaceView {
+        self.pace.view()
     }
 
     fn next_arrival(&mut self) -> u64 {

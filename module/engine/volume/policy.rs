@@ -71,6 +71,8 @@ pub struct Policy {
     pub log: bool,
     /// The peer writes and has no disk: only we have the data, and mark it.
     pub only_disk: bool,
+    /// The peer is Primary: it may write at any time.
+    pub peer_writes: bool,
     /// Good data is within reach, on our disk or the peer's; else writes fail.
     pub good_data: bool,
     /// The peer's half of a write is done when it is sent (protocol A).

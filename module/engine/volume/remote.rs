@@ -43,12 +43,15 @@ use super::{
     Volume, //
 };
 
-/// Why a request of the peer was refused. Everything but [`PeerRequestError::Full`] and
-/// [`PeerRequestError::NoDisk`] means that the peer misbehaved: drop the connection.
+/// Why a request of the peer was refused. Everything but [`PeerRequestError::Full`],
+/// [`PeerRequestError::Later`] and [`PeerRequestError::NoDisk`] means that the peer misbehaves:
+/// drop the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRequestError {
     /// No slot is free: wait and try again.
     Full,
+    /// The application's I/O goes first: try again after some time.
+    Later,
     /// There is no local disk to serve it.
     NoDisk,
     /// The range is not in the volume, or too long, or not whole sectors.
@@ -149,6 +152,11 @@ impl<S: Storage> Volume<S> {
     ) -> Result<PeerTicket, PeerRequestError> {
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
+        }
+        // A peer that writes would wait, too, with all it sends.
+        let patient = purpose != ReadFor::Application && !self.policy.peer_writes;
+        if patient && self.pace.gives_way() {
+            return Err(PeerRequestError::Later);
         }
         if purpose == ReadFor::Resync {
             self.forget_asked_again(extent, fx);
@@ -252,6 +260,9 @@ impl<S: Storage> Volume<S> {
         self.peers.move_to(index, PEER_ACTIVE);
         self.counters.local_pending += 1;
         let sectors = u64::from(peer.extent.bytes / 512);
+        if !matches!(peer.kind, PeerKind::Write { .. } | PeerKind::Read) {
+            self.pace.causes(sectors);
+        }
         match peer.kind {
             PeerKind::Write { .. } | PeerKind::ResyncWrite => {
                 if self.policy.only_disk {

@@ -48,27 +48,6 @@ use super::{
     Volume, //
 };
 
-/// How fast a resync may go.
-#[derive(Clone, Copy, Debug)]
-pub struct ResyncLimits {
-    /// Most data in flight, in sectors.
-    pub in_flight: u32,
-    /// Largest single request, in bytes (a multiple of 4096).
-    pub request_bytes: u32,
-    /// Highest rate, in KiB/s.
-    pub rate: u32,
-}
-
-impl Default for ResyncLimits {
-    fn default() -> Self {
-        Self {
-            in_flight: 2048,
-            request_bytes: 128 << 10,
-            rate: 102_400,
-        }
-    }
-}
-
 /// How far a resync is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
@@ -83,7 +62,6 @@ pub struct Progress {
 /// The running resync of a volume.
 #[derive(Debug, Default)]
 pub(super) struct Resync {
-    limits: ResyncLimits,
     progress: Progress,
     running: bool,
     /// Where the search for the next block goes on.
@@ -94,40 +72,6 @@ pub(super) struct Resync {
     pub(super) sent: u32,
     /// Of those that were forgotten, so many may still be acknowledged, which says nothing.
     pub(super) late: u32,
-    budget: Budget,
-}
-
-/// How much may be asked for now, in sectors; refilled by the clock.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    sectors: u64,
-    refilled: Instant,
-}
-
-impl Budget {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            sectors: 0,
-            refilled: now,
-        }
-    }
-
-    pub(super) fn refill(&mut self, now: Instant, limits: ResyncLimits) {
-        let elapsed = now.since(self.refilled).min(100);
-        self.refilled = now;
-        // KiB/s are 2 sectors per second each.
-        let sectors = u64::from(limits.rate) * 2 * elapsed / 1000;
-        let most = u64::from(limits.rate) / 5 + u64::from(limits.request_bytes / 512);
-        self.sectors = self.sectors.saturating_add(sectors).min(most);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.sectors == 0
-    }
-
-    pub(super) fn spend(&mut self, sectors: u32) {
-        self.sectors = self.sectors.saturating_sub(u64::from(sectors));
-    }
 }
 
 impl Resync {
@@ -155,9 +99,9 @@ impl Resync {
 impl<S: Storage> Volume<S> {
     /// A resync begins; the policy already says on which side we are. With nothing out of sync
     /// it is over at once.
-    pub fn start_resync(&mut self, now: Instant, limits: ResyncLimits, fx: &mut Effects) {
+    pub fn start_resync(&mut self, now: Instant, fx: &mut Effects) {
+        self.pace.begin(now, self.out_of_sync());
         self.resync = Resync {
-            limits,
             progress: Progress {
                 total: self.out_of_sync(),
                 failed: 0,
@@ -167,7 +111,6 @@ impl<S: Storage> Volume<S> {
             in_flight: self.resync.in_flight,
             sent: self.resync.sent,
             late: self.resync.late,
-            budget: Budget::new(now),
             ..Resync::default()
         };
         self.check_resync_end(fx);
@@ -315,19 +258,19 @@ impl<S: Storage> Volume<S> {
         self.resync.running.then_some(self.resync.progress)
     }
 
-    /// Asks for more blocks, as many as time, window and slots allow. Called by the clock (every
-    /// 100 ms at least) and after each step; true when it should be called again at once.
-    pub fn resync_more(&mut self, now: Instant, fx: &mut Effects) -> bool {
+    /// Asks for more blocks, as many as pace, window and slots allow. Called after
+    /// [`Volume::sync_tick`]; true when it should be called again at once.
+    pub fn resync_more(&mut self, fx: &mut Effects) -> bool {
         if !self.resync.running || self.policy.resync != ResyncUse::Target {
             return false;
         }
-        self.resync.budget.refill(now, self.resync.limits);
         while fx.room() >= 4 {
-            let full = self.resync.in_flight >= self.resync.limits.in_flight;
-            if full || self.resync.budget.is_empty() {
+            let full = self.resync.in_flight >= self.pace.limits().in_flight;
+            let blocks = u64::from(self.pace.allowed()) / BLOCK_SECTORS;
+            if full || blocks == 0 {
                 return false;
             }
-            let Some(extent) = self.next_dirty() else {
+            let Some(extent) = self.next_dirty(blocks) else {
                 return false;
             };
             if !self.ask_for(extent, fx) {
@@ -337,11 +280,11 @@ impl<S: Storage> Volume<S> {
         true
     }
 
-    /// The next run of dirty blocks behind the cursor. At the end the search starts over if
-    /// blocks are left that nobody asked for.
-    fn next_dirty(&mut self) -> Option<Extent> {
+    /// The next run of at most `most` dirty blocks behind the cursor. At the end the search starts
+    /// over if blocks are left that nobody asked for.
+    fn next_dirty(&mut self, most: u64) -> Option<Extent> {
         let disk = self.disk.as_ref()?;
-        let max_blocks = u64::from(self.resync.limits.request_bytes / BLOCK_SIZE).max(1);
+        let max_blocks = u64::from(self.pace.limits().request_bytes / BLOCK_SIZE).max(1);
         let Some(first) = disk.bitmap.next_set(self.resync.cursor) else {
             if self.resync.in_flight == 0 {
                 self.resync.cursor = 0;
@@ -349,7 +292,8 @@ impl<S: Storage> Volume<S> {
             return None;
         };
         // Aligned to the largest size, so that the lower device sees whole stripes.
-        let limit = (first / max_blocks + 1) * max_blocks;
+        let aligned = (first / max_blocks + 1) * max_blocks;
+        let limit = aligned.min(first.saturating_add(most));
         let mut end = first + 1;
         while end < limit && disk.bitmap.is_set(end) {
             end += 1;
@@ -387,7 +331,7 @@ impl<S: Storage> Volume<S> {
         self.peers.move_to(index, PEER_ACTIVE);
         let sectors = extent.bytes / SECTOR_SIZE;
         self.resync.in_flight = self.resync.in_flight.saturating_add(sectors);
-        self.resync.budget.spend(sectors);
+        self.pace.asked(sectors);
         fx.push(VolumeEffect::QueueResyncRequest(extent));
         true
     }
@@ -434,6 +378,7 @@ impl<S: Storage> Volume<S> {
             waiting || peer.forgotten || peer.kind == PeerKind::ResyncWanted { stale: true };
         peer.kind = PeerKind::ResyncWrite;
         peer.arrival = arrival;
+        self.pace.came(extent.bytes / SECTOR_SIZE);
         self.counters.received = self
             .counters
             .received
@@ -475,6 +420,9 @@ impl<S: Storage> Volume<S> {
         let wanted = *self.peers.get(index).ok_or(PeerRequestError::Unexpected)?;
         if failed && !wanted.forgotten {
             self.resync.failed(extent);
+        }
+        if !wanted.forgotten {
+            self.pace.came(extent.bytes / SECTOR_SIZE);
         }
         self.free_peer(index, fx);
         self.check_resync_end(fx);

@@ -28,6 +28,7 @@ pub(super) const MIRRORED: Policy = Policy {
     hold: false,
     log: false,
     only_disk: false,
+    peer_writes: false,
     good_data: true,
     done_when_sent: false,
     peer_log: false,
@@ -430,4 +431,37 @@ fn an_acknowledgement_of_a_former_disks_write_clears_nothing_on_the_new_one() {
         v.peer_answered(ticket, true, true, fx).unwrap();
     });
     assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
+fn a_source_whose_disk_others_use_lets_a_peer_wait_that_does_not_write() {
+    let mut v = volume(Policy {
+        resync: ResyncUse::Source,
+        ..MIRRORED
+    });
+    v.set_resync_limits(ResyncLimits {
+        min_rate: 1,
+        ..ResyncLimits::default()
+    });
+    for block in 0..100 {
+        v.mark(Extent::new(block * 8, 4096));
+    }
+    run(&mut v, |v, fx| v.start_resync(Instant(0), fx));
+    v.sync_tick(Instant(100), 0);
+    v.unmark(Extent::new(0, 50 * 4096));
+    v.sync_tick(Instant(200), 65);
+    let ask = |v: &mut Volume<Vecs>, purpose| {
+        let mut fx = Effects::new();
+        v.peer_read(Extent::new(8 * 60, 4096), 1, purpose, &mut fx)
+            .map(drop)
+    };
+    let later = Err(PeerRequestError::Later);
+    assert_eq!(ask(&mut v, ReadFor::Resync), later);
+    assert_eq!(ask(&mut v, ReadFor::Verify), later);
+    assert_eq!(ask(&mut v, ReadFor::Application), Ok(()));
+    v.policy.peer_writes = true;
+    assert_eq!(ask(&mut v, ReadFor::Resync), Ok(()));
+    v.policy.peer_writes = false;
+    v.sync_tick(Instant(300), 65);
+    assert_eq!(ask(&mut v, ReadFor::Resync), Ok(()));
 }

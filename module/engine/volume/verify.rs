@@ -43,10 +43,6 @@ use super::peer::{
     PEER_WAITING, //
 };
 use super::remote::PeerRequestError;
-use super::resync::{
-    Budget,
-    ResyncLimits, //
-};
 use super::slot::Operation;
 use super::table::Entry;
 use super::{
@@ -103,8 +99,6 @@ pub(super) struct Verify {
     running: bool,
     side: VerifySide,
     progress: VerifyProgress,
-    limits: ResyncLimits,
-    budget: Budget,
     /// The next sector to ask for.
     cursor: u64,
     /// Whether the first block was asked for, here or by the peer.
@@ -123,6 +117,11 @@ impl Verify {
     /// Whether somebody may wait for a block that is being verified.
     pub(super) fn has_open(&self) -> bool {
         self.open != 0
+    }
+
+    /// Whether one is going on.
+    pub(super) fn is_running(&self) -> bool {
+        self.running
     }
 
     /// One block less that is being verified.
@@ -148,13 +147,7 @@ impl<S: Storage> Volume<S> {
     }
 
     /// A verify begins. As the source, returns the first sector.
-    pub fn start_verify(
-        &mut self,
-        side: VerifySide,
-        range: VerifyRange,
-        limits: ResyncLimits,
-        now: Instant,
-    ) -> u64 {
+    pub fn start_verify(&mut self, side: VerifySide, range: VerifyRange, now: Instant) -> u64 {
         let blocks = self.blocks();
         let wanted = range.start.unwrap_or(self.verify.resume_at) / BLOCK_SECTORS;
         let first = match side {
@@ -163,6 +156,7 @@ impl<S: Storage> Volume<S> {
             VerifySide::Target => 0,
         };
         let left = blocks.saturating_sub(first);
+        self.pace.begin(now, left);
         self.verify = Verify {
             running: true,
             side,
@@ -173,8 +167,6 @@ impl<S: Storage> Volume<S> {
                 started: now,
                 stop: range.stop,
             },
-            limits,
-            budget: Budget::new(now),
             cursor: first.saturating_mul(BLOCK_SECTORS),
             open: self.verify.open,
             results_due: self.verify.results_due,
@@ -217,17 +209,16 @@ impl<S: Storage> Volume<S> {
         self.verify.progress
     }
 
-    /// Asks for more digests, as many as time, window and slots allow. Called by the clock; true
-    /// when it should be called again at once.
-    pub fn verify_more(&mut self, now: Instant, fx: &mut Effects) -> bool {
+    /// Asks for more digests, as many as pace, window and slots allow. Called after
+    /// [`Volume::sync_tick`]; true when it should be called again at once.
+    pub fn verify_more(&mut self, fx: &mut Effects) -> bool {
         if !self.verify.running || self.verify.side != VerifySide::Source {
             return false;
         }
-        let limits = self.verify.limits;
-        self.verify.budget.refill(now, limits);
+        let window = u64::from(self.pace.limits().in_flight) / BLOCK_SECTORS;
         while fx.room() >= 4 {
-            let window = u64::from(limits.in_flight) / BLOCK_SECTORS;
-            if u64::from(self.verify.open) >= window || self.verify.budget.is_empty() {
+            let full = u64::from(self.verify.open) >= window;
+            if full || u64::from(self.pace.allowed()) < BLOCK_SECTORS {
                 return false;
             }
             let Some(extent) = self.next_unverified() else {
@@ -271,7 +262,8 @@ impl<S: Storage> Volume<S> {
         self.verify.begun = true;
         self.verify.cursor = extent.sector.saturating_add(BLOCK_SECTORS);
         self.verify.open += 1;
-        self.verify.budget.spend(extent.bytes / SECTOR_SIZE);
+        // The last one may be shorter.
+        self.pace.asked(BLOCK_SECTORS as u32);
         self.counters.unanswered += 1;
         self.enter_peer(index, fx);
         true
@@ -316,6 +308,7 @@ impl<S: Storage> Volume<S> {
         let Some(Owner::Peer(index)) = found else {
             return Err(PeerRequestError::Unexpected);
         };
+        self.pace.came(BLOCK_SECTORS as u32);
         let since = self.next_arrival();
         let Some(peer) = self.peers.get_mut(index) else {
             return Err(PeerRequestError::Unexpected);
@@ -349,6 +342,7 @@ impl<S: Storage> Volume<S> {
         let Some(Owner::Peer(index)) = self.overlaps.find_owner(extent, wanted) else {
             return false;
         };
+        self.pace.came(BLOCK_SECTORS as u32);
         self.free_peer(index, fx);
         self.verified_one(fx);
         self.resume(fx);
@@ -375,6 +369,7 @@ impl<S: Storage> Volume<S> {
         let peer = *slot;
         if retry {
             self.counters.local_pending += 1;
+            self.pace.causes(u64::from(peer.extent.bytes / SECTOR_SIZE));
             fx.push(VolumeEffect::SubmitPeer(ticket));
             return false;
         }

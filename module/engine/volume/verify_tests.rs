@@ -15,7 +15,18 @@ const LIMITS: ResyncLimits = ResyncLimits {
     in_flight: 64,
     request_bytes: 4096,
     rate: 1 << 20,
+    plan_ahead: 0,
+    fill_target: 0,
+    delay_target: 1,
+    max_rate: 0,
+    min_rate: 0,
 };
+
+/// Asks for as many digests as are allowed at that time.
+fn more(volume: &mut Volume<tests::Vecs>, ms: u64) -> Vec<VolumeEffect> {
+    volume.sync_tick(Instant(ms), 0);
+    run(volume, |v, fx| while v.verify_more(fx) {})
+}
 
 fn block(number: u64) -> Extent {
     Extent::new(number * 8, 4096)
@@ -27,8 +38,9 @@ fn begin(volume: &mut Volume<tests::Vecs>, first: u64, end: u64) -> Vec<VolumeEf
         start: Some(first * 8),
         stop: end * 8,
     };
-    volume.start_verify(VerifySide::Source, range, LIMITS, Instant(0));
-    run(volume, |v, fx| while v.verify_more(Instant(100), fx) {})
+    volume.set_resync_limits(LIMITS);
+    volume.start_verify(VerifySide::Source, range, Instant(0));
+    more(volume, 100)
 }
 
 fn asked(effects: &[VolumeEffect]) -> Vec<u64> {
@@ -86,7 +98,7 @@ fn each_block_up_to_the_stop_sector_is_asked_for_once() {
     let mut v = volume(MIRRORED);
     let effects = begin(&mut v, 3, 6);
     assert_eq!(asked(&effects), [3, 4, 5]);
-    let later = run(&mut v, |v, fx| while v.verify_more(Instant(200), fx) {});
+    let later = more(&mut v, 200);
     assert_eq!(asked(&later), []);
 }
 
@@ -97,7 +109,7 @@ fn no_more_blocks_are_asked_for_than_the_window_holds() {
     assert_eq!(asked(&effects).len(), 8);
     let after_one = compare(&mut v, 0, true);
     assert!(has_ack(&after_one, AckKind::VerifyEqual));
-    let more = run(&mut v, |v, fx| while v.verify_more(Instant(200), fx) {});
+    let more = more(&mut v, 200);
     assert_eq!(asked(&more), [8]);
 }
 
@@ -229,7 +241,7 @@ fn the_target_marks_what_the_source_found_and_ends_by_itself() {
     let mut v = volume(MIRRORED);
     let blocks = tests::SECTORS / 8;
     let target = VerifySide::Target;
-    v.start_verify(target, VerifyRange::default(), LIMITS, Instant(0));
+    v.start_verify(target, VerifyRange::default(), Instant(0));
     let mut last = Vec::new();
     for number in [blocks - 2, blocks - 1] {
         let mut fx = Effects::new();
@@ -291,12 +303,7 @@ fn the_next_verify_begins_where_the_last_one_stopped() {
     assert!(finished(&compare(&mut v, 1, true)));
     let mut fx = Effects::new();
     assert_eq!(v.stop_verify(&mut fx), Some(16));
-    let first = v.start_verify(
-        VerifySide::Source,
-        VerifyRange::default(),
-        LIMITS,
-        Instant(0),
-    );
+    let first = v.start_verify(VerifySide::Source, VerifyRange::default(), Instant(0));
     assert_eq!(first, 16);
 }
 

@@ -188,9 +188,10 @@ impl World {
             What::Unpark => self.unpark(n),
             What::Resync => {
                 self.nodes[n].resync_tick = false;
+                self.nodes[n].volume.sync_tick(now, 0);
                 loop {
                     let mut fx = Effects::new();
-                    let more = self.nodes[n].volume.resync_more(now, &mut fx);
+                    let more = self.nodes[n].volume.resync_more(&mut fx);
                     self.finish(n, fx);
                     if !more {
                         break;

@@ -197,16 +197,12 @@ impl World {
                 self.transmit(n, true, packet);
             }
             Effect::SendBitmap { .. } => self.queue(n, Item::Bitmap),
+            Effect::SetResyncLimits { .. } => self.set_resync_limits(n),
             Effect::StartResync { .. } => {
                 self.resync_starts(n);
-                let limits = ResyncLimits {
-                    in_flight: 4096,
-                    request_bytes: self.config.resync_bytes,
-                    rate: 4 << 20,
-                };
                 let mut fx = Effects::new();
                 let now = Instant(self.now);
-                self.nodes[n].volume.start_resync(now, limits, &mut fx);
+                self.nodes[n].volume.start_resync(now, &mut fx);
                 self.finish(n, fx);
                 self.kick_resync(n);
             }
@@ -247,6 +243,17 @@ impl World {
         let text = format!("{notice:?}");
         self.oracle.may_look_split |= text.starts_with("WrongData");
         self.nodes[n].notices.push(text);
+    }
+
+    /// As fast as it goes: what the options say takes too long here.
+    fn set_resync_limits(&mut self, n: usize) {
+        let limits = ResyncLimits {
+            in_flight: 4096,
+            request_bytes: self.config.resync_bytes,
+            rate: 4 << 20,
+            ..ResyncLimits::default()
+        };
+        self.nodes[n].volume.set_resync_limits(limits);
     }
 
     fn send_rare(&mut self, n: usize, packet: Outgoing) {

@@ -224,6 +224,12 @@ impl<'a> Side<'a> {
         self.node.ok("cat /proc/drbd")
     }
 
+    /// Waits until a line of `/proc/drbd` matches: for what no event tells.
+    pub fn await_proc(&self, regex: &str) -> Result<String> {
+        let reads = "sh -c 'while cat /proc/drbd; do :; done'";
+        self.node.await_in(reads, regex, STATE)
+    }
+
     /// Fails unless `/proc/drbd` has a text in it.
     pub fn expect_proc(&self, text: &str) -> Result<()> {
         let all = self.proc()?;

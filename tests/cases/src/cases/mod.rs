@@ -42,6 +42,7 @@ cases! {
     peer_of_smaller_size_is_refused,
     recorded_run_replays_in_userspace,
     replicated_write_is_on_both_disks,
+    resync_keeps_to_its_rate,
     resync_after_return,
     secondary_refuses_open,
     too_small_lower_device_is_refused,
