@@ -186,8 +186,11 @@ impl<S: Storage> Volume<S> {
     pub fn stop_verify(&mut self, fx: &mut Effects) -> Option<u64> {
         self.verify.running = false;
         self.tell_differences(fx);
-        let reached = self.verify_reached();
-        let stopped = self.verify.progress.left != 0;
+        // The peer's report that it is done may overtake its last outcomes.
+        let due = u64::from(self.verify.results_due);
+        let left = self.verify.progress.left.saturating_sub(due);
+        let reached = self.blocks().saturating_sub(left) * BLOCK_SECTORS;
+        let stopped = left != 0;
         self.verify.resume_at = if stopped { reached } else { 0 };
         stopped.then_some(reached)
     }
@@ -444,6 +447,10 @@ impl<S: Storage> Volume<S> {
                 true => (start, sectors + more),
                 false => (extent.sector, more),
             };
+        }
+        if !self.verify.running {
+            // No later outcome or end will tell it.
+            self.tell_differences(fx);
         }
         self.verified_one(fx);
     }

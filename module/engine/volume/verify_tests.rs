@@ -265,6 +265,36 @@ fn the_target_marks_what_the_source_found_and_ends_by_itself() {
 }
 
 #[test]
+fn an_end_that_overtakes_the_last_outcomes_is_the_end() {
+    let mut v = volume(MIRRORED);
+    let last = tests::SECTORS / 8 - 1;
+    v.start_verify(VerifySide::Target, VerifyRange::default(), Instant(0));
+    let mut fx = Effects::new();
+    let read = v.peer_read(block(last), u64::MAX, ReadFor::Verify, &mut fx);
+    let ticket = read.unwrap();
+    run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+    run(&mut v, |v, fx| v.peer_reply_sent(ticket, fx));
+    let mut reached = None;
+    run(&mut v, |v, fx| reached = v.stop_verify(fx));
+    assert_eq!(reached, None);
+    assert_eq!(
+        v.start_verify(VerifySide::Source, VerifyRange::default(), Instant(1)),
+        0
+    );
+    run(&mut v, |v, fx| {
+        v.stop_verify(fx);
+    });
+    // And what differs is told all the same.
+    let effects = run(&mut v, |v, fx| {
+        v.verify_result(block(last), false, fx).unwrap();
+    });
+    let (start, sectors) = (last * 8, 8);
+    let told = VolumeEffect::Report(Report::Different { start, sectors });
+    assert!(effects.contains(&told));
+    assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
 fn an_outcome_that_is_not_due_is_refused() {
     let mut v = volume(MIRRORED);
     let mut fx = Effects::new();
