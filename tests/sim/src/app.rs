@@ -177,7 +177,10 @@ impl World {
                 self.tell(n, || "application's flush is done".into());
                 // A flush is the own disk's: who lives on the peer's is promised nothing.
                 if self.nodes[n].volume.policy().local == LocalUse::Full {
-                    self.oracle.flushed(&completed);
+                    self.oracle.flushed(completed);
+                    if self.nodes[n].stream.unacked_epochs() == 0 {
+                        self.oracle.peer_flushed();
+                    }
                 }
             }
             AppKind::Read(lows) => {

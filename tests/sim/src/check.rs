@@ -24,6 +24,11 @@ impl World {
         if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
             self.oracle.split = true;
         }
+        let never_met = !self.oracle.synced && !self.oracle.unheard;
+        if never_met && self.oracle.declared == Some(1 - n) {
+            // Declared good by force, as the other one was, whose data it never got.
+            self.oracle.split = true;
+        }
         let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
         if serves_itself && !self.oracle.split && self.oracle.behind[n] {
             self.tell(n, || "promoted although it misses writes: split".into());
@@ -104,14 +109,15 @@ impl World {
 
     /// A broken disk was given up, and with it what it had not flushed.
     pub(crate) fn disk_died(&mut self, n: usize) {
-        self.oracle.weak[n] = true;
         let state = self.nodes[n].state();
+        self.oracle.weak[n] = true;
+        self.oracle.weak_peer[n] = state.role != Role::Primary;
         let good = state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate;
         if state.role == Role::Primary && good {
             self.oracle.behind[n] = true;
         } else if state.role == Role::Primary {
             // It was the only good copy.
-            self.oracle.weaken();
+            self.oracle.weaken(n);
         }
     }
 
@@ -123,8 +129,9 @@ impl World {
             _ => return,
         };
         if self.oracle.weak[source] {
-            self.oracle.weaken();
+            self.oracle.weaken(source);
             self.oracle.weak = [false; 2];
+            self.oracle.weak_peer = [false; 2];
         }
     }
 

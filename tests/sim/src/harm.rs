@@ -123,6 +123,7 @@ impl World {
         self.nodes[n] = fresh;
         let peer = 1 - n;
         self.oracle.weak[n] = true;
+        self.oracle.weak_peer[n] = !primary;
         if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
             self.oracle.behind[n] = true;
         }

@@ -26,6 +26,11 @@ pub struct Oracle {
     low: Vec<u32>,
     high: Vec<u32>,
     floor: Vec<u32>,
+    /// The floor of the Primary's peer: it has flushed what a `P_BARRIER_ACK` covers, and no flush
+    /// of the application waits for that.
+    peer_floor: Vec<u32>,
+    /// Flushed for the application, and not known to be on the peer's stable storage.
+    owed: Vec<(u64, u32)>,
     is_touched: Vec<bool>,
     /// How often writes were lost that had been completed.
     losses: u32,
@@ -39,6 +44,8 @@ pub struct Oracle {
     pub missed: [bool; 2],
     /// The node lost what it had not flushed.
     pub weak: [bool; 2],
+    /// It lost it as the peer of a Primary.
+    pub weak_peer: [bool; 2],
     /// Both nodes served applications independently: contents have no order any more.
     pub split: bool,
     /// A node was promoted alone although the other had completed writes that it missed.
@@ -62,7 +69,9 @@ impl Oracle {
             next: FIRST_WRITE,
             low: all.clone(),
             high: all.clone(),
-            floor: all,
+            floor: all.clone(),
+            peer_floor: all,
+            owed: Vec::new(),
             is_touched: vec![false; sectors as usize],
             losses: 0,
             lost: vec![(0, 0); sectors as usize],
@@ -70,6 +79,7 @@ impl Oracle {
             behind: [false; 2],
             missed: [false; 2],
             weak: [false; 2],
+            weak_peer: [false; 2],
             split: false,
             parted: false,
             unheard: false,
@@ -110,10 +120,23 @@ impl Oracle {
     }
 
     /// A flush that started with `completed` was completed.
-    pub fn flushed(&mut self, completed: &[(u64, u32)]) {
-        for &(sector, id) in completed {
-            let floor = &mut self.floor[sector as usize];
-            *floor = id.max(*floor);
+    pub fn flushed(&mut self, completed: Vec<(u64, u32)>) {
+        raise(&mut self.floor, &completed);
+        self.owed.extend(completed);
+    }
+
+    /// The peer has flushed all that was sent.
+    pub fn peer_flushed(&mut self) {
+        let owed = core::mem::take(&mut self.owed);
+        raise(&mut self.peer_floor, &owed);
+    }
+
+    /// What a node that lost its cache still has to have of a sector.
+    fn floor_of(&self, node: usize, sector: usize) -> u32 {
+        let floor = self.floor[sector];
+        match self.weak_peer[node] {
+            true => floor.min(self.peer_floor[sector]),
+            false => floor,
         }
     }
 
@@ -122,10 +145,16 @@ impl Oracle {
         self.low.copy_from_slice(disk);
         self.high.copy_from_slice(disk);
         self.floor.copy_from_slice(disk);
+        self.peer_floor.copy_from_slice(disk);
+        self.owed.clear();
     }
 
-    /// Everything that was not flushed may be lost.
-    pub fn weaken(&mut self) {
+    /// A node lost its cache, and what it has is what there is: what was not flushed may be lost.
+    pub fn weaken(&mut self, node: usize) {
+        for &sector in &self.touched {
+            let i = sector as usize;
+            self.floor[i] = self.floor_of(node, i);
+        }
         self.low.clone_from(&self.floor);
         self.note_loss();
     }
@@ -185,7 +214,7 @@ impl Oracle {
         for &sector in &self.touched {
             let i = sector as usize;
             let low = if self.weak[node] {
-                self.floor[i]
+                self.floor_of(node, i)
             } else {
                 self.low[i]
             };
@@ -208,7 +237,18 @@ impl Oracle {
             self.low[i] = cached[i];
             self.high[i] = cached[i];
             self.floor[i] = durable[i].min(cached[i]);
+            self.peer_floor[i] = self.floor[i];
         }
+        self.owed.clear();
         self.weak[node] = false;
+        self.weak_peer[node] = false;
+    }
+}
+
+/// Lifts floors to what was flushed.
+fn raise(floor: &mut [u32], flushed: &[(u64, u32)]) {
+    for &(sector, id) in flushed {
+        let floor = &mut floor[sector as usize];
+        *floor = id.max(*floor);
     }
 }

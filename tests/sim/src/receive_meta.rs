@@ -46,6 +46,9 @@ impl World {
                     .stream
                     .barrier_acked(ack.barrier, ack.set_size)
                     .map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
+                if self.nodes[n].stream.unacked_epochs() == 0 {
+                    self.oracle.peer_flushed();
+                }
                 loop {
                     let mut fx = Effects::new();
                     let done = self.nodes[n].volume.barrier_acked(ack.barrier, &mut fx);
