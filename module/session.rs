@@ -544,7 +544,12 @@ fn authenticate(resource: &Arc<Resource>, session: &Session) -> bool {
             return false;
         }
         Err(NoLogin::Refused(error)) => {
-            resource.complain(format_args!("{}", words::RefusedLogin(error)));
+            let why = words::RefusedLogin(error);
+            if error.is_final() {
+                resource.complain_last(format_args!("{}", why));
+            } else {
+                resource.complain(format_args!("{}", why));
+            }
             resource.post(Event::Login(Err(error)));
             return false;
         }

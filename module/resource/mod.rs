@@ -312,6 +312,11 @@ impl Resource {
                 format_args!("{} more lines about failed connections left out", left_out),
             );
         }
+        self.complain_last(line);
+    }
+
+    /// Says why the peer is left for good. Such a line is never left out: no other follows it.
+    pub fn complain_last(&self, line: fmt::Arguments<'_>) {
         notify::log(Level::Error, self.name_str(), line);
     }
 
