@@ -233,13 +233,15 @@ impl Receiver<'_> {
         parsed.map_err(|error| Stop::refused(header.command, Problem::Wire(error)))
     }
 
+    fn data_header(&self, header: Header) -> core::result::Result<DataHeader, Stop> {
+        let bytes = self.bytes(DataHeader::LEN as u32);
+        Self::parse(header, DataHeader::parse(header.command, bytes))
+    }
+
     /// A write of the peer's application.
     fn data(&mut self, header: Header, follow: u32) -> Outcome {
         let device = self.device(header)?;
-        let data = Self::parse(
-            header,
-            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
-        )?;
+        let data = self.data_header(header)?;
         let pages = self.blocks(header, data.sector, follow)?;
         let extent = Extent::new(data.sector, pages.len() as u32);
         let (operation, payload) = if pages.len() == 0 {
@@ -361,10 +363,7 @@ impl Receiver<'_> {
     /// Data that we asked for, for our resync.
     fn resync_data(&mut self, header: Header, follow: u32) -> Outcome {
         let device = self.device(header)?;
-        let data = Self::parse(
-            header,
-            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
-        )?;
+        let data = self.data_header(header)?;
         let pages = self.blocks(header, data.sector, follow)?;
         let extent = Extent::new(data.sector, pages.len() as u32);
         let mut payload = Some(pages);
@@ -382,10 +381,7 @@ impl Receiver<'_> {
     /// Data that our application reads through the peer.
     fn read_data(&mut self, header: Header, follow: u32) -> Outcome {
         let device = self.device(header)?;
-        let data = Self::parse(
-            header,
-            DataHeader::parse(header.command, self.bytes(DataHeader::LEN as u32)),
-        )?;
+        let data = self.data_header(header)?;
         let unexpected = || Stop::refused(header.command, Problem::Unexpected);
         let ticket = Ticket::from_block_id(data.block_id);
         let extent = device.volume.lock().remote_read(ticket);

@@ -13,8 +13,6 @@ use crate::engine::options::{
 };
 use crate::engine::resource::Outgoing;
 use crate::engine::wire::params::{
-    ConnFlags,
-    ControllerParams,
     ProtocolSettings,
     SyncParams, //
 };
@@ -66,16 +64,9 @@ impl Sender<'_> {
     /// Tells the settings of this session.
     fn protocol(&mut self, command: Command, integrity: FixedStr<OPTION_TEXT_MAX>) -> Result {
         let net = self.session.net.clone();
-        let set = |on, flag| if on { flag } else { ConnFlags::default() };
         let settings = ProtocolSettings {
-            protocol: net.protocol as u32,
-            after_sb_0p: net.after_sb_0pri as u32,
-            after_sb_1p: net.after_sb_1pri as u32,
-            after_sb_2p: net.after_sb_2pri as u32,
-            flags: set(net.discard_my_data, ConnFlags::DISCARD_MY_DATA)
-                .with(set(net.tentative, ConnFlags::DRY_RUN)),
-            two_primaries: u32::from(net.allow_two_primaries),
             integrity_alg: integrity.as_bytes(),
+            ..ProtocolSettings::of(&net)
         };
         self.packet(0, command, |c, out, version| settings.emit(c, out, version))
     }
@@ -84,17 +75,7 @@ impl Sender<'_> {
         let net = self.net();
         let disk = self.resource.disk_options(volume);
         let version = self.session.version();
-        let params = SyncParams {
-            resync_rate: disk.resync_rate,
-            verify_alg: net.verify_alg.as_bytes(),
-            csums_alg: net.csums_alg.as_bytes(),
-            controller: Some(ControllerParams {
-                plan_ahead: disk.c_plan_ahead,
-                delay_target: disk.c_delay_target,
-                fill_target: disk.c_fill_target,
-                max_rate: disk.c_max_rate,
-            }),
-        };
+        let params = SyncParams::of(&net, &disk);
         let command = SyncParams::command_in(version);
         self.packet(volume, command, |_, out, version| params.emit(out, version))
     }

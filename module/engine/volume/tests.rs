@@ -372,8 +372,8 @@ fn a_volume_is_drained_when_the_last_barrier_is_acknowledged_and_says_it_once() 
     assert!(!drained(&run(&mut v, |v, fx| v.set_policy(policy, fx))));
 }
 
-#[test]
-fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
+/// The source of a resync, which has sent the one block that was out of sync.
+fn source_that_sent() -> (Volume<Vecs>, Extent) {
     let source = Policy {
         resync: ResyncUse::Source,
         ..MIRRORED
@@ -385,6 +385,12 @@ fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
     let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
     run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
     run(&mut v, |v, fx| v.peer_reply_sent(read, fx));
+    (v, extent)
+}
+
+#[test]
+fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
+    let (mut v, extent) = source_that_sent();
     let (ticket, _) = write(&mut v, 0);
     send(&mut v, ticket, 1);
     run(&mut v, |v, fx| v.local_done(ticket, true, fx));
@@ -398,17 +404,7 @@ fn an_acknowledgement_of_resync_data_does_not_clear_a_later_mark() {
 
 #[test]
 fn an_acknowledgement_of_current_resync_data_clears_its_mark() {
-    let source = Policy {
-        resync: ResyncUse::Source,
-        ..MIRRORED
-    };
-    let mut v = volume(source);
-    let extent = Extent::new(0, 4096);
-    v.bitmap_mut().unwrap().set_out_of_sync(extent);
-    let mut fx = Effects::new();
-    let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
-    run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
-    run(&mut v, |v, fx| v.peer_reply_sent(read, fx));
+    let (mut v, extent) = source_that_sent();
     run(&mut v, |v, fx| v.resync_acked(extent, true, fx).unwrap());
     assert_eq!(v.out_of_sync(), 0);
     assert_eq!(v.peer_requests(), 0);

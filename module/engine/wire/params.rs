@@ -19,6 +19,10 @@ use crate::engine::bytes::{
     Reader,
     Writer, //
 };
+use crate::engine::options::{
+    DiskOptions,
+    NetOptions, //
+};
 
 /// Cuts a name at its NUL; without one it must be shorter than the longest field.
 fn name_in(field: &[u8], command: Command) -> Result<&[u8], WireError> {
@@ -84,6 +88,21 @@ pub struct ProtocolSettings<'a> {
 }
 
 impl<'a> ProtocolSettings<'a> {
+    /// What these options say.
+    pub fn of(net: &'a NetOptions) -> Self {
+        let set = |on, flag| if on { flag } else { ConnFlags::default() };
+        Self {
+            protocol: net.protocol as u32,
+            after_sb_0p: net.after_sb_0pri as u32,
+            after_sb_1p: net.after_sb_1pri as u32,
+            after_sb_2p: net.after_sb_2pri as u32,
+            flags: set(net.discard_my_data, ConnFlags::DISCARD_MY_DATA)
+                .with(set(net.tentative, ConnFlags::DRY_RUN)),
+            two_primaries: u32::from(net.allow_two_primaries),
+            integrity_alg: net.data_integrity_alg.as_bytes(),
+        }
+    }
+
     /// Length of the part before the name, in bytes.
     pub const FIXED_LEN: usize = 24;
 
@@ -180,6 +199,21 @@ pub struct SyncParams<'a> {
 }
 
 impl<'a> SyncParams<'a> {
+    /// What these options say.
+    pub fn of(net: &'a NetOptions, disk: &DiskOptions) -> Self {
+        Self {
+            resync_rate: disk.resync_rate,
+            verify_alg: net.verify_alg.as_bytes(),
+            csums_alg: net.csums_alg.as_bytes(),
+            controller: Some(ControllerParams {
+                plan_ahead: disk.c_plan_ahead,
+                delay_target: disk.c_delay_target,
+                fill_target: disk.c_fill_target,
+                max_rate: disk.c_max_rate,
+            }),
+        }
+    }
+
     /// Returns the command that carries the settings in protocol `version`.
     pub const fn command_in(version: u32) -> Command {
         if version >= 89 {

@@ -10,9 +10,7 @@ use tandem_engine::engine::resource::{
 };
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
-use tandem_engine::engine::wire::params::{
-    ConnFlags, ControllerParams, ProtocolSettings, SyncParams,
-};
+use tandem_engine::engine::wire::params::{ProtocolSettings, SyncParams};
 use tandem_engine::engine::wire::state::StateReply;
 use tandem_engine::engine::wire::Command;
 
@@ -266,15 +264,7 @@ impl World {
         let packet = match packet {
             // The simulator's data has no digests: only the packet matters.
             Outgoing::Protocol | Outgoing::ProtocolUpdate => {
-                let settings = ProtocolSettings {
-                    protocol: net.protocol as u32,
-                    after_sb_0p: net.after_sb_0pri as u32,
-                    after_sb_1p: net.after_sb_1pri as u32,
-                    after_sb_2p: net.after_sb_2pri as u32,
-                    flags: ConnFlags::default(),
-                    two_primaries: u32::from(net.allow_two_primaries),
-                    integrity_alg: net.data_integrity_alg.as_bytes(),
-                };
+                let settings = ProtocolSettings::of(&net);
                 let command = match packet {
                     Outgoing::Protocol => Command::Protocol,
                     _ => Command::ProtocolUpdate,
@@ -284,17 +274,7 @@ impl World {
                 })
             }
             Outgoing::SyncParams => {
-                let params = SyncParams {
-                    resync_rate: disk.resync_rate,
-                    verify_alg: net.verify_alg.as_bytes(),
-                    csums_alg: net.csums_alg.as_bytes(),
-                    controller: Some(ControllerParams {
-                        plan_ahead: disk.c_plan_ahead,
-                        delay_target: disk.c_delay_target,
-                        fill_target: disk.c_fill_target,
-                        max_rate: disk.c_max_rate,
-                    }),
-                };
+                let params = SyncParams::of(&net, &disk);
                 let command = SyncParams::command_in(version);
                 plain(command, &|_, o| params.emit(o, version).expect("params"))
             }
