@@ -61,8 +61,12 @@ impl Extent {
 
     /// First sector behind the range.
     pub fn end(self) -> u64 {
-        self.sector
-            .saturating_add(u64::from(self.bytes / SECTOR_SIZE))
+        self.sector.saturating_add(self.sectors())
+    }
+
+    /// Its length in whole sectors.
+    pub fn sectors(self) -> u64 {
+        u64::from(self.bytes / SECTOR_SIZE)
     }
 
     /// Whether the two ranges share a sector.

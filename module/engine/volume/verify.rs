@@ -109,8 +109,51 @@ pub(super) struct Verify {
     open: u32,
     /// Answers that were given and whose outcome the peer did not tell yet.
     results_due: u32,
-    /// The blocks that were last found to differ, as one range: first sector and sectors.
-    gathered: (u64, u64),
+    /// The blocks that were last found to differ.
+    gathered: Gathered,
+}
+
+/// Neighbouring blocks that differ, told as one range, in sectors.
+///
+/// Outcomes come in any order, as a block that seems to differ is read once more: an equal block
+/// says nothing about those before it, unless it is far away from them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gathered {
+    start: u64,
+    sectors: u64,
+}
+
+impl Gathered {
+    /// From so many sectors behind the range on, an equal block means that the range is complete.
+    const FAR: u64 = 2048;
+
+    fn new(extent: Extent) -> Self {
+        Self {
+            start: extent.sector,
+            sectors: extent.sectors(),
+        }
+    }
+
+    fn end(self) -> u64 {
+        self.start + self.sectors
+    }
+
+    /// Whether the verify has left the range behind when it settles this sector.
+    fn is_behind(self, sector: u64) -> bool {
+        sector >= self.end().saturating_add(Self::FAR)
+    }
+
+    /// Takes a neighbour in; false if it is none.
+    fn join(&mut self, extent: Extent) -> bool {
+        let before = extent.end() == self.start;
+        let behind = extent.sector == self.end();
+        if self.sectors == 0 || !(before || behind) {
+            return false;
+        }
+        self.start = self.start.min(extent.sector);
+        self.sectors += extent.sectors();
+        true
+    }
 }
 
 impl Verify {
@@ -434,19 +477,17 @@ impl<S: Storage> Volume<S> {
 
     /// Marks and gathers what differs.
     fn take_outcome(&mut self, extent: Extent, equal: bool, fx: &mut Effects) {
-        let (start, sectors) = self.verify.gathered;
-        let joins = start + sectors == extent.sector && sectors != 0;
-        if equal || !joins {
-            self.tell_differences(fx);
-        }
-        if !equal {
+        if equal {
+            if self.verify.gathered.is_behind(extent.sector) {
+                self.tell_differences(fx);
+            }
+        } else {
             self.mark(extent);
-            let more = extent.end() - extent.sector;
-            self.verify.progress.different += more.div_ceil(BLOCK_SECTORS);
-            self.verify.gathered = match joins {
-                true => (start, sectors + more),
-                false => (extent.sector, more),
-            };
+            self.verify.progress.different += extent.sectors().div_ceil(BLOCK_SECTORS);
+            if !self.verify.gathered.join(extent) {
+                self.tell_differences(fx);
+                self.verify.gathered = Gathered::new(extent);
+            }
         }
         if !self.verify.running {
             // No later outcome or end will tell it.
@@ -478,7 +519,7 @@ impl<S: Storage> Volume<S> {
     }
 
     fn tell_differences(&mut self, fx: &mut Effects) {
-        let (start, sectors) = core::mem::take(&mut self.verify.gathered);
+        let Gathered { start, sectors } = core::mem::take(&mut self.verify.gathered);
         if sectors != 0 {
             fx.push(VolumeEffect::Report(Report::Different { start, sectors }));
         }

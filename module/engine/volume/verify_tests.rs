@@ -89,6 +89,17 @@ fn has_ack(effects: &[VolumeEffect], wanted: AckKind) -> bool {
         .any(|e| matches!(e, VolumeEffect::Ack { kind, .. } if *kind == wanted))
 }
 
+/// The ranges that are told to differ: first sector and sectors.
+fn told(effects: &[VolumeEffect]) -> Vec<(u64, u64)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            VolumeEffect::Report(Report::Different { start, sectors }) => Some((*start, *sectors)),
+            _ => None,
+        })
+        .collect()
+}
+
 fn finished(effects: &[VolumeEffect]) -> bool {
     effects.contains(&VolumeEffect::Report(Report::VerifyFinished))
 }
@@ -122,16 +133,40 @@ fn what_differs_twice_is_marked_and_told_as_one_range() {
         AckKind::VerifyDifferent
     ));
     compare(&mut v, 1, false);
-    let told = compare(&mut v, 2, true);
-    let range = Report::Different {
-        start: 0,
-        sectors: 16,
-    };
-    assert!(told.contains(&VolumeEffect::Report(range)));
+    compare(&mut v, 2, true);
+    let last = compare(&mut v, 3, true);
+    assert_eq!(told(&last), [(0, 16)]);
     assert_eq!(v.out_of_sync(), 2);
-    assert!(finished(&compare(&mut v, 3, true)));
+    assert!(finished(&last));
     assert_eq!(v.last_verify().different, 2);
     assert!(v.verify_progress().is_none());
+}
+
+#[test]
+fn neighbours_that_differ_are_one_range_in_whatever_order_they_are_settled() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 5);
+    let mut ranges = Vec::new();
+    for (number, equal) in [(2, false), (0, true), (1, false), (4, true), (3, false)] {
+        ranges.extend(told(&compare(&mut v, number, equal)));
+    }
+    assert_eq!(ranges, [(8, 24)]);
+}
+
+#[test]
+fn a_range_is_told_when_the_verify_has_left_it_behind() {
+    let mut v = volume(MIRRORED);
+    let range = VerifyRange::default();
+    v.start_verify(VerifySide::Target, range, Instant(0));
+    let mut outcome = |number, equal| {
+        v.verify.answered();
+        told(&run(&mut v, |v, fx| {
+            v.verify_result(block(number), equal, fx).unwrap()
+        }))
+    };
+    assert_eq!(outcome(3, false), []);
+    assert_eq!(outcome(4 + 255, true), []);
+    assert_eq!(outcome(4 + 256, true), [(24, 8)]);
 }
 
 #[test]
