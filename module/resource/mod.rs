@@ -143,6 +143,23 @@ pub struct Resource {
     pub handled: Signal,
 }
 
+/// Makes what decides. May sleep.
+// It is large: no caller shall have it on its stack for longer.
+#[inline(never)]
+fn new_core(driver: &Arc<Driver>, name: &str, options: ResourceOptions) -> Result<Mutex<Core>> {
+    let core = Core {
+        decisions: driver.recorder.resource(name, options),
+        records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+        devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+        told: notify::nothing_told(),
+        effects: Queue {
+            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
+            lost: false,
+        },
+    };
+    crate::mutex!(core, c"tandem_core")
+}
+
 impl Resource {
     /// Makes a resource and starts its worker. May sleep.
     pub fn new(driver: &Arc<Driver>, name: &[u8], options: ResourceOptions) -> Result<Arc<Self>> {
@@ -151,19 +168,7 @@ impl Resource {
             Self {
                 name: CString::try_from_fmt(fmt!("{}", name))?,
                 driver: driver.clone(),
-                core: crate::mutex!(
-                    Core {
-                        decisions: driver.recorder.resource(name, options),
-                        records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
-                        devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
-                        told: notify::nothing_told(),
-                        effects: Queue {
-                            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
-                            lost: false,
-                        },
-                    },
-                    c"tandem_core"
-                )?,
+                core: new_core(driver, name, options)?,
                 link: Link::new(&driver.recorder, name)?,
                 session: crate::spinlock!(None, c"tandem_session")?,
                 addresses: crate::spinlock!((None, None), c"tandem_addresses")?,

@@ -63,7 +63,8 @@ pub use mirror::SendView;
 pub use overlap::OverlapNode;
 pub use pace::{
     PaceView,
-    ResyncLimits, //
+    ResyncLimits,
+    PLAN_STEPS, //
 };
 pub use peer::{
     Answer,
@@ -108,6 +109,8 @@ pub struct Tables<S: Storage> {
     pub overlap_nodes: S::Array<OverlapNode>,
     /// A power of two, about as many as requests.
     pub overlap_heads: S::Array<u32>,
+    /// [`PLAN_STEPS`], for the pace of resync and verify.
+    pub plan: S::Array<i32>,
 }
 
 /// The on-disk side of a volume's memory; there while a disk is attached.
@@ -153,7 +156,7 @@ pub struct Volume<S: Storage> {
     disk: Option<DiskTables<S>>,
     resync: resync::Resync,
     verify: verify::Verify,
-    pace: pace::Pace,
+    pace: pace::Pace<S>,
     counters: Counters,
     broken: Broken,
     arrivals: u64,
@@ -185,7 +188,7 @@ impl<S: Storage> Volume<S> {
             disk: None,
             resync: resync::Resync::default(),
             verify: verify::Verify::default(),
-            pace: pace::Pace::default(),
+            pace: pace::Pace::new(tables.plan),
             counters: Counters::default(),
             broken: Broken::default(),
             arrivals: 0,

@@ -16,6 +16,7 @@ use crate::engine::ids::{
     BLOCK_SIZE,
     SECTOR_SIZE, //
 };
+use crate::engine::storage::Storage;
 
 /// Length of a step, in milliseconds.
 const STEP_MS: u64 = 100;
@@ -24,7 +25,7 @@ const STEP_MS: u64 = 100;
 const STEPS_PER_SECOND: u32 = (1000 / STEP_MS) as u32;
 
 /// Steps of the longest plan: the largest `c-plan-ahead`, which is in steps, too.
-const PLAN_MOST: usize = 300;
+pub const PLAN_STEPS: usize = 300;
 
 /// So many sectors of others are not noticed.
 const UNNOTICED_SECTORS: i64 = 64;
@@ -74,27 +75,20 @@ impl Default for ResyncLimits {
 }
 
 /// How much more has to be asked for in each of the next steps, in sectors; a ring.
-#[derive(Debug)]
-struct Plan {
-    steps: [i32; PLAN_MOST],
+struct Plan<S: Storage> {
+    steps: S::Array<i32>,
     len: usize,
     at: usize,
     /// The sum of all steps.
     total: i64,
 }
 
-impl Plan {
-    const EMPTY: Self = Self {
-        steps: [0; PLAN_MOST],
-        len: 0,
-        at: 0,
-        total: 0,
-    };
-
-    /// Forgets what was planned. In its place: a plan is much for a kernel's stack.
+impl<S: Storage> Plan<S> {
+    /// Forgets what was planned.
     fn begin(&mut self, steps: u32) {
         self.steps.fill(0);
-        self.len = usize::try_from(steps).map_or(PLAN_MOST, |len| len.min(PLAN_MOST));
+        let most = self.steps.len();
+        self.len = usize::try_from(steps).map_or(most, |len| len.min(most));
         self.at = 0;
         self.total = 0;
     }
@@ -185,8 +179,7 @@ pub struct PaceView {
 }
 
 /// The pace of the running resync or verify.
-#[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Pace<S: Storage> {
     limits: ResyncLimits,
     /// The begin of the step that is under way.
     step: Instant,
@@ -194,7 +187,7 @@ pub(super) struct Pace {
     allowed: u32,
     /// What is too little for a sector, in fifths of it.
     rest: u32,
-    plan: Plan,
+    plan: Plan<S>,
     /// Sectors asked for that have not come in before this step.
     in_flight: u32,
     /// Sectors that came in during this step.
@@ -210,14 +203,20 @@ pub(super) struct Pace {
     marks: Marks,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
+impl<S: Storage> Pace<S> {
+    /// Nothing runs. `plan`: [`PLAN_STEPS`] places.
+    pub(super) fn new(plan: S::Array<i32>) -> Self {
         Self {
             limits: ResyncLimits::default(),
             step: Instant::default(),
             allowed: 0,
             rest: 0,
-            plan: Plan::EMPTY,
+            plan: Plan {
+                steps: plan,
+                len: 0,
+                at: 0,
+                total: 0,
+            },
             in_flight: 0,
             came: 0,
             want: 0,
@@ -228,9 +227,7 @@ impl Default for Pace {
             marks: Marks::default(),
         }
     }
-}
 
-impl Pace {
     /// What the options say.
     pub(super) fn limits(&self) -> ResyncLimits {
         self.limits

@@ -11,7 +11,9 @@ use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, V
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
-use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
+use tandem_engine::engine::volume::{
+    DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume, PLAN_STEPS,
+};
 
 use crate::disk::{Disk, Flush, MetaWrite};
 use crate::listener::Listener;
@@ -265,6 +267,7 @@ impl Node {
             peers: vec![PeerSlot::default(); peers],
             overlap_nodes: vec![OverlapNode::default(); 2 * (slots + peers)],
             overlap_heads: vec![0; 16],
+            plan: vec![0; PLAN_STEPS],
         };
         let ear = || config.listener.clone();
         let (name, epoch) = (format_args!("simulated"), config.net.max_epoch_size);
