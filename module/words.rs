@@ -424,6 +424,13 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                 state.as_str()
             ),
         ),
+        Notice::Unanswered { milliseconds } => write(
+            Level::Error,
+            format_args!(
+                "the peer leaves a write unanswered for {milliseconds} ms, longer than ko-count x \
+                 timeout, dropping connection"
+            ),
+        ),
         Notice::Absent => write(
             Level::Warning,
             format_args!("the peer does not have this volume; going on without it"),
@@ -487,6 +494,10 @@ fn advice(notice: Notice) -> &'static str {
             "make sure that the peer is not Primary, or both nodes' data will part"
         }
         Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
+        Notice::Unanswered { .. } => {
+            "look at the peer's disk and load, or raise ko-count; the connection begins anew by \
+             itself"
+        }
         Notice::Absent => "configure the volume on the peer too, or remove it here",
         Notice::Broken { .. } => {
             "report this bug with the log and /sys/kernel/debug/tandem/broken; \

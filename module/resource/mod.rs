@@ -34,7 +34,6 @@ use crate::engine::resource::{
     Effect,
     Env,
     Event,
-    Loss,
     Output,
     Token,
     VolumeRecord, //
@@ -381,7 +380,11 @@ impl Resource {
 
     fn handle(self: &Arc<Self>, core: &mut Core, event: Event) {
         for (record, device) in core.records.iter_mut().zip(core.devices.iter()) {
-            record.bits = device.volume.lock().out_of_sync();
+            {
+                let volume = device.volume.lock();
+                record.bits = volume.out_of_sync();
+                record.unanswered_since = volume.oldest_unacked();
+            }
             record.open_count = device.open_count.load(Ordering::Acquire);
         }
         let env = Env {
@@ -460,7 +463,6 @@ impl Resource {
                     notify::progress(&device);
                 }
             }
-            self.check_timeout();
             self.post(Event::Tick);
         }
     }
@@ -481,26 +483,6 @@ impl Resource {
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });
-        }
-    }
-
-    /// Gives a peer up that leaves writes unanswered for too long (`timeout`, `ko-count`).
-    fn check_timeout(&self) {
-        let Some(session) = self.session() else {
-            return;
-        };
-        let limit = u64::from(session.net.timeout) * 100 * u64::from(session.net.ko_count);
-        let mut position = 0;
-        while let Some(device) = self.link.device_at(position) {
-            position += 1;
-            let oldest = device.volume.lock().oldest_unacked();
-            if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
-                self.complain(format_args!(
-                    "the peer leaves writes unanswered for longer than timeout x ko-count, \
-                     dropping connection; look at the peer's disk and load"
-                ));
-                return session.fail(self, Loss::Timeout);
-            }
         }
     }
 }

@@ -96,6 +96,9 @@ pub struct VolumeRecord {
     pub absent: bool,
     /// How often the block device is open; the driver keeps it up to date with each event.
     pub open_count: u32,
+    /// When the oldest write was sent that the peer has not acknowledged; the driver keeps it up
+    /// to date with each event.
+    pub unanswered_since: Option<Instant>,
 }
 
 impl VolumeRecord {
@@ -129,6 +132,7 @@ impl VolumeRecord {
             absent: false,
             target_done: false,
             open_count: 0,
+            unanswered_since: None,
         }
     }
 
