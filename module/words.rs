@@ -278,26 +278,7 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                  supports {min}-{max}"
             ),
         ),
-        Notice::Agreed { version, features } => {
-            write(
-                Level::Info,
-                format_args!("Handshake successful: Agreed network protocol version {version}"),
-            );
-            let has = |bit: u32, name: &'static str| match features & bit {
-                0 => "",
-                _ => name,
-            };
-            write(
-                Level::Info,
-                format_args!(
-                    "Feature flags enabled on protocol level: 0x{features:x}{}{}{}{}.",
-                    has(1, " TRIM"),
-                    has(2, " THIN_RESYNC"),
-                    has(4, " WRITE_SAME"),
-                    has(8, " WRITE_ZEROES")
-                ),
-            );
-        }
+        Notice::Agreed { version, features } => agreed(version, features, write),
         Notice::LoggedIn { bytes } => write(
             Level::Info,
             format_args!("Peer authenticated using {bytes} bytes HMAC"),
@@ -449,6 +430,27 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
     }
 }
 
+fn agreed(version: u32, features: u32, write: Write<'_>) {
+    write(
+        Level::Info,
+        format_args!("Handshake successful: Agreed network protocol version {version}"),
+    );
+    let has = |bit: u32, name: &'static str| match features & bit {
+        0 => "",
+        _ => name,
+    };
+    write(
+        Level::Info,
+        format_args!(
+            "Feature flags enabled on protocol level: 0x{features:x}{}{}{}{}.",
+            has(1, " TRIM"),
+            has(2, " THIN_RESYNC"),
+            has(4, " WRITE_SAME"),
+            has(8, " WRITE_ZEROES")
+        ),
+    );
+}
+
 /// What an administrator can do about a notice; nothing if nothing is wrong.
 fn advice(notice: Notice) -> &'static str {
     match notice {
@@ -493,10 +495,8 @@ fn advice(notice: Notice) -> &'static str {
         Notice::ForcedSplitBrain => {
             "make sure that the peer is not Primary, or both nodes' data will part"
         }
-        Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
-        Notice::Unanswered { .. } => {
-            "look at the peer's disk and load, or raise ko-count; the connection begins anew by \
-             itself"
+        Notice::Overdue { .. } | Notice::Unanswered { .. } => {
+            "look at the peer's log, disk and load; the connection begins anew by itself"
         }
         Notice::Absent => "configure the volume on the peer too, or remove it here",
         Notice::Broken { .. } => {

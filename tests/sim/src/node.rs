@@ -320,6 +320,13 @@ impl Node {
         }
     }
 
+    /// Tells the engine's record of the volume what a driver keeps up to date in it.
+    pub fn refresh_record(&mut self) {
+        self.records[0].bits = self.volume.out_of_sync();
+        self.records[0].open_count = u32::from(self.open);
+        self.records[0].unanswered_since = self.volume.oldest_unacked();
+    }
+
     /// The state of its volume.
     pub fn state(&self) -> DeviceState {
         self.records[0].state

@@ -81,9 +81,7 @@ impl World {
         let Some((event, receiver, cause)) = next else {
             return;
         };
-        node.records[0].bits = node.volume.out_of_sync();
-        node.records[0].open_count = u32::from(node.open);
-        node.records[0].unanswered_since = node.volume.oldest_unacked();
+        node.refresh_record();
         let env = Env {
             now: Instant(self.now),
             random: self.rng.draw(),
