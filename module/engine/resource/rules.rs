@@ -246,7 +246,6 @@ pub(super) fn check_change(
         }
     };
     let starting = matches!(new.conn, C::StartingSyncS | C::StartingSyncT);
-    let verify = matches!(new.conn, C::VerifyS | C::VerifyT);
     let handshake = (new.conn == C::WfReportParams && old.conn == C::WfConnection)
         || (new.conn >= C::Connected && old.conn == C::WfReportParams);
     refuse(
@@ -285,14 +284,9 @@ pub(super) fn check_change(
             && (new.conn <= C::WfSyncUuid || new.conn != old.conn),
         StateError::InTransientState,
     );
-    refuse(
-        verify && old.conn < C::Connected,
-        StateError::NeedConnection,
-    );
-    refuse(
-        verify && new.conn != old.conn && old.conn > C::Connected,
-        StateError::ResyncRunning,
-    );
+    if let Err(error) = check_verify(old, new) {
+        refuse(true, error);
+    }
     refuse(
         starting && old.conn < C::Connected,
         StateError::NeedConnection,
@@ -309,6 +303,23 @@ pub(super) fn check_change(
         StateError::OutdateWithoutConn,
     );
     verdict
+}
+
+/// Whether a verify may begin, if that is what is asked for.
+fn check_verify(old: DeviceState, new: DeviceState) -> Result<(), StateError> {
+    use ConnState as C;
+    if new.conn == old.conn || !matches!(new.conn, C::VerifyS | C::VerifyT) {
+        Ok(())
+    } else if old.conn > C::Connected {
+        Err(StateError::ResyncRunning)
+    } else if old.conn < C::Connected {
+        Err(StateError::NeedConnection)
+    } else if [old.disk, old.peer_disk] != [DiskState::UpToDate; 2] {
+        // Who verifies calls both disks good; that must not be what makes them so.
+        Err(StateError::NoUpToDateDisk)
+    } else {
+        Ok(())
+    }
 }
 
 /// The verdict on a wanted change: what is asked for must be possible, or the old state was
