@@ -535,7 +535,10 @@ impl PeerSlot {
         };
         match self.kind {
             // The peer may wait for `later` before it answers.
-            PeerKind::VerifyWanted | PeerKind::ResyncWanted { .. } | PeerKind::Read => false,
+            PeerKind::VerifyWanted
+            | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncSent { .. }
+            | PeerKind::Read => false,
             _ => place(self) < place(later),
         }
     }
