@@ -36,16 +36,12 @@ use crate::engine::volume::{
     Slot,
     Tables,
     VolumeEffect,
-    MAX_EFFECTS,
-    PLAN_STEPS, //
+    MAX_EFFECTS, //
 };
 use crate::link::Link;
 use crate::lower::Lower;
 use crate::notify;
-use crate::recorder::{
-    Recorder,
-    TracedVolume, //
-};
+use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::ring::Ring;
 use crate::storage::array;
@@ -85,13 +81,6 @@ enum Parcel {
     Request(MasterBio),
     /// The payload of a request of the peer; held to be given back.
     Payload(#[expect(dead_code, reason = "dropping it gives the pages back")] PageVec),
-}
-
-/// What one step yielded.
-struct Outcome {
-    fx: Effects,
-    /// What was kept for the slot that an effect names, by the effect's place.
-    parcels: [Parcel; MAX_EFFECTS],
 }
 
 /// Answers a request of the application.
@@ -202,33 +191,26 @@ pub struct Device {
     thread: Mutex<Option<Thread>>,
 }
 
-/// Makes what decides, without disk. May sleep.
-// A volume is large: no caller shall have it on its stack for longer.
-#[inline(never)]
-fn new_volume(recorder: &Arc<Recorder>, minor: u32) -> Result<SpinLock<TracedVolume>> {
-    let (requests, peers) = (REQUEST_SLOTS, PEER_SLOTS);
-    let tables = Tables {
-        slots: array(requests, Slot::default())?,
-        peers: array(peers, PeerSlot::default())?,
-        overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
-        overlap_heads: array(2048, 0)?,
-        plan: array(PLAN_STEPS, 0)?,
-    };
-    crate::spinlock!(recorder.volume(minor, tables), c"tandem_volume")
-}
-
 impl Device {
     /// Makes a device without disk. May sleep.
+    // Its frame is large: no caller shall have it on its stack for longer.
     #[inline(never)]
     pub fn new(resource: &Arc<Resource>, minor: u32, number: u16) -> Result<Arc<Self>> {
         let requests = REQUEST_SLOTS;
         let peers = PEER_SLOTS;
+        let tables = Tables {
+            slots: array(requests, Slot::default())?,
+            peers: array(peers, PeerSlot::default())?,
+            overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
+            overlap_heads: array(2048, 0)?,
+        };
+        let volume = resource.driver.recorder.volume(minor, tables);
         Ok(Arc::new(
             Self {
                 minor,
                 number,
                 resource: resource.clone(),
-                volume: new_volume(&resource.driver.recorder, minor)?,
+                volume: crate::spinlock!(volume, c"tandem_volume")?,
                 requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
                 payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
                 told: crate::spinlocks!(peers, Told::default, c"tandem_told")?,
@@ -326,52 +308,37 @@ impl Device {
         self.feed_in(step, true)
     }
 
-    // Not part of its callers: what a step yields takes a kilobyte of their stack for as long as
-    // they run, and feeding may nest.
-    #[inline(never)]
     fn feed_in<R>(
         self: &Arc<Self>,
         step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
         atomic: bool,
     ) -> R {
-        let mut outcome = Outcome {
-            fx: Effects::new(),
-            parcels: [const { Parcel::Nothing }; MAX_EFFECTS],
-        };
-        let (result, more) = {
+        let mut fx = Effects::new();
+        let mut parcels = [const { Parcel::Nothing }; MAX_EFFECTS];
+        let (result, mut more) = {
             let mut volume = self.volume.lock();
-            let result = step(&mut volume, &mut outcome.fx);
-            self.take_parcels(&mut outcome);
+            let result = step(&mut volume, &mut fx);
+            self.take_parcels(&fx, &mut parcels);
             (result, volume.has_work())
         };
-        self.settle(&mut outcome, more, atomic);
-        result
-    }
-
-    /// Carries out what a step yielded, and then what there is `more` to do.
-    #[inline(never)]
-    fn settle(self: &Arc<Self>, outcome: &mut Outcome, mut more: bool, atomic: bool) {
         loop {
-            let mut place = 0;
-            while let Some(effect) = outcome.fx.pop() {
-                let parcel = outcome.parcels.get_mut(place).map(core::mem::take);
-                self.carry_out(effect, parcel.unwrap_or_default(), atomic);
-                place += 1;
+            for (effect, parcel) in fx.take().zip(parcels.iter_mut()) {
+                self.carry_out(effect, core::mem::take(parcel), atomic);
             }
             if !more {
-                return;
+                return result;
             }
             let mut volume = self.volume.lock();
-            volume.resume(&mut outcome.fx);
-            self.take_parcels(outcome);
+            volume.resume(&mut fx);
+            self.take_parcels(&fx, &mut parcels);
             more = volume.has_work();
         }
     }
 
     /// Takes out what is kept by slot for requests that the engine is done with. The volume's
     /// lock is held: afterwards the slots may belong to others.
-    fn take_parcels(&self, outcome: &mut Outcome) {
-        for (effect, parcel) in outcome.fx.iter().zip(outcome.parcels.iter_mut()) {
+    fn take_parcels(&self, fx: &Effects, parcels: &mut [Parcel; MAX_EFFECTS]) {
+        for (effect, parcel) in fx.iter().zip(parcels.iter_mut()) {
             *parcel = match effect {
                 VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => self
                     .take_request(ticket.index)

@@ -278,7 +278,26 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                  supports {min}-{max}"
             ),
         ),
-        Notice::Agreed { version, features } => agreed(version, features, write),
+        Notice::Agreed { version, features } => {
+            write(
+                Level::Info,
+                format_args!("Handshake successful: Agreed network protocol version {version}"),
+            );
+            let has = |bit: u32, name: &'static str| match features & bit {
+                0 => "",
+                _ => name,
+            };
+            write(
+                Level::Info,
+                format_args!(
+                    "Feature flags enabled on protocol level: 0x{features:x}{}{}{}{}.",
+                    has(1, " TRIM"),
+                    has(2, " THIN_RESYNC"),
+                    has(4, " WRITE_SAME"),
+                    has(8, " WRITE_ZEROES")
+                ),
+            );
+        }
         Notice::LoggedIn { bytes } => write(
             Level::Info,
             format_args!("Peer authenticated using {bytes} bytes HMAC"),
@@ -405,13 +424,6 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                 state.as_str()
             ),
         ),
-        Notice::Unanswered { milliseconds } => write(
-            Level::Error,
-            format_args!(
-                "the peer leaves a write unanswered for {milliseconds} ms, longer than ko-count x \
-                 timeout, dropping connection"
-            ),
-        ),
         Notice::Absent => write(
             Level::Warning,
             format_args!("the peer does not have this volume; going on without it"),
@@ -428,27 +440,6 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
     if !advice.is_empty() {
         write(Level::Info, format_args!("what to do: {advice}"));
     }
-}
-
-fn agreed(version: u32, features: u32, write: Write<'_>) {
-    write(
-        Level::Info,
-        format_args!("Handshake successful: Agreed network protocol version {version}"),
-    );
-    let has = |bit: u32, name: &'static str| match features & bit {
-        0 => "",
-        _ => name,
-    };
-    write(
-        Level::Info,
-        format_args!(
-            "Feature flags enabled on protocol level: 0x{features:x}{}{}{}{}.",
-            has(1, " TRIM"),
-            has(2, " THIN_RESYNC"),
-            has(4, " WRITE_SAME"),
-            has(8, " WRITE_ZEROES")
-        ),
-    );
 }
 
 /// What an administrator can do about a notice; nothing if nothing is wrong.
@@ -495,9 +486,7 @@ fn advice(notice: Notice) -> &'static str {
         Notice::ForcedSplitBrain => {
             "make sure that the peer is not Primary, or both nodes' data will part"
         }
-        Notice::Overdue { .. } | Notice::Unanswered { .. } => {
-            "look at the peer's log, disk and load; the connection begins anew by itself"
-        }
+        Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
         Notice::Absent => "configure the volume on the peer too, or remove it here",
         Notice::Broken { .. } => {
             "report this bug with the log and /sys/kernel/debug/tandem/broken; \

@@ -58,7 +58,6 @@ pub struct DiskPaths {
 
 impl Call<'_> {
     /// `ATTACH`: opens a disk and puts it in use.
-    #[inline(never)]
     pub(super) fn attach(&mut self, device: &Arc<Device>) -> RetCode {
         if state_of(device).disk > DiskState::Diskless {
             return RetCode::ERR_DISK_CONFIGURED;
@@ -93,7 +92,6 @@ impl Call<'_> {
         self.open(device, paths, conf.options)
     }
 
-    #[inline(never)]
     fn open(&mut self, device: &Arc<Device>, paths: DiskPaths, options: DiskOptions) -> RetCode {
         let (data, meta) = match (c_string(&paths.data), c_string(&paths.meta)) {
             (Ok(data), Ok(meta)) => (data, meta),
@@ -129,7 +127,6 @@ impl Call<'_> {
     }
 
     /// `CHG_DISK_OPTS`: changes the options of an attached disk.
-    #[inline(never)]
     pub(super) fn disk_options(&mut self, device: &Arc<Device>) -> RetCode {
         let Some(options) = with_record(device, |record| {
             let disk = record.disk_at_least(DiskState::Inconsistent);

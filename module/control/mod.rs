@@ -94,12 +94,25 @@ impl Handler for Control {
         if command != Command::GetStatus && !request.caller_is_net_admin() {
             return Err(EPERM);
         }
-        let mut call = Call::new(&self.driver, request, command, attributes)?;
+        let context = attributes.block::<CfgContext>();
+        let parsed = CfgContext::parse(context.unwrap_or(&[])).map_err(|_| EINVAL)?;
+        let reply = Reply::new(request, context)?;
+        let mut call = Call {
+            driver: &self.driver,
+            request,
+            command,
+            attributes,
+            minor: request.header().minor,
+            context: parsed,
+            resource: None,
+            device: None,
+            reply,
+        };
         let code = match call.address() {
             Ok(()) => call.run()?,
             Err(code) => code,
         };
-        call.finish(code)
+        call.reply.finish(code)
     }
 
     fn dump(&self, request: &Request<'_>, cursor: &mut [u64; 6], out: &mut DumpOut<'_>) -> Result {
@@ -143,39 +156,7 @@ fn need(command: Command) -> Need {
     }
 }
 
-impl<'a> Call<'a> {
-    /// Reads what the request is addressed to. On the heap, as the stack is needed for what a
-    /// command sets off.
-    ///
-    /// Errors: `EINVAL`, `ENOMEM`.
-    #[inline(never)]
-    fn new(
-        driver: &'a Arc<Driver>,
-        request: &'a Request<'a>,
-        command: Command,
-        attributes: Attributes<'a>,
-    ) -> Result<KBox<Self>> {
-        let context = attributes.block::<CfgContext>();
-        let parsed = CfgContext::parse(context.unwrap_or(&[])).map_err(|_| EINVAL)?;
-        let call = Self {
-            driver,
-            request,
-            command,
-            attributes,
-            minor: request.header().minor,
-            context: parsed,
-            resource: None,
-            device: None,
-            reply: Reply::new(request, context)?,
-        };
-        Ok(KBox::new(call, GFP_KERNEL)?)
-    }
-
-    /// Sends the reply.
-    fn finish(self: KBox<Self>, code: RetCode) -> Result {
-        KBox::into_inner(self).reply.finish(code)
-    }
-
+impl Call<'_> {
     /// Answers with a code and words for the administrator.
     fn refuse(&mut self, code: RetCode, why: &str) -> RetCode {
         self.reply.say(why);

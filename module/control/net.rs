@@ -84,7 +84,6 @@ fn take_addresses(
 
 impl Call<'_> {
     /// `CONNECT`: begins to look for the peer.
-    #[inline(never)]
     pub(super) fn connect(&mut self, resource: &Arc<Resource>) -> RetCode {
         let invalid = RetCode::ERR_INVALID_REQUEST;
         let context = &self.context;
@@ -108,7 +107,6 @@ impl Call<'_> {
         code
     }
 
-    #[inline(never)]
     fn begin(&mut self, resource: &Arc<Resource>) -> RetCode {
         if resource.conn() > ConnState::StandAlone {
             return RetCode::ERR_NET_CONFIGURED;
@@ -148,13 +146,14 @@ impl Call<'_> {
     }
 
     /// `CHG_NET_OPTS`: changes the options of a connection.
-    #[inline(never)]
     pub(super) fn net_options(&mut self, resource: &Arc<Resource>) -> RetCode {
-        let Some(options) = resource.net_options() else {
+        let Some(former) = resource.net_options() else {
             let why = "net conf missing, try connect";
             return self.refuse(RetCode::ERR_INVALID_REQUEST, why);
         };
-        let mut conf = NetConf { options };
+        let mut conf = NetConf {
+            options: former.clone(),
+        };
         if self.wants_defaults() {
             conf.options.set_defaults();
         }
@@ -167,22 +166,21 @@ impl Call<'_> {
             let why = "cannot change invariant setting";
             return self.refuse(RetCode::ERR_MANDATORY_TAG, why);
         }
+        let options = conf.options;
         let code = resource.with_core(|core| {
-            let code = check_options(resource, core, &conf.options);
+            let code = check_options(resource, core, &options);
             if code != RetCode::NO_ERROR {
                 return code;
             }
-            check_running(core, &conf.options)
+            check_running(core, &former, &options)
         });
         if code != RetCode::NO_ERROR {
             return code;
         }
-        if let Err(code) = self.check_supported(&conf.options) {
+        if let Err(code) = self.check_supported(&options) {
             return code;
         }
-        resource.command(None, |_| Admin::NetOptions {
-            options: conf.options,
-        })
+        resource.command(None, |_| Admin::NetOptions { options })
     }
 
     /// `DISCONNECT`: leaves the peer.
@@ -268,11 +266,8 @@ fn check_options(resource: &Resource, core: &Core, new: &NetOptions) -> RetCode 
 }
 
 /// Refuses to change a digest that is in use just now.
-fn check_running(core: &Core, new: &NetOptions) -> RetCode {
+fn check_running(core: &Core, old: &NetOptions, new: &NetOptions) -> RetCode {
     use ConnState as C;
-    let Some(old) = core.decisions.net() else {
-        return RetCode::NO_ERROR;
-    };
     let any = |states: &[C]| {
         let mut records = core.records.iter();
         records.any(|record| states.contains(&record.state.conn))

@@ -26,7 +26,6 @@ use super::Call;
 
 impl Call<'_> {
     /// `NEW_RESOURCE`: makes a resource.
-    #[inline(never)]
     pub(super) fn new_resource(&mut self) -> RetCode {
         let options = match self.attributes.parms::<ResourceOpts>() {
             Ok(block) => block.options,
@@ -83,7 +82,6 @@ impl Call<'_> {
     }
 
     /// `RESOURCE_OPTS`: changes the options.
-    #[inline(never)]
     pub(super) fn resource_options(&mut self, resource: &Arc<Resource>) -> RetCode {
         let mut block = ResourceOpts {
             options: resource.with_core(|core| core.decisions.options().clone()),
@@ -104,7 +102,6 @@ impl Call<'_> {
     }
 
     /// `DOWN`: takes everything away, in the order that loses nothing.
-    #[inline(never)]
     pub(super) fn down(&mut self, resource: &Arc<Resource>) -> RetCode {
         let demote = |device: &Arc<Device>| {
             resource.command(Some(device), |volume| Admin::Demote { volume })

@@ -34,6 +34,7 @@ use crate::engine::resource::{
     Effect,
     Env,
     Event,
+    Loss,
     Output,
     Token,
     VolumeRecord, //
@@ -142,23 +143,6 @@ pub struct Resource {
     pub handled: Signal,
 }
 
-/// Makes what decides. May sleep.
-// It is large: no caller shall have it on its stack for longer.
-#[inline(never)]
-fn new_core(driver: &Arc<Driver>, name: &str, options: ResourceOptions) -> Result<Mutex<Core>> {
-    let core = Core {
-        decisions: driver.recorder.resource(name, options),
-        records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
-        devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
-        told: notify::nothing_told(),
-        effects: Queue {
-            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
-            lost: false,
-        },
-    };
-    crate::mutex!(core, c"tandem_core")
-}
-
 impl Resource {
     /// Makes a resource and starts its worker. May sleep.
     pub fn new(driver: &Arc<Driver>, name: &[u8], options: ResourceOptions) -> Result<Arc<Self>> {
@@ -167,7 +151,19 @@ impl Resource {
             Self {
                 name: CString::try_from_fmt(fmt!("{}", name))?,
                 driver: driver.clone(),
-                core: new_core(driver, name, options)?,
+                core: crate::mutex!(
+                    Core {
+                        decisions: driver.recorder.resource(name, options),
+                        records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        told: notify::nothing_told(),
+                        effects: Queue {
+                            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
+                            lost: false,
+                        },
+                    },
+                    c"tandem_core"
+                )?,
                 link: Link::new(&driver.recorder, name)?,
                 session: crate::spinlock!(None, c"tandem_session")?,
                 addresses: crate::spinlock!((None, None), c"tandem_addresses")?,
@@ -380,11 +376,7 @@ impl Resource {
 
     fn handle(self: &Arc<Self>, core: &mut Core, event: Event) {
         for (record, device) in core.records.iter_mut().zip(core.devices.iter()) {
-            {
-                let volume = device.volume.lock();
-                record.bits = volume.out_of_sync();
-                record.unanswered_since = volume.oldest_unacked();
-            }
+            record.bits = device.volume.lock().out_of_sync();
             record.open_count = device.open_count.load(Ordering::Acquire);
         }
         let env = Env {
@@ -463,6 +455,7 @@ impl Resource {
                     notify::progress(&device);
                 }
             }
+            self.check_timeout();
             self.post(Event::Tick);
         }
     }
@@ -483,6 +476,26 @@ impl Resource {
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });
+        }
+    }
+
+    /// Gives a peer up that leaves writes unanswered for too long (`timeout`, `ko-count`).
+    fn check_timeout(&self) {
+        let Some(session) = self.session() else {
+            return;
+        };
+        let limit = u64::from(session.net.timeout) * 100 * u64::from(session.net.ko_count);
+        let mut position = 0;
+        while let Some(device) = self.link.device_at(position) {
+            position += 1;
+            let oldest = device.volume.lock().oldest_unacked();
+            if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
+                self.complain(format_args!(
+                    "the peer leaves writes unanswered for longer than timeout x ko-count, \
+                     dropping connection; look at the peer's disk and load"
+                ));
+                return session.fail(self, Loss::Timeout);
+            }
         }
     }
 }

@@ -102,12 +102,6 @@ pub enum Notice {
         /// The state that did not end.
         state: ConnState,
     },
-    /// The peer leaves writes unanswered for longer than `timeout` x `ko-count`; the connection
-    /// begins anew.
-    Unanswered {
-        /// Since when, in milliseconds before now.
-        milliseconds: u64,
-    },
     /// The peer does not have this volume.
     Absent,
     /// The disk failed and is given up.

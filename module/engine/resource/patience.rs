@@ -59,8 +59,7 @@ impl VolumeRecord {
 
 impl Resource {
     /// When the engine has to look at the clock ([`super::Event::Tick`]) at the latest. `None`:
-    /// it waits for nothing that could fail to come, other than answers to writes. These come and
-    /// go all the time: to notice that one is overdue, let it look each second.
+    /// it waits for nothing that could fail to come.
     pub fn deadline(&self, volumes: &[VolumeRecord]) -> Option<Instant> {
         let waiting = volumes.iter().filter_map(|v| {
             let (_, since) = v.since?;
@@ -69,15 +68,6 @@ impl Resource {
         });
         let promotion = self.pending.and_then(|pending| pending.deadline());
         waiting.chain(promotion).min()
-    }
-
-    /// How long the peer may leave a write unanswered, in milliseconds; `None`: for ever
-    /// (`ko-count` 0), or there is no connection.
-    fn answer_limit(&self) -> Option<u64> {
-        let net = self.net.as_ref()?;
-        let connected = self.conn == ConnState::WfReportParams;
-        let limit = u64::from(net.timeout) * 100 * u64::from(net.ko_count);
-        (connected && limit != 0).then_some(limit)
     }
 
     /// The limit of a volume's state, with regard to the other volumes.
@@ -100,9 +90,6 @@ impl Step<'_> {
                 _ => (conn, now),
             });
         }
-        if self.leaves_unanswered() {
-            return self.trouble(Loss::Timeout);
-        }
         for volume in 0..self.volumes.len() {
             let Some(record) = self.volumes.get(volume) else {
                 return;
@@ -120,23 +107,6 @@ impl Step<'_> {
             }
             self.peer_lacks(volume);
         }
-    }
-
-    /// Whether the peer leaves a write unanswered for too long, although it answers pings: its disk
-    /// hangs, or it is overloaded.
-    fn leaves_unanswered(&mut self) -> bool {
-        let Some(limit) = self.resource.answer_limit() else {
-            return false;
-        };
-        for volume in 0..self.volumes.len() {
-            let since = self.volumes.get(volume).and_then(|v| v.unanswered_since);
-            let milliseconds = since.map_or(0, |since| self.env.now.since(since));
-            if milliseconds > limit {
-                self.notice(volume, Notice::Unanswered { milliseconds });
-                return true;
-            }
-        }
-        false
     }
 
     /// The peer has other volumes, but not this one: as good as a peer without disk.

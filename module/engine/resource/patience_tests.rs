@@ -117,39 +117,6 @@ fn a_peer_that_reports_nothing_is_left_and_looked_for_again() {
 }
 
 #[test]
-fn a_peer_that_leaves_a_write_unanswered_is_left_after_timeout_times_ko_count() {
-    let mut node = Node::introduced(1);
-    node.feed(report(0));
-    assert_eq!(node.conn(0), ConnState::Connected);
-    let sent = node.now;
-    node.records[0].unanswered_since = Some(Instant(sent));
-    node.now = sent + 7 * 6000;
-    node.feed(Event::Tick);
-    assert_eq!(node.conn(0), ConnState::Connected);
-    node.now += 1;
-    let effects = node.feed(Event::Tick);
-    let milliseconds = 7 * 6000 + 1;
-    assert!(says(&effects, Notice::Unanswered { milliseconds }));
-    assert!(effects.iter().any(|e| matches!(e, Effect::CloseNetwork)));
-    assert_eq!(node.conn(0), ConnState::Timeout);
-}
-
-#[test]
-fn without_ko_count_a_write_may_stay_unanswered() {
-    let mut node = Node::introduced(1);
-    node.feed(report(0));
-    let options = NetOptions {
-        ko_count: 0,
-        ..NetOptions::default()
-    };
-    node.feed(Event::Admin(Token(2), Admin::NetOptions { options }));
-    node.records[0].unanswered_since = Some(Instant(node.now));
-    node.now += 1_000_000;
-    node.feed(Event::Tick);
-    assert_eq!(node.conn(0), ConnState::Connected);
-}
-
-#[test]
 fn a_volume_that_only_the_peer_lacks_goes_on_without_it() {
     let mut node = Node::introduced(2);
     node.feed(report(0));

@@ -96,9 +96,6 @@ pub struct VolumeRecord {
     pub absent: bool,
     /// How often the block device is open; the driver keeps it up to date with each event.
     pub open_count: u32,
-    /// When the oldest write was sent that the peer has not acknowledged; the driver keeps it up
-    /// to date with each event.
-    pub unanswered_since: Option<Instant>,
 }
 
 impl VolumeRecord {
@@ -132,7 +129,6 @@ impl VolumeRecord {
             absent: false,
             target_done: false,
             open_count: 0,
-            unanswered_since: None,
         }
     }
 

@@ -102,7 +102,6 @@ impl<R: Recorder> Traced<Resource, R> {
             for volume in volumes.iter() {
                 volume.bits.put(w)?;
                 volume.open_count.put(w)?;
-                volume.unanswered_since.put(w)?;
             }
             event.put(w)
         });
@@ -141,7 +140,6 @@ impl<R: Recorder> Traced<Resource, R> {
         for volume in volumes.iter_mut() {
             volume.bits = Code::get(r)?;
             volume.open_count = Code::get(r)?;
-            volume.unanswered_since = Code::get(r)?;
         }
         let event = Event::get(r)?;
         say_arguments(say, &[&env, &event])?;

@@ -148,7 +148,6 @@ impl<S: Storage, R: Recorder> Traced<Volume<S>, R> {
             tables.peers.len(),
             tables.overlap_nodes.len(),
             tables.overlap_heads.len(),
-            tables.plan.len(),
         ];
         let traced = Self {
             value: Volume::new(tables),
@@ -258,13 +257,12 @@ impl<S: Allocate, R: Recorder> Traced<Volume<S>, R> {
     ) -> Option<(Self, &'a str)> {
         made_again(
             arguments,
-            |[slots, peers, nodes, heads, plan]: [usize; 5], name| {
+            |[slots, peers, nodes, heads]: [usize; 4], name| {
                 let tables = Tables {
                     slots: S::filled(slots, Slot::default()),
                     peers: S::filled(peers, PeerSlot::default()),
                     overlap_nodes: S::filled(nodes, OverlapNode::default()),
                     overlap_heads: S::filled(heads, 0),
-                    plan: S::filled(plan, 0),
                 };
                 Self::volume(recorder, number, name, tables)
             },

@@ -127,10 +127,7 @@ pub const MAX_EFFECTS: usize = 16;
 /// it; after that, `resume` looks.
 pub struct Effects {
     list: [Option<VolumeEffect>; MAX_EFFECTS],
-    /// How many were pushed, those that were taken out again included.
     len: usize,
-    /// How many were taken out.
-    taken: usize,
 }
 
 impl fmt::Debug for Effects {
@@ -151,7 +148,6 @@ impl Effects {
         Self {
             list: [None; MAX_EFFECTS],
             len: 0,
-            taken: 0,
         }
     }
 
@@ -175,21 +171,11 @@ impl Effects {
         (MAX_EFFECTS - 1).saturating_sub(self.len)
     }
 
-    /// Takes the first effect out. When the last one is out the list has its whole room again.
-    pub fn pop(&mut self) -> Option<VolumeEffect> {
-        let first = self.list.get_mut(self.taken).and_then(Option::take);
-        if first.is_some() {
-            self.taken += 1;
-        } else {
-            self.taken = 0;
-            self.len = 0;
-        }
-        first
-    }
-
-    /// Takes all effects out, in order.
-    pub fn take(&mut self) -> impl Iterator<Item = VolumeEffect> + '_ {
-        core::iter::from_fn(|| self.pop())
+    /// Takes the effects out, in order.
+    pub fn take(&mut self) -> impl Iterator<Item = VolumeEffect> {
+        let list = core::mem::replace(&mut self.list, [None; MAX_EFFECTS]);
+        self.len = 0;
+        list.into_iter().flatten()
     }
 
     /// Looks at the effects, in order.
@@ -203,7 +189,7 @@ impl Effects {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len == self.taken
+        self.len == 0
     }
 }
 

@@ -63,8 +63,7 @@ pub use mirror::SendView;
 pub use overlap::OverlapNode;
 pub use pace::{
     PaceView,
-    ResyncLimits,
-    PLAN_STEPS, //
+    ResyncLimits, //
 };
 pub use peer::{
     Answer,
@@ -109,8 +108,6 @@ pub struct Tables<S: Storage> {
     pub overlap_nodes: S::Array<OverlapNode>,
     /// A power of two, about as many as requests.
     pub overlap_heads: S::Array<u32>,
-    /// [`PLAN_STEPS`], for the pace of resync and verify.
-    pub plan: S::Array<i32>,
 }
 
 /// The on-disk side of a volume's memory; there while a disk is attached.
@@ -156,7 +153,7 @@ pub struct Volume<S: Storage> {
     disk: Option<DiskTables<S>>,
     resync: resync::Resync,
     verify: verify::Verify,
-    pace: pace::Pace<S>,
+    pace: pace::Pace,
     counters: Counters,
     broken: Broken,
     arrivals: u64,
@@ -188,7 +185,7 @@ impl<S: Storage> Volume<S> {
             disk: None,
             resync: resync::Resync::default(),
             verify: verify::Verify::default(),
-            pace: pace::Pace::new(tables.plan),
+            pace: pace::Pace::default(),
             counters: Counters::default(),
             broken: Broken::default(),
             arrivals: 0,

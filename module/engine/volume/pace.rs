@@ -16,7 +16,6 @@ use crate::engine::ids::{
     BLOCK_SIZE,
     SECTOR_SIZE, //
 };
-use crate::engine::storage::Storage;
 
 /// Length of a step, in milliseconds.
 const STEP_MS: u64 = 100;
@@ -25,7 +24,7 @@ const STEP_MS: u64 = 100;
 const STEPS_PER_SECOND: u32 = (1000 / STEP_MS) as u32;
 
 /// Steps of the longest plan: the largest `c-plan-ahead`, which is in steps, too.
-pub const PLAN_STEPS: usize = 300;
+const PLAN_MOST: usize = 300;
 
 /// So many sectors of others are not noticed.
 const UNNOTICED_SECTORS: i64 = 64;
@@ -75,20 +74,27 @@ impl Default for ResyncLimits {
 }
 
 /// How much more has to be asked for in each of the next steps, in sectors; a ring.
-struct Plan<S: Storage> {
-    steps: S::Array<i32>,
+#[derive(Debug)]
+struct Plan {
+    steps: [i32; PLAN_MOST],
     len: usize,
     at: usize,
     /// The sum of all steps.
     total: i64,
 }
 
-impl<S: Storage> Plan<S> {
-    /// Forgets what was planned.
+impl Plan {
+    const EMPTY: Self = Self {
+        steps: [0; PLAN_MOST],
+        len: 0,
+        at: 0,
+        total: 0,
+    };
+
+    /// Forgets what was planned. In its place: a plan is much for a kernel's stack.
     fn begin(&mut self, steps: u32) {
         self.steps.fill(0);
-        let most = self.steps.len();
-        self.len = usize::try_from(steps).map_or(most, |len| len.min(most));
+        self.len = usize::try_from(steps).map_or(PLAN_MOST, |len| len.min(PLAN_MOST));
         self.at = 0;
         self.total = 0;
     }
@@ -179,7 +185,8 @@ pub struct PaceView {
 }
 
 /// The pace of the running resync or verify.
-pub(super) struct Pace<S: Storage> {
+#[derive(Debug)]
+pub(super) struct Pace {
     limits: ResyncLimits,
     /// The begin of the step that is under way.
     step: Instant,
@@ -187,7 +194,7 @@ pub(super) struct Pace<S: Storage> {
     allowed: u32,
     /// What is too little for a sector, in fifths of it.
     rest: u32,
-    plan: Plan<S>,
+    plan: Plan,
     /// Sectors asked for that have not come in before this step.
     in_flight: u32,
     /// Sectors that came in during this step.
@@ -203,20 +210,14 @@ pub(super) struct Pace<S: Storage> {
     marks: Marks,
 }
 
-impl<S: Storage> Pace<S> {
-    /// Nothing runs. `plan`: [`PLAN_STEPS`] places.
-    pub(super) fn new(plan: S::Array<i32>) -> Self {
+impl Default for Pace {
+    fn default() -> Self {
         Self {
             limits: ResyncLimits::default(),
             step: Instant::default(),
             allowed: 0,
             rest: 0,
-            plan: Plan {
-                steps: plan,
-                len: 0,
-                at: 0,
-                total: 0,
-            },
+            plan: Plan::EMPTY,
             in_flight: 0,
             came: 0,
             want: 0,
@@ -227,7 +228,9 @@ impl<S: Storage> Pace<S> {
             marks: Marks::default(),
         }
     }
+}
 
+impl Pace {
     /// What the options say.
     pub(super) fn limits(&self) -> ResyncLimits {
         self.limits

@@ -2,7 +2,6 @@
 
 //! Tests of the pace: the fixed rate, the controller, and when it gives way.
 
-use super::super::tests::Vecs;
 use super::*;
 
 /// Blocks that are left of a resync that never ends.
@@ -28,8 +27,8 @@ fn fixed(rate: u32) -> ResyncLimits {
     }
 }
 
-fn begun(limits: ResyncLimits) -> Pace<Vecs> {
-    let mut pace = Pace::new(vec![0; PLAN_STEPS]);
+fn begun(limits: ResyncLimits) -> Pace {
+    let mut pace = Pace::default();
     pace.set_limits(limits);
     pace.begin(Instant(1000), MUCH);
     pace
@@ -37,7 +36,7 @@ fn begun(limits: ResyncLimits) -> Pace<Vecs> {
 
 /// Runs some steps in which everything that was asked for comes in as `share` of it says; returns
 /// the sectors that were asked for in the last one.
-fn steps(pace: &mut Pace<Vecs>, from: u64, count: u64, mut comes: impl FnMut(u32) -> u32) -> u32 {
+fn steps(pace: &mut Pace, from: u64, count: u64, mut comes: impl FnMut(u32) -> u32) -> u32 {
     let mut asked = 0;
     for step in 0..count {
         pace.tick(Instant(from + step * STEP_MS), MUCH, 0, false);

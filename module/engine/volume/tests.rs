@@ -47,7 +47,6 @@ pub(super) fn volume(policy: Policy) -> Volume<Vecs> {
         peers: vec![PeerSlot::default(); SLOTS],
         overlap_nodes: vec![OverlapNode::default(); 4 * SLOTS],
         overlap_heads: vec![0; 64],
-        plan: vec![0; PLAN_STEPS],
     });
     let log = ActivityLog::new(vec![LogSlot::default(); 67], vec![0; 128], Ring::DEFAULT, 0);
     volume.set_disk(Some(DiskTables {

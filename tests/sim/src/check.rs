@@ -6,6 +6,7 @@ use tandem_engine::engine::options::OnIoError;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 use crate::story::NAMES;
+use crate::verify::ROT;
 use crate::world::World;
 
 impl World {
@@ -162,14 +163,14 @@ impl World {
         }
     }
 
-    /// First sector in which the disks differ.
+    /// First sector in which the disks differ, where nothing rotted.
     pub fn difference(&self) -> Option<usize> {
         let [a, b] = &self.nodes;
         a.disk
             .cached
             .iter()
             .zip(&b.disk.cached)
-            .position(|(a, b)| a != b)
+            .position(|(&a, &b)| a != b && a != ROT && b != ROT)
     }
 
     /// Checks that every difference is marked or covered by a log.
@@ -180,7 +181,8 @@ impl World {
         let mut suspects: Vec<u64> = Vec::new();
         for &sector in &self.oracle.touched {
             let [a, b] = &self.nodes;
-            if a.disk.cached[sector as usize] != b.disk.cached[sector as usize] {
+            let [a, b] = [a, b].map(|node| node.disk.cached[sector as usize]);
+            if a != b && a != ROT && b != ROT {
                 suspects.push(sector / 8);
             }
         }

@@ -68,7 +68,7 @@ impl World {
                 let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
                 self.queue(n, Item::Packet(packet));
             }
-            VolumeEffect::QueueVerifyRequest(extent) => unreachable!("no verify of {extent:?}"),
+            VolumeEffect::QueueVerifyRequest(extent) => self.queue_verify_request(n, extent),
             VolumeEffect::QueueReply(ticket) => self.queue(n, Item::Reply(ticket)),
             VolumeEffect::CloseEpoch(epoch) => {
                 self.nodes[n].stream.close_epoch(epoch);
@@ -106,20 +106,27 @@ impl World {
                 self.nodes[n].payloads[ticket.index as usize] = None;
                 self.kick_receiver(n);
             }
-            VolumeEffect::Report(report) => match report {
-                Report::ResyncFinished => {
-                    self.nodes[n].resync_finished = true;
-                    self.kick_worker(n);
-                }
-                Report::IoError { write } => {
-                    let kind = if write { IoKind::Write } else { IoKind::Read };
-                    self.after(n, 0, What::DiskTrouble(kind));
-                }
-                // Nobody verifies.
-                Report::PeerWriteFailed | Report::VerifyFinished | Report::Different { .. } => {}
-                Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
-                Report::Broken(invariant) => self.broke(n, invariant),
-            },
+            VolumeEffect::Report(report) => self.report(n, report),
+        }
+    }
+
+    fn report(&mut self, n: usize, report: Report) {
+        match report {
+            Report::ResyncFinished => {
+                self.nodes[n].resync_finished = true;
+                self.kick_worker(n);
+            }
+            Report::IoError { write } => {
+                let kind = if write { IoKind::Write } else { IoKind::Read };
+                self.after(n, 0, What::DiskTrouble(kind));
+            }
+            Report::VerifyFinished => self.verify_finished(n),
+            Report::Different { start, sectors } => {
+                self.tell(n, || format!("tells {start}+{sectors} to differ"));
+            }
+            Report::PeerWriteFailed => {}
+            Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
+            Report::Broken(invariant) => self.broke(n, invariant),
         }
     }
 

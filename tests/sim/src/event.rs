@@ -64,6 +64,8 @@ pub enum What {
     PeerFailed(PeerTicket),
     /// The activity log is to be written.
     WriteLog,
+    /// The target of a verify has heard all outcomes, in that session.
+    VerifyTold(u64),
     /// Parked requests may find a slot.
     Unpark,
     /// The resync may ask for more.
@@ -112,7 +114,6 @@ pub enum Ev {
 impl World {
     pub(crate) fn happen(&mut self, n: usize, what: What) {
         let mut fx = Effects::new();
-        let now = Instant(self.now);
         match what {
             What::Worker => self.worker(n),
             What::MetaDone(op) => self.meta_done(n, op),
@@ -185,25 +186,9 @@ impl World {
                     self.log_begin(n);
                 }
             }
+            What::VerifyTold(id) => self.verify_told(n, id),
             What::Unpark => self.unpark(n),
-            What::Resync => {
-                self.nodes[n].resync_tick = false;
-                self.nodes[n].volume.sync_tick(now, 0);
-                loop {
-                    let mut fx = Effects::new();
-                    let more = self.nodes[n].volume.resync_more(&mut fx);
-                    self.finish(n, fx);
-                    if !more {
-                        break;
-                    }
-                }
-                if self.nodes[n].volume.resync_progress().is_some()
-                    && self.nodes[n].state().conn == ConnState::SyncTarget
-                {
-                    self.nodes[n].resync_tick = true;
-                    self.after(n, 20, What::Resync);
-                }
-            }
+            What::Resync => self.resync_turn(n),
             What::GiveUp(token) => self.give_up(n, token),
             What::HandlerDone(call, status) => {
                 self.post(n, Event::HandlerDone { call, status }, false);
@@ -221,6 +206,31 @@ impl World {
                 self.kick_resync(n);
             }
             What::MetaFailed(op) => self.meta_failed(n, op),
+        }
+    }
+
+    /// Resync or verify ask for more.
+    fn resync_turn(&mut self, n: usize) {
+        self.nodes[n].resync_tick = false;
+        self.nodes[n].volume.sync_tick(Instant(self.now), 0);
+        loop {
+            let mut fx = Effects::new();
+            let more = self.nodes[n].volume.resync_more(&mut fx);
+            self.finish(n, fx);
+            if !more {
+                break;
+            }
+        }
+        self.verify_on(n);
+        let node = &self.nodes[n];
+        let asks = match node.state().conn {
+            ConnState::SyncTarget => node.volume.resync_progress().is_some(),
+            ConnState::VerifyS => node.volume.verify_progress().is_some(),
+            _ => false,
+        };
+        if asks {
+            self.nodes[n].resync_tick = true;
+            self.after(n, 20, What::Resync);
         }
     }
 
@@ -250,7 +260,9 @@ impl World {
     }
 
     pub(crate) fn kick_resync(&mut self, n: usize) {
-        if !self.nodes[n].resync_tick && self.nodes[n].volume.resync_progress().is_some() {
+        let volume = &self.nodes[n].volume;
+        let syncs = volume.resync_progress().is_some() || volume.verify_progress().is_some();
+        if !self.nodes[n].resync_tick && syncs {
             self.nodes[n].resync_tick = true;
             self.after(n, 1, What::Resync);
         }

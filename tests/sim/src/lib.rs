@@ -27,6 +27,7 @@ pub mod rng;
 pub mod send;
 pub mod shrink;
 pub mod story;
+pub mod verify;
 pub mod words;
 pub mod worker;
 pub mod world;

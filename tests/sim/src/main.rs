@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Parser;
 use sim::batch::Batch;
 use sim::plan::Plan;
-use sim::random::{run, Outcome};
+use sim::random::{run, Outcome, OF_COMMITS};
 use sim::shrink::shrink;
 use sim::story::render;
 
@@ -124,8 +124,8 @@ fn commit_start() -> Result<u64, String> {
         .map_err(|error| error.to_string())?;
     let name = String::from_utf8_lossy(&output.stdout);
     let digits = name.get(..10).ok_or("git names no commit")?;
-    // Below a million are seeds with fewer faults, for the sake of those that are kept.
+    // Below are seeds with fewer kinds of faults, for the sake of those that are kept.
     u64::from_str_radix(digits, 16)
-        .map(|number| number + 1_000_000)
+        .map(|number| number + OF_COMMITS)
         .map_err(|error| error.to_string())
 }

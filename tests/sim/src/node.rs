@@ -11,9 +11,7 @@ use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, V
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
-use tandem_engine::engine::volume::{
-    DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume, PLAN_STEPS,
-};
+use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
 
 use crate::disk::{Disk, Flush, MetaWrite};
 use crate::listener::Listener;
@@ -171,6 +169,8 @@ pub struct Node {
     pub parked: VecDeque<App>,
     /// Payloads of peer requests by slot.
     pub payloads: Vec<Option<Vec<u32>>>,
+    /// What the peer has told to be in blocks that are verified, by slot of a peer request.
+    pub told: Vec<Vec<u32>>,
     /// Events for the resource; whether the receiver waits for it.
     pub events: VecDeque<(Event, bool, Cause)>,
     /// Why the present event came, or itself once it is told.
@@ -201,6 +201,8 @@ pub struct Node {
     pub timer: Option<(u64, u64)>,
     /// A resync ended (flag).
     pub resync_finished: bool,
+    /// A verify ended (flag).
+    pub verify_finished: bool,
     /// A resync tick is scheduled.
     pub resync_tick: bool,
     /// The device may be opened for writing.
@@ -267,7 +269,6 @@ impl Node {
             peers: vec![PeerSlot::default(); peers],
             overlap_nodes: vec![OverlapNode::default(); 2 * (slots + peers)],
             overlap_heads: vec![0; 16],
-            plan: vec![0; PLAN_STEPS],
         };
         let ear = || config.listener.clone();
         let (name, epoch) = (format_args!("simulated"), config.net.max_epoch_size);
@@ -291,6 +292,7 @@ impl Node {
             requests: vec![None; slots],
             parked: VecDeque::new(),
             payloads: vec![None; peers],
+            told: vec![Vec::new(); peers],
             events: VecDeque::new(),
             event_cause: Cause::Nothing,
             effects: VecDeque::new(),
@@ -306,6 +308,7 @@ impl Node {
             meta_until: 0,
             timer: None,
             resync_finished: false,
+            verify_finished: false,
             resync_tick: false,
             writable: false,
             open: false,
@@ -318,13 +321,6 @@ impl Node {
             handlers: Vec::new(),
             notices: Vec::new(),
         }
-    }
-
-    /// Tells the engine's record of the volume what a driver keeps up to date in it.
-    pub fn refresh_record(&mut self) {
-        self.records[0].bits = self.volume.out_of_sync();
-        self.records[0].open_count = u32::from(self.open);
-        self.records[0].unanswered_since = self.volume.oldest_unacked();
     }
 
     /// The state of its volume.

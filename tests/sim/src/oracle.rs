@@ -8,6 +8,8 @@
 
 use tandem_engine::engine::ids::Extent;
 
+use crate::verify::ROT;
+
 /// First number of a write.
 const FIRST_WRITE: u32 = 10;
 
@@ -191,6 +193,9 @@ impl Oracle {
             return Ok(());
         }
         for ((sector, &low), &got) in (extent.sector..extent.end()).zip(&lows.lows).zip(data) {
+            if got == ROT {
+                continue;
+            }
             let high = self.high[sector as usize];
             // What was lost meanwhile with a disk's cache is not expected any more.
             let low = match self.lost[sector as usize] {
@@ -213,6 +218,9 @@ impl Oracle {
         }
         for &sector in &self.touched {
             let i = sector as usize;
+            if disk[i] == ROT {
+                continue;
+            }
             let low = if self.weak[node] {
                 self.floor_of(node, i)
             } else {
@@ -234,9 +242,15 @@ impl Oracle {
     pub fn settle(&mut self, node: usize, cached: &[u32], durable: &[u32]) {
         for &sector in &self.touched {
             let i = sector as usize;
+            if cached[i] == ROT {
+                continue;
+            }
             self.low[i] = cached[i];
             self.high[i] = cached[i];
-            self.floor[i] = durable[i].min(cached[i]);
+            self.floor[i] = match durable[i] {
+                ROT => self.floor[i].min(cached[i]),
+                durable => durable.min(cached[i]),
+            };
             self.peer_floor[i] = self.floor[i];
         }
         self.owed.clear();

@@ -6,11 +6,14 @@ use std::fmt::Write as _;
 
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
-use tandem_engine::engine::wire::data::{Barrier, BlockDesc, BlockRequest, DataHeader};
+use tandem_engine::engine::wire::data::{
+    Barrier, BlockDesc, BlockRequest, DataHeader, ID_OUT_OF_SYNC,
+};
 use tandem_engine::engine::wire::state::{StateReport, UuidReport};
 use tandem_engine::engine::wire::{Command, Header, WireError, PROTOCOL_BEFORE_HANDSHAKE};
 
 use crate::story::Cause;
+use crate::verify::ROT;
 use crate::worker::show;
 
 /// One packet: the encoded bytes, and the blocks that follow (one number per sector).
@@ -76,9 +79,17 @@ impl Packet {
                     format!("{place} = {}", contents(&self.blocks))
                 })
             }
-            Command::DataRequest | Command::RsDataRequest => {
+            Command::DataRequest | Command::RsDataRequest | Command::OvRequest => {
                 BlockRequest::parse(command, body).map(|r| range(r.sector, r.size))
             }
+            Command::OvReply => {
+                let head = body.get(..BlockRequest::LEN).unwrap_or_default();
+                BlockRequest::parse(command, head).map(|r| range(r.sector, r.size))
+            }
+            Command::OvResult => BlockAck::parse(command, body).map(|a| {
+                let equal = a.block_id != ID_OUT_OF_SYNC;
+                format!("{} equal: {equal}", range(a.sector, a.size))
+            }),
             Command::OutOfSync => BlockDesc::parse(command, body).map(|d| range(d.sector, d.size)),
             Command::Barrier => {
                 Barrier::parse(command, body).map(|b| format!("{name} {}", b.barrier))
@@ -101,6 +112,8 @@ pub fn contents(sectors: &[u32]) -> String {
     for run in sectors.chunk_by(|a, b| a == b) {
         let gap = if text.is_empty() { "" } else { " " };
         let _ = match run {
+            [ROT] => write!(text, "{gap}rot"),
+            [ROT, ..] => write!(text, "{gap}rotx{}", run.len()),
             [one] => write!(text, "{gap}{one}"),
             _ => write!(text, "{gap}{}x{}", run[0], run.len()),
         };

@@ -4,6 +4,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use tandem_engine::engine::options::FixedStr;
 use tandem_engine::engine::resource::Token;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
@@ -55,6 +56,8 @@ struct Run<'a> {
     bad_disks: bool,
     /// Links fail in one direction, and nodes notice late that a session is dead.
     half_open: bool,
+    /// Sectors rot, and nodes verify.
+    verifies: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
@@ -62,6 +65,12 @@ const SLOW_DISKS: u64 = 1_000_000;
 
 /// From this seed on links fail in one direction only, too.
 const HALF_OPEN: u64 = 1 << 32;
+
+/// From this seed on sectors rot, and nodes verify.
+const VERIFIES: u64 = 1 << 40;
+
+/// The first of the seeds that come from the names of commits: with all that is found to be well.
+pub const OF_COMMITS: u64 = VERIFIES;
 
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
@@ -135,6 +144,10 @@ impl<'a> Run<'a> {
         config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
+        let newest = (VERIFIES..ALL_FAULTS).contains(&plan.seed);
+        if newest {
+            config.node.net.verify_alg = FixedStr::new(b"crc32c").expect("short");
+        }
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -165,6 +178,7 @@ impl<'a> Run<'a> {
             reckless,
             bad_disks,
             half_open,
+            verifies: newest,
         }
     }
 
@@ -356,6 +370,9 @@ impl<'a> Run<'a> {
     }
 
     fn action(&mut self, calm: bool) {
+        if self.verifies && self.rng.chance(6) {
+            return self.verify();
+        }
         let roll = self.rng.below(100);
         let primary = self.serving();
         match roll {
@@ -434,6 +451,35 @@ impl<'a> Run<'a> {
                     self.world.write(n, sector, sectors);
                 }
             }
+        }
+    }
+
+    /// Lets sectors rot; begins a verify, or says where the running one stops.
+    fn verify(&mut self) {
+        let at = self.rng.below(self.hot.len() as u64) as usize;
+        let hot = self.hot[at];
+        let n = self.rng.below(2) as usize;
+        if self.world.in_sync() && self.rng.chance(50) {
+            for _ in 0..self.rng.within(1, 4) {
+                let sector = hot + self.rng.below(24);
+                self.world.rot(n, sector);
+            }
+        }
+        if !self.free(n) || !self.world.nodes[n].up {
+            return;
+        }
+        let running = self.world.nodes[n].volume.verify_progress();
+        if let Some(running) = running {
+            let last = running.stop.min(6 * 8192) + self.rng.below(200);
+            let stop = last.saturating_sub(self.rng.below(600));
+            self.busy[n] = Some(self.world.verify(n, None, stop));
+        } else {
+            let start = hot.saturating_sub(self.rng.below(200));
+            let (start, stop) = match self.rng.chance(80) {
+                true => (Some(start), start + self.rng.below(600)),
+                false => (None, self.rng.below(600)),
+            };
+            self.busy[n] = Some(self.world.verify(n, start, stop));
         }
     }
 

@@ -167,19 +167,12 @@ impl World {
                 self.kick_resync(n);
                 return Ok(RxWait::Nothing);
             }
-            Command::DataRequest | Command::RsDataRequest => {
+            Command::DataRequest | Command::RsDataRequest | Command::OvRequest => {
                 return self.receive_request(n, command, body)
             }
+            Command::OvReply => return self.receive_digest(n, body),
             Command::Barrier => return self.receive_barrier(n, Barrier::parse(command, body)?),
-            Command::OutOfSync => {
-                let desc = BlockDesc::parse(command, body)?;
-                let extent = Extent::new(desc.sector, desc.size);
-                self.nodes[n]
-                    .volume
-                    .peer_marked(extent)
-                    .map_err(|e| Trouble::Protocol(format!("out of sync: {e:?}")))?;
-                return Ok(RxWait::Nothing);
-            }
+            Command::OutOfSync => return self.receive_mark(n, BlockDesc::parse(command, body)?),
             Command::Bitmap | Command::CompressedBitmap => {
                 return self.receive_bitmap(n, command, body)
             }
@@ -207,6 +200,15 @@ impl World {
         };
         self.post(n, event, true);
         Ok(RxWait::Resource)
+    }
+
+    fn receive_mark(&mut self, n: usize, desc: BlockDesc) -> Result<RxWait, Trouble> {
+        let extent = Extent::new(desc.sector, desc.size);
+        self.nodes[n]
+            .volume
+            .peer_marked(extent)
+            .map_err(|e| Trouble::Protocol(format!("out of sync: {e:?}")))?;
+        Ok(RxWait::Nothing)
     }
 
     pub(crate) fn receive_write(
@@ -255,10 +257,10 @@ impl World {
     ) -> Result<RxWait, Trouble> {
         let request = BlockRequest::parse(command, body)?;
         let extent = Extent::new(request.sector, request.size);
-        let resync = command == Command::RsDataRequest;
-        let purpose = match resync {
-            true => ReadFor::Resync,
-            false => ReadFor::Application,
+        let purpose = match command {
+            Command::RsDataRequest => ReadFor::Resync,
+            Command::OvRequest => ReadFor::Verify,
+            _ => ReadFor::Application,
         };
         let mut fx = Effects::new();
         let taken = self.nodes[n]
@@ -269,10 +271,9 @@ impl World {
             Ok(_) => Ok(RxWait::Nothing),
             Err(PeerRequestError::Full) => Err(Trouble::Wait(RxWait::Room)),
             Err(PeerRequestError::NoDisk) => {
-                let kind = if resync {
-                    AckKind::NegativeResyncRead
-                } else {
-                    AckKind::NegativeRead
+                let kind = match purpose {
+                    ReadFor::Application => AckKind::NegativeRead,
+                    ReadFor::Resync | ReadFor::Verify => AckKind::NegativeResyncRead,
                 };
                 self.queue_ack(n, kind, extent, request.block_id);
                 Ok(RxWait::Nothing)

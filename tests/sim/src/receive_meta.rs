@@ -6,6 +6,7 @@ use tandem_engine::engine::ids::{Extent, Ticket, ID_SYNCER};
 use tandem_engine::engine::resource::{Event, RarePacket};
 use tandem_engine::engine::volume::Effects;
 use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
+use tandem_engine::engine::wire::data::ID_OUT_OF_SYNC;
 use tandem_engine::engine::wire::state::StateReply;
 use tandem_engine::engine::wire::Command;
 
@@ -73,6 +74,9 @@ impl World {
         let extent = Extent::new(ack.sector, ack.size);
         let ticket = Ticket::from_block_id(ack.block_id);
         let resync = ack.block_id == ID_SYNCER;
+        if command == Command::NegRsDReply {
+            self.watch.refused(extent);
+        }
         let mut fx = Effects::new();
         let volume = &mut self.nodes[n].volume;
         let taken = match command {
@@ -85,6 +89,10 @@ impl World {
             }
             Command::NegRsDReply => volume.resync_refused(extent, true, &mut fx),
             Command::RsCancel => volume.resync_refused(extent, false, &mut fx),
+            Command::OvResult => {
+                let equal = ack.block_id != ID_OUT_OF_SYNC;
+                volume.verify_result(extent, equal, &mut fx)
+            }
             other => return Err(Trouble::Protocol(format!("{other:?}"))),
         };
         self.finish(n, fx);

@@ -3,7 +3,7 @@
 //! The sender of the data socket, and what is put on the meta socket.
 
 use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
-use tandem_engine::engine::ids::{Extent, Instant, Ticket};
+use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
 use tandem_engine::engine::resource::Event;
 use tandem_engine::engine::volume::{AckKind, Answer, Effects};
 use tandem_engine::engine::wire::ack::BlockAck;
@@ -14,6 +14,7 @@ use tandem_engine::engine::wire::Command;
 use crate::event::What;
 use crate::node::Item;
 use crate::packet::Packet;
+use crate::verify::outcome_id;
 use crate::world::World;
 
 impl World {
@@ -99,28 +100,40 @@ impl World {
                 let delay = self.rng.below(2 * self.config.wire);
                 self.after(n, delay, What::SendDone(id, ticket));
             }
-            Item::Reply(ticket) => {
-                let view = self.nodes[n].volume.peer_view(ticket);
-                let data = self.nodes[n].payloads[ticket.index as usize].take();
-                if let (Some(view), Some(data)) = (view, data) {
-                    let command = match view.answer {
-                        Answer::ResyncData => Command::RsDataReply,
-                        _ => Command::DataReply,
-                    };
-                    let header = DataHeader {
-                        sector: view.extent.sector,
-                        block_id: view.block_id,
-                        ..DataHeader::default()
-                    };
+            Item::Reply(ticket) => self.send_reply(n, version, ticket),
+            Item::Bitmap => self.send_bitmap(n, version),
+        }
+    }
+
+    /// Gives the peer what was read for it.
+    fn send_reply(&mut self, n: usize, version: u32, ticket: PeerTicket) {
+        let view = self.nodes[n].volume.peer_view(ticket);
+        let data = self.nodes[n].payloads[ticket.index as usize].take();
+        if let Some(view) = view {
+            let data = data.unwrap_or_default();
+            let command = match view.answer {
+                Answer::Compare { .. } => return self.compare(n, ticket, view, &data),
+                Answer::Digest { .. } => Command::OvReply,
+                Answer::ResyncData => Command::RsDataReply,
+                _ => Command::DataReply,
+            };
+            let header = DataHeader {
+                sector: view.extent.sector,
+                block_id: view.block_id,
+                ..DataHeader::default()
+            };
+            match command {
+                Command::OvReply => self.send_digest(n, view, &data),
+                _ if data.is_empty() => {}
+                _ => {
                     let packet = Packet::new(version, command, data, |o| header.emit(command, o));
                     self.transmit(n, false, packet);
                 }
-                let mut fx = Effects::new();
-                self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
-                self.finish(n, fx);
             }
-            Item::Bitmap => self.send_bitmap(n, version),
         }
+        let mut fx = Effects::new();
+        self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+        self.finish(n, fx);
     }
 
     pub(crate) fn send_bitmap(&mut self, n: usize, version: u32) {
@@ -190,6 +203,12 @@ impl World {
             AckKind::NegativeRead => Command::NegDReply,
             AckKind::NegativeResyncRead => Command::NegRsDReply,
             AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
+        };
+        let block_id = match kind {
+            AckKind::VerifyEqual | AckKind::VerifyDifferent => {
+                outcome_id(kind == AckKind::VerifyEqual)
+            }
+            _ => block_id,
         };
         let ack = BlockAck {
             sector: extent.sector,

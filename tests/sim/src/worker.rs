@@ -18,6 +18,7 @@ use crate::disk::MetaWrite;
 use crate::event::What;
 use crate::node::{Item, MetaOp, Net, RxWait};
 use crate::packet::Packet;
+use crate::story::Cause;
 use crate::world::World;
 
 struct Collect(Vec<Effect>);
@@ -66,22 +67,13 @@ impl World {
         if let Some(receiver) = node.handling.take() {
             self.event_done(n, receiver);
         }
-        let node = &mut self.nodes[n];
-        let reported = core::mem::take(&mut node.resync_finished);
-        let next = if reported {
-            let failed = node.volume.resync_failed();
-            Some((
-                Event::ResyncFinished { volume: 0, failed },
-                false,
-                self.cause,
-            ))
-        } else {
-            node.events.pop_front()
-        };
+        let next = self.next_event(n);
         let Some((event, receiver, cause)) = next else {
             return;
         };
-        node.refresh_record();
+        let node = &mut self.nodes[n];
+        node.records[0].bits = node.volume.out_of_sync();
+        node.records[0].open_count = u32::from(node.open);
         let env = Env {
             now: Instant(self.now),
             random: self.rng.draw(),
@@ -117,6 +109,20 @@ impl World {
         self.nodes[n].event_cause = self.cause;
         self.watch(n, before, after);
         self.kick_worker(n);
+    }
+
+    /// What the resource hears next: what its volume has reported goes first.
+    fn next_event(&mut self, n: usize) -> Option<(Event, bool, Cause)> {
+        let node = &mut self.nodes[n];
+        if core::mem::take(&mut node.resync_finished) {
+            let failed = node.volume.resync_failed();
+            let event = Event::ResyncFinished { volume: 0, failed };
+            return Some((event, false, self.cause));
+        }
+        if core::mem::take(&mut node.verify_finished) {
+            return Some((Event::VerifyFinished { volume: 0 }, false, self.cause));
+        }
+        node.events.pop_front()
     }
 
     fn event_done(&mut self, n: usize, receiver: bool) {
@@ -208,9 +214,9 @@ impl World {
                 self.nodes[n].volume.stop_resync(&mut fx);
                 self.finish(n, fx);
             }
-            Effect::StartVerify { .. }
-            | Effect::StopVerifyAt { .. }
-            | Effect::StopVerify { .. } => unreachable!("nobody verifies"),
+            Effect::StartVerify { side, range, .. } => self.start_verify(n, side, range),
+            Effect::StopVerifyAt { sector, .. } => self.stop_verify_at(n, sector),
+            Effect::StopVerify { .. } => self.stop_verify(n),
             // A dead peer is noticed by the link's own timers.
             Effect::Ping => {}
             Effect::StartNetwork => {

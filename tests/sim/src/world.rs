@@ -12,6 +12,7 @@ use crate::node::{Node, NodeConfig};
 use crate::oracle::Oracle;
 use crate::rng::Rng;
 use crate::story::{Cause, Line, OUTSIDE};
+use crate::verify::Watch;
 use crate::worker::show;
 
 /// How long things take and how large they are.
@@ -77,6 +78,8 @@ pub struct World {
     pub config: Config,
     /// What the application may expect.
     pub oracle: Oracle,
+    /// The verify that began last.
+    pub watch: Watch,
     /// What happened, if anybody wants to read it.
     pub story: Option<Vec<Line>>,
     /// Why the present thing happens.
@@ -113,6 +116,7 @@ impl World {
             mutings: 0,
             disk_errors: [0; 2],
             oracle,
+            watch: Watch::default(),
             story: None,
             cause: Cause::Nothing,
             failure: None,

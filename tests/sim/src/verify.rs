@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Online verify: the driver's part of it, and what it has to find.
+//!
+//! A disk can be changed behind the back of its node: a sector rots. A verify has to find exactly
+//! what rotted: what it tells to differ did differ, and what differed when it began and was not
+//! overwritten since is marked on both nodes when it is through.
+
+use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, BLOCK_SECTORS, ID_SYNCER};
+use tandem_engine::engine::resource::{Admin, Token};
+use tandem_engine::engine::state::ConnState;
+use tandem_engine::engine::volume::{Answer, Effects, PeerView, VerifyRange, VerifySide};
+use tandem_engine::engine::wire::data::{BlockRequest, ID_IN_SYNC, ID_OUT_OF_SYNC};
+use tandem_engine::engine::wire::Command;
+
+use crate::event::What;
+use crate::node::{Item, RxWait};
+use crate::packet::Packet;
+use crate::receive::Trouble;
+use crate::story::NAMES;
+use crate::world::World;
+
+/// What a sector holds that has rotted.
+pub const ROT: u32 = u32::MAX;
+
+/// What is in no sector: the digest of what could not be read.
+const UNREADABLE: u32 = 0;
+
+/// Bytes of the "digest" of a block: the contents of its sectors.
+const DIGEST_BYTES: usize = 4 * BLOCK_SECTORS as usize;
+
+/// What the running verify has to find.
+#[derive(Default)]
+pub struct Watch {
+    source: usize,
+    session: u64,
+    /// Rotten sectors of its range.
+    sectors: Vec<u64>,
+    /// Blocks that differed at the comparison, of all verifies.
+    pub found: u64,
+    /// Verifies that came to their end.
+    pub finished: u64,
+}
+
+impl Watch {
+    /// The peer has no disk any more to compare a range with.
+    pub(crate) fn refused(&mut self, extent: Extent) {
+        self.sectors
+            .retain(|s| !(extent.sector..extent.end()).contains(s));
+    }
+}
+
+impl World {
+    /// A sector of a node's disk loses its content.
+    pub fn rot(&mut self, n: usize, sector: u64) {
+        self.tell(n, || format!("sector {sector} ROTS"));
+        let disk = &mut self.nodes[n].disk;
+        disk.cached[sector as usize] = ROT;
+        disk.durable[sector as usize] = ROT;
+        self.watch.sectors.retain(|&s| s != sector);
+    }
+
+    /// Begins a verify, or says where the running one stops.
+    pub fn verify(&mut self, n: usize, start: Option<u64>, stop: u64) -> Token {
+        let range = VerifyRange { start, stop };
+        self.admin(n, Admin::Verify { volume: 0, range })
+    }
+
+    fn session(&self, n: usize) -> u64 {
+        self.nodes[n].conn.as_ref().map_or(0, |conn| conn.id)
+    }
+
+    /// Whether a sector is rotten on one disk only.
+    fn differs(&self, sector: u64) -> bool {
+        let [a, b] = [0, 1].map(|n: usize| self.nodes[n].disk.cached[sector as usize]);
+        a != b && (a == ROT || b == ROT)
+    }
+
+    pub(crate) fn start_verify(&mut self, n: usize, side: VerifySide, range: VerifyRange) {
+        let now = Instant(self.now);
+        let node = &mut self.nodes[n];
+        node.verify_finished = false;
+        let first = node.volume.start_verify(side, range, now);
+        if side == VerifySide::Source {
+            let end = range.stop.min(node.disk.sectors());
+            let mut sectors: Vec<u64> = (first..end).filter(|&s| self.differs(s)).collect();
+            sectors.retain(|&s| s / BLOCK_SECTORS * BLOCK_SECTORS < range.stop);
+            self.watch.source = n;
+            self.watch.session = self.session(n);
+            self.watch.sectors = sectors;
+        }
+        self.kick_resync(n);
+    }
+
+    /// Asks for as many digests as may be.
+    pub(crate) fn verify_on(&mut self, n: usize) {
+        loop {
+            let mut fx = Effects::new();
+            let more = self.nodes[n].volume.verify_more(&mut fx);
+            self.finish(n, fx);
+            if !more {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn stop_verify_at(&mut self, n: usize, sector: u64) {
+        if self.watch.source == n {
+            // Whether a later stop was heard before the end is a race.
+            self.watch.sectors.retain(|&s| s < sector);
+        }
+        let mut fx = Effects::new();
+        self.nodes[n].volume.stop_verify_at(sector, &mut fx);
+        self.finish(n, fx);
+    }
+
+    pub(crate) fn stop_verify(&mut self, n: usize) {
+        let mut fx = Effects::new();
+        self.nodes[n].volume.stop_verify(&mut fx);
+        self.finish(n, fx);
+    }
+
+    /// The engine says that a verify is through.
+    pub(crate) fn verify_finished(&mut self, n: usize) {
+        self.nodes[n].verify_finished = true;
+        self.kick_worker(n);
+        let verifies = self.nodes[n].state().conn == ConnState::VerifyS;
+        let id = self.session(n);
+        if self.watch.source == n && self.watch.session == id && verifies {
+            self.watch.finished += 1;
+            self.check_found(n);
+            // The last outcome arrives before that.
+            let delay = (self.last_arrival[n][1] + 1).saturating_sub(self.now);
+            self.after(1 - n, delay, What::VerifyTold(id));
+        }
+    }
+
+    /// The target of a verify has heard all outcomes.
+    pub(crate) fn verify_told(&mut self, n: usize, id: u64) {
+        let heard = id > self.cut_conn && self.muted == [false; 2];
+        if heard && self.watch.session == id {
+            self.check_found(n);
+        }
+    }
+
+    /// What differed when the verify began, and still does, is marked.
+    fn check_found(&mut self, n: usize) {
+        if [0, 1].map(|n| self.session(n)) != [self.watch.session; 2] {
+            // A crash changes what is on a disk, too.
+            return;
+        }
+        let Some(bitmap) = self.nodes[n].volume.bitmap() else {
+            return;
+        };
+        let marked = |&&sector: &&u64| bitmap.is_set(sector / BLOCK_SECTORS);
+        let differing = |&&sector: &&u64| self.differs(sector);
+        let mut missed = self.watch.sectors.iter().filter(differing);
+        if let Some(sector) = missed.find(|sector| !marked(sector)) {
+            let name = NAMES[n];
+            let text = format!("a verify has not found sector {sector}: {name} does not know");
+            self.fail(text);
+        }
+    }
+
+    /// The peer verifies a block: it is told what is in it.
+    pub(crate) fn send_digest(&mut self, n: usize, view: PeerView, data: &[u32]) {
+        let mut digest = [0; DIGEST_BYTES];
+        if view.answer == (Answer::Digest { failed: false }) {
+            for (to, from) in digest.chunks_mut(4).zip(data) {
+                to.copy_from_slice(&from.to_le_bytes());
+            }
+        }
+        let answer = BlockRequest {
+            sector: view.extent.sector,
+            block_id: ID_SYNCER,
+            size: view.extent.bytes,
+        };
+        let command = Command::OvReply;
+        let packet = Packet::new(self.version(n), command, vec![], |o| {
+            let len = answer.emit(command, o)?;
+            o[len..len + DIGEST_BYTES].copy_from_slice(&digest);
+            Ok(len + DIGEST_BYTES)
+        });
+        self.transmit(n, false, packet);
+    }
+
+    pub(crate) fn receive_digest(&mut self, n: usize, body: &[u8]) -> Result<RxWait, Trouble> {
+        let (head, digest) = body
+            .split_at_checked(BlockRequest::LEN)
+            .ok_or(Trouble::Protocol("digest".into()))?;
+        let answer = BlockRequest::parse(Command::OvReply, head)?;
+        let extent = Extent::new(answer.sector, answer.size);
+        let mut fx = Effects::new();
+        let taken = self.nodes[n].volume.verify_answered(extent, &mut fx);
+        let told = digest
+            .chunks(4)
+            .map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]));
+        if let Ok(Some(ticket)) = taken {
+            self.nodes[n].told[ticket.index as usize] = told.collect();
+        }
+        self.finish(n, fx);
+        taken.map_err(|e| Trouble::Protocol(format!("digest of {extent:?}: {e:?}")))?;
+        Ok(RxWait::Nothing)
+    }
+
+    /// The own copy of a block that is verified was read.
+    pub(crate) fn compare(&mut self, n: usize, ticket: PeerTicket, view: PeerView, own: &[u32]) {
+        let told = self.nodes[n].told[ticket.index as usize].clone();
+        let readable = view.answer == (Answer::Compare { failed: false });
+        let equal = readable && told[..own.len()] == *own;
+        // What a verify finds that was given up, perhaps with the disk, says nothing.
+        let matters = readable
+            && told.iter().any(|&content| content != UNREADABLE)
+            && self.nodes[n].volume.verify_progress().is_some();
+        let mut fx = Effects::new();
+        let settled = self.nodes[n].volume.verify_compared(ticket, equal, &mut fx);
+        if settled && !equal {
+            self.watch.found += 1;
+            let mut pairs = own.iter().zip(&told);
+            let alarm = pairs.any(|(own, told)| own != told && *own != ROT && *told != ROT);
+            if matters && alarm {
+                let name = NAMES[n];
+                let text = format!(
+                    "{name}: a verify tells {}+{} to differ: {own:?}, the peer's {told:?}",
+                    view.extent.sector,
+                    own.len()
+                );
+                self.fail(text);
+            }
+        }
+        self.finish(n, fx);
+    }
+
+    /// Asks for a digest.
+    pub(crate) fn queue_verify_request(&mut self, n: usize, extent: Extent) {
+        let request = BlockRequest {
+            sector: extent.sector,
+            block_id: ID_SYNCER,
+            size: extent.bytes,
+        };
+        let command = Command::OvRequest;
+        let packet = Packet::new(self.version(n), command, vec![], |o| {
+            request.emit(command, o)
+        });
+        self.queue(n, Item::Packet(packet));
+    }
+}
+
+/// How the outcome of a comparison is told.
+pub(crate) fn outcome_id(equal: bool) -> u64 {
+    match equal {
+        true => ID_IN_SYNC,
+        false => ID_OUT_OF_SYNC,
+    }
+}
