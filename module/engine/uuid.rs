@@ -72,12 +72,30 @@ impl Uuids {
         self.mark_role(primary);
     }
 
-    /// Starts a new generation, counted by the bitmap from the present one on.
+    /// Whether a resync of the peer has begun here, and is not known to have ended.
+    fn resync_begun(&self) -> bool {
+        let [before, _] = self.history;
+        self.bitmap != 0 && bare(before).wrapping_add(NEW_BITMAP_OFFSET) == bare(self.bitmap)
+    }
+
+    /// Whether the peer may have the present generation, or get it: when the data goes its own way,
+    /// a new one has to be started.
+    pub fn may_be_shared(&self) -> bool {
+        self.bitmap == 0 || self.resync_begun()
+    }
+
+    /// Starts a new generation, counted by the bitmap from the present one on. If a resync of the
+    /// peer has begun, the bitmap goes on counting from that: the generation that the peer has at
+    /// its end is in the history since it began.
     ///
     /// `random` is a fresh random number. Returns the bitmap UUID that was lost by it: it should
     /// be 0, else say so in the log.
     pub fn new_current(&mut self, random: u64, primary: bool) -> u64 {
-        let lost = core::mem::replace(&mut self.bitmap, self.current);
+        let lost = if self.resync_begun() {
+            0
+        } else {
+            core::mem::replace(&mut self.bitmap, self.current)
+        };
         self.set_current(random, primary);
         lost
     }
@@ -91,7 +109,7 @@ impl Uuids {
     }
 
     /// Lets the bitmap count from `uuid`; the former generation goes to the history, if any.
-    pub fn rotate_bitmap(&mut self, uuid: u64) {
+    fn rotate_bitmap(&mut self, uuid: u64) {
         if self.bitmap != 0 {
             self.remember(self.bitmap);
         }
@@ -112,22 +130,25 @@ impl Uuids {
 
     /// Starts a resync as its source; returns the UUID to tell the target in SyncUuid.
     ///
-    /// `random` is used if the bitmap has no generation to count from. `target` is the generation
-    /// that the target has now. It keeps its place in the history: should the target miss the
-    /// start time and again, both would look unrelated otherwise.
+    /// `target` is the generation that the target has now, `random` is used where the bitmap has
+    /// none to count from. The target may miss the start, or be lost before we hear of the end: the
+    /// history keeps what it has in the one case, and in the other. Where it is not known here,
+    /// because its changes are given up, it has to stay a relative.
     pub fn start_as_source(&mut self, random: u64, target: u64) -> u64 {
-        let uuid = match self.bitmap {
-            0 | JUST_CREATED => random,
-            bitmap => bitmap.wrapping_add(NEW_BITMAP_OFFSET),
+        let [latest, _] = self.history;
+        let fresh = matches!(bare(target), 0 | JUST_CREATED);
+        let former = [self.bitmap, self.history[0], self.history[1]];
+        let known = !fresh && former.iter().any(|&uuid| same(uuid, target));
+        let given_up = !known && !fresh && !same(target, self.current);
+        let before = match self.bitmap {
+            _ if known => target,
+            bitmap if given_up && !matches!(bitmap, 0 | JUST_CREATED) => bitmap,
+            // Nobody has it.
+            _ => random.wrapping_sub(NEW_BITMAP_OFFSET),
         };
-        let known = |history: [u64; 2]| history.iter().any(|&h| bare(h) != 0 && same(h, target));
-        let before = self.history;
-        self.rotate_bitmap(uuid);
-        if known(before) && !known(self.history) {
-            let [latest, _] = self.history;
-            self.history = [latest, target];
-        }
-        uuid
+        self.history = [before, if given_up { latest } else { self.current }];
+        self.bitmap = before.wrapping_add(NEW_BITMAP_OFFSET);
+        self.bitmap
     }
 
     /// Starts a resync as its target, with the UUID out of SyncUuid.

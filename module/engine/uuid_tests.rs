@@ -243,7 +243,7 @@ fn a_resync_makes_both_equal() {
     let mut target = uuids(A, 0, C, D);
     assert_eq!(run(source, target, NOW), (70, 1));
     let reported = source;
-    let uuid = source.start_as_source(F, 0);
+    let uuid = source.start_as_source(F, A);
     assert_eq!(uuid, A + NEW_BITMAP_OFFSET);
     target.start_as_target(uuid, false);
     // Cut off here, the source still is a bitmap based source.
@@ -300,16 +300,57 @@ proptest! {
 
 #[test]
 fn a_target_that_misses_the_start_again_and_again_stays_known() {
-    let mut own = Uuids {
-        current: 0x80,
-        bitmap: 0x70,
-        history: [0x60, 0x1000],
-    };
+    let mut own = uuids(B, A, C, D);
+    // Of the history, not what the bitmap counts from.
+    let target = uuids(D, 0, E, F);
     for _ in 0..5 {
-        own.start_as_source(1, 0x1000);
-        assert!(own.history.contains(&0x1000), "{own:x?}");
+        own.start_as_source(1, target.current);
+        own.new_current(2, true);
+        assert_eq!(run(own, target, NOW), (71, 1), "{own:x?}");
     }
-    own.start_as_source(1, 0x80);
-    own.start_as_source(1, 0x80);
-    assert!(!own.history.contains(&0x1000));
+}
+
+/// A source that went on alone in the middle of the resync of `target`, again and again.
+fn parted_source(target: &mut Uuids) -> Uuids {
+    let mut own = uuids(B | 1, A, C, D);
+    target.start_as_target(own.start_as_source(1, A), false);
+    for n in 0..3 {
+        assert!(own.may_be_shared());
+        own.new_current((0x10 + n) << 8, true);
+    }
+    own
+}
+
+#[test]
+fn a_source_that_goes_on_alone_stays_the_source_of_a_target_that_has_not_finished() {
+    let mut target = uuids(A, 0, C, D);
+    let own = parted_source(&mut target);
+    assert_eq!(run(own, target, NOW), (70, 1));
+}
+
+#[test]
+fn a_source_that_goes_on_alone_is_the_source_of_a_target_that_finished_unheard() {
+    let mut target = uuids(A, 0, C, D);
+    let own = parted_source(&mut target);
+    target.finish_as_target(&uuids(B | 1, A, C, D), false);
+    assert_eq!(run(own, target, NOW), (80, 2));
+}
+
+#[test]
+fn a_target_that_finished_unheard_and_goes_on_alone_makes_a_split_brain() {
+    let mut target = uuids(A, 0, C, D);
+    let own = parted_source(&mut target);
+    target.finish_as_target(&uuids(B | 1, A, C, D), false);
+    target.new_current(F, true);
+    assert_eq!(run(own, target, NOW), (100, -100));
+    assert_eq!(run(target, own, NOW), (100, -100));
+}
+
+#[test]
+fn a_target_whose_changes_were_given_up_stays_a_relative_if_it_misses_the_start() {
+    let target = uuids(E, A, C, D);
+    let mut own = uuids(B, A, C, D);
+    assert_eq!(run(own, target, NOW), (90, 100));
+    own.start_as_source(1, target.current);
+    assert_eq!(run(own, target, NOW), (100, -100));
 }

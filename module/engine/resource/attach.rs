@@ -103,8 +103,10 @@ impl Step<'_> {
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
-        if record.misses_writes() && old.conn < ConnState::Connected {
-            new.disk = new.disk.min(DiskState::Outdated);
+        if record.misses_writes() {
+            // Not only Outdated: if the peer crashed before its new generation was on disk, nothing
+            // else tells that it has to be the source.
+            new.disk = DiskState::Inconsistent;
         }
         let trusted =
             new.peer_disk == DiskState::Outdated || record.options.fencing == Fencing::DontCare;

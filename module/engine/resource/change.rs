@@ -129,20 +129,20 @@ impl Step<'_> {
     /// Whether the data goes its own way from here on: the peer's copy is out of reach, and
     /// somebody is writing.
     fn wants_new_generation(&mut self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
-        let lost = rules::lost_peer_data(old.peer_disk, new.peer_disk);
+        let lost = rules::lost_peer_data(old, new);
         let peer_diskless_promoted = new.peer_disk < DiskState::Inconsistent
             && old.peer != Role::Primary
             && new.peer == Role::Primary;
         // The peer was lost when there was no good disk here yet.
         let alone = new.role == Role::Primary
             && old.disk < DiskState::UpToDate
-            && !rules::within_reach(new.peer_disk);
+            && !rules::within_reach(new);
         let writing = new.role == Role::Primary || new.peer == Role::Primary;
-        let unmarked = self
+        let shared = self
             .volumes
             .get(volume)
             .and_then(|v| v.disk.as_ref())
-            .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
+            .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
         let parted = (lost && writing) || peer_diskless_promoted || alone;
         let Some(record) = self.volumes.get_mut(volume) else {
             return false;
@@ -150,7 +150,7 @@ impl Step<'_> {
         // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
         let due = parted || record.owes_generation;
         record.owes_generation = due && new.is_suspended();
-        due && !new.is_suspended() && unmarked && new.disk >= DiskState::UpToDate
+        due && !new.is_suspended() && shared && new.disk >= DiskState::UpToDate
     }
 
     /// Starts a new data generation; the bitmap counts from the old one.
@@ -372,18 +372,14 @@ impl VolumeRecord {
             }
         }
         let shared = new.conn >= ConnState::Connected && new.peer_disk == DiskState::UpToDate;
-        if old.disk > DiskState::Failed
-            && new.disk == DiskState::Failed
-            && new.role == Role::Primary
-            && shared
-        {
+        let writing = new.role == Role::Primary || new.peer == Role::Primary;
+        if old.disk > DiskState::Failed && new.disk == DiskState::Failed && writing && shared {
             self.left_uuid = self.disk.as_ref().map_or(0, |d| d.superblock.uuids.current);
         }
-        if new.conn >= ConnState::Connected
-            && new.disk >= DiskState::Inconsistent
-            && old.disk == DiskState::Negotiating
-        {
-            // Compared with the peer's.
+        let compared = new.disk >= DiskState::Inconsistent && old.disk == DiskState::Negotiating;
+        // The peer that writes has no disk either: it did not go on.
+        let stopped = new.peer == Role::Primary && new.peer_disk < DiskState::Inconsistent;
+        if new.conn >= ConnState::Connected && (compared || stopped) {
             self.left_uuid = 0;
         }
         if old.disk < DiskState::Consistent && new.disk >= DiskState::Consistent {

@@ -148,7 +148,8 @@ impl Step<'_> {
             let record = self.volumes.get(volume);
             let negotiated = record.and_then(|v| v.negotiating);
             new.disk = negotiated.map_or(new.disk, |(disk, _)| disk);
-            if !compared && record.is_some_and(|v| v.peer_was_ahead()) {
+            let behind = record.is_some_and(|v| v.peer_was_ahead() || v.misses_writes());
+            if !compared && behind {
                 // The peer lost its disk meanwhile, but what it serves is not what we have.
                 new.disk = DiskState::Failed;
             }

@@ -59,8 +59,8 @@ pub struct VolumeRecord {
     pub peer_size: u64,
     /// Generation of the data that applications have seen (`ed_uuid`); 0 for none.
     pub exposed_uuid: u64,
-    /// Generation of the disk that was given up while we were Primary and went on with the peer's:
-    /// it misses what was written since. 0 for none.
+    /// Generation of the disk that was given up while somebody went on writing to the peer's: it
+    /// misses what was written since. 0 for none.
     pub left_uuid: u64,
     /// We were Primary and crashed, and the peer did not get in sync with us since.
     pub crashed_primary: bool,

@@ -259,11 +259,11 @@ impl Step<'_> {
         };
         let state = record.state;
         let alone = state.conn < ConnState::Connected || state.peer_disk <= DiskState::Failed;
-        let unmarked = record
+        let shared = record
             .disk
             .as_ref()
-            .is_some_and(|disk| disk.superblock.uuids.bitmap == 0);
-        if (alone && unmarked) || forced {
+            .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+        if (alone && shared) || forced {
             let random = self.random();
             self.new_generation(volume, random);
             self.save(volume);

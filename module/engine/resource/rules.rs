@@ -336,14 +336,18 @@ pub(super) fn judge(
     check_change(old, new, context)
 }
 
-/// Whether the peer's copy of the data is written too, in this state of its disk.
-pub(super) fn within_reach(disk: DiskState) -> bool {
+/// Whether the peer's copy of the data is written too, in this state.
+pub(super) fn within_reach(state: DeviceState) -> bool {
     use DiskState as D;
-    disk >= D::Inconsistent && disk != D::DUnknown && disk != D::Outdated
+    let disk = state.peer_disk;
+    state.conn >= ConnState::Connected
+        && disk >= D::Inconsistent
+        && disk != D::DUnknown
+        && disk != D::Outdated
 }
 
-/// Whether the peer's copy of the data went out of reach by a change of its disk state.
-pub(super) fn lost_peer_data(old: DiskState, new: DiskState) -> bool {
+/// Whether the peer's copy of the data went out of reach.
+pub(super) fn lost_peer_data(old: DeviceState, new: DeviceState) -> bool {
     within_reach(old) && !within_reach(new)
 }
 

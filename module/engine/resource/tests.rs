@@ -219,11 +219,30 @@ fn nothing_changes_between_two_states_told_to_the_peer() {
 
 #[test]
 fn the_peers_data_is_lost_when_it_goes_out_of_reach() {
-    assert!(lost_peer_data(D::UpToDate, D::DUnknown));
-    assert!(lost_peer_data(D::Inconsistent, D::Diskless));
-    assert!(lost_peer_data(D::UpToDate, D::Outdated));
-    assert!(!lost_peer_data(D::DUnknown, D::DUnknown));
-    assert!(!lost_peer_data(D::Inconsistent, D::UpToDate));
+    let with = |peer_disk| DeviceState {
+        peer_disk,
+        ..healthy()
+    };
+    assert!(lost_peer_data(with(D::UpToDate), with(D::DUnknown)));
+    assert!(lost_peer_data(with(D::Inconsistent), with(D::Diskless)));
+    assert!(lost_peer_data(with(D::UpToDate), with(D::Outdated)));
+    assert!(!lost_peer_data(with(D::DUnknown), with(D::DUnknown)));
+    assert!(!lost_peer_data(with(D::Inconsistent), with(D::UpToDate)));
+}
+
+#[test]
+fn the_data_of_a_target_is_lost_with_the_connection() {
+    let syncing = DeviceState {
+        conn: C::SyncSource,
+        peer_disk: D::Inconsistent,
+        ..healthy()
+    };
+    let alone = DeviceState {
+        conn: C::NetworkFailure,
+        ..syncing
+    };
+    assert!(lost_peer_data(syncing, alone));
+    assert!(!lost_peer_data(alone, alone));
 }
 
 #[test]

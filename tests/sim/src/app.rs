@@ -142,19 +142,21 @@ impl World {
                 let same_life =
                     session(n) == session(peer) && there.up && there.life == app.peer_life;
                 let seen = self.nodes[n].state();
-                let expected = seen.conn >= ConnState::Connected
-                    && seen.peer_disk == DiskState::UpToDate
-                    && there.state().disk == DiskState::UpToDate;
+                let expected =
+                    seen.conn >= ConnState::Connected && seen.peer_disk == DiskState::UpToDate;
+                let good = there.state().disk == DiskState::UpToDate;
                 let has = there.disk.read(app.extent).iter().all(|&c| c >= app.id);
                 let suspect = there.suspect;
-                if expected && same_life && !has && !suspect {
+                // It may have had it, and lost it with its power before the answer came here.
+                let lost = expected && there.life != app.peer_life;
+                if expected && good && same_life && !has && !suspect {
                     self.fail(format!(
                         "write {} completed without the peer's disk",
                         app.id
                     ));
                 }
-                self.oracle.missed[peer] |= !has;
-                if !has || !expected {
+                self.oracle.missed[peer] |= !has && !lost;
+                if !has || !expected || !good {
                     self.oracle.behind[peer] = true;
                 }
                 let own = self.nodes[n].disk.read(app.extent);

@@ -25,8 +25,7 @@ impl World {
         if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
             self.oracle.split = true;
         }
-        let never_met = !self.oracle.synced && !self.oracle.unheard;
-        if never_met && self.oracle.declared == Some(1 - n) {
+        if !self.oracle.synced && self.oracle.declared == Some(1 - n) {
             // Declared good by force, as the other one was, whose data it never got.
             self.oracle.split = true;
         }
@@ -34,9 +33,8 @@ impl World {
         if serves_itself && !self.oracle.split && self.oracle.behind[n] {
             self.tell(n, || "promoted although it misses writes: split".into());
             self.oracle.split = true;
-            self.nodes[n].parting = self.oracle.missed[n]
-                && !self.oracle.unheard
-                && self.nodes[n].state().conn < ConnState::Connected;
+            self.nodes[n].parting =
+                self.oracle.missed[n] && self.nodes[n].state().conn < ConnState::Connected;
         }
     }
 
@@ -129,6 +127,9 @@ impl World {
             ConnState::SyncTarget | ConnState::PausedSyncT => 1 - n,
             _ => return,
         };
+        if source == n {
+            self.oracle.went_on[n] = false;
+        }
         if self.oracle.weak[source] {
             self.oracle.weaken(source);
             self.oracle.weak = [false; 2];
@@ -157,7 +158,6 @@ impl World {
             }
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];
-            self.oracle.unheard = false;
             self.oracle.weak = [false; 2];
             self.oracle.synced = true;
         }

@@ -44,6 +44,9 @@ pub struct Oracle {
     pub behind: [bool; 2],
     /// The node never had a write that was completed without it.
     pub missed: [bool; 2],
+    /// The node was Primary without its peer since it last began to be the source of a resync: what
+    /// the target finishes then is not all.
+    pub went_on: [bool; 2],
     /// The node lost what it had not flushed.
     pub weak: [bool; 2],
     /// It lost it as the peer of a Primary.
@@ -52,8 +55,6 @@ pub struct Oracle {
     pub split: bool,
     /// A node was promoted alone although the other had completed writes that it missed.
     pub parted: bool,
-    /// The target of a resync has finished it, and the source does not know yet.
-    pub unheard: bool,
     /// The node whose data was declared good by force, when nothing had been good yet.
     pub declared: Option<usize>,
     /// The two may refuse each other although nothing diverged: a diskless Primary refused the data
@@ -80,11 +81,11 @@ impl Oracle {
             touched: Vec::new(),
             behind: [false; 2],
             missed: [false; 2],
+            went_on: [false; 2],
             weak: [false; 2],
             weak_peer: [false; 2],
             split: false,
             parted: false,
-            unheard: false,
             declared: None,
             may_look_split: false,
             synced: true,

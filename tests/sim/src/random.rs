@@ -228,8 +228,9 @@ impl<'a> Run<'a> {
         self.world.power_on(0);
         self.world.power_on(1);
         let mut idle = 0;
-        // Slow disks have writes left when all else is done.
-        let quiet = 40 + self.world.config.disk;
+        // Slow disks have writes left when all else is done, and a broken session may be noticed
+        // late.
+        let quiet = 40 + self.world.config.disk + self.world.config.notice / 10;
         while self.world.failure.is_none() && idle < quiet {
             if !self.step() {
                 self.world.at(10, Ev::Script);

@@ -442,6 +442,7 @@ impl World {
         if new.role == Role::Primary && alone {
             // It starts a generation of its own.
             self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;
+            self.oracle.went_on[n] |= new.disk == DiskState::UpToDate;
         }
         if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
             // The peer starts one.
@@ -450,11 +451,11 @@ impl World {
         let synced = old.conn == ConnState::SyncTarget
             && new.conn == ConnState::Connected
             && new.disk == DiskState::UpToDate;
-        if synced {
-            // Its source may not know it yet, and start no generation when it loses us now.
+        if synced && !self.oracle.went_on[1 - n] {
+            // Its source may not know it yet.
             self.oracle.behind[n] = false;
             self.oracle.missed[n] = false;
-            self.oracle.unheard = true;
+            self.oracle.synced = true;
         }
         let gone = |s: DiskState| s < DiskState::Inconsistent;
         if new.conn >= ConnState::Connected && gone(new.disk) && gone(new.peer_disk) {

@@ -6,9 +6,11 @@
 mod pair;
 
 use pair::{demand_sync, in_sync, primary_pair, rest, resynced};
+use sim::world::World;
 use tandem_engine::engine::options::OnIoError;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::uuid::Uuids;
+use tandem_engine::engine::volume::LocalUse;
 
 #[test]
 fn after_a_demotion_the_peer_has_everything_on_stable_storage() {
@@ -147,6 +149,93 @@ fn an_agreed_detach_that_is_not_carried_out_starts_no_generation() {
             world.heal();
             demand_sync(&mut world);
         }
+    }
+}
+
+/// The target of a Primary's resync has finished it, and the source will never hear of that.
+fn unheard_end(seed: u64) -> World {
+    let mut world = primary_pair(seed);
+    world.cut();
+    rest(&mut world);
+    world.write(0, 0, 8);
+    rest(&mut world);
+    world.heal();
+    let ended = |world: &World| {
+        let [source, target] = [0, 1].map(|n: usize| world.nodes[n].state());
+        source.conn == ConnState::SyncSource && target.conn == ConnState::Connected
+    };
+    while !ended(&world) && world.step() {}
+    check!(world, ended(&world));
+    world.cut();
+    rest(&mut world);
+    world.write(0, 800, 8);
+    rest(&mut world);
+    world
+}
+
+#[test]
+fn a_target_that_finished_unheard_gets_what_its_source_wrote_since() {
+    for seed in 0..20 {
+        let mut world = unheard_end(seed);
+        world.heal();
+        demand_sync(&mut world);
+    }
+}
+
+#[test]
+fn a_target_that_finished_unheard_and_is_promoted_makes_a_split_brain() {
+    for seed in 0..20 {
+        let mut world = unheard_end(seed);
+        let token = world.promote(1, false);
+        rest(&mut world);
+        check!(world, world.answer(1, token).is_some_and(|code| code > 0));
+        world.write(1, 1600, 8);
+        rest(&mut world);
+        world.heal();
+        rest(&mut world);
+        let told = |n: usize| world.nodes[n].notices.iter().any(|n| n == "SplitBrain");
+        check!(world, told(0) || told(1));
+        let alone = |n: usize| world.nodes[n].state().conn < ConnState::Connected;
+        check!(world, alone(0) && alone(1));
+    }
+}
+
+/// The first node gave its disk up, and the peer that went on with its own crashed before it had
+/// begun a generation. They meet again.
+fn left_disk(seed: u64) -> World {
+    let mut world = primary_pair(seed);
+    world.write(0, 0, 8);
+    rest(&mut world);
+    world.detach(0);
+    while world.nodes[0].volume.policy().local != LocalUse::None && world.step() {}
+    world.write(0, 0, 8);
+    while world.nodes[0].open_requests() != 0 && world.step() {}
+    world.crash(1);
+    rest(&mut world);
+    world.power_on(1);
+    world.attach(1);
+    rest(&mut world);
+    world.connect(1);
+    let met = |world: &World| world.nodes[0].state().conn >= ConnState::Connected;
+    while !met(&world) && world.step() {}
+    world
+}
+
+#[test]
+fn a_disk_that_a_primary_left_is_not_good_because_the_peer_has_none_either() {
+    for seed in 0..80 {
+        let mut world = left_disk(seed);
+        world.detach(1);
+        world.attach(0);
+        rest(&mut world);
+        world.read(0, 0, 8);
+        rest(&mut world);
+        for n in [1, 0] {
+            world.attach(n);
+            rest(&mut world);
+        }
+        world.read(0, 0, 8);
+        rest(&mut world);
     }
 }
 
