@@ -64,7 +64,7 @@ pub enum What {
     PeerFailed(PeerTicket),
     /// The activity log is to be written.
     WriteLog,
-    /// The target of a verify has heard all outcomes, in that session.
+    /// The target has heard all outcomes of that verify.
     VerifyTold(u64),
     /// Parked requests may find a slot.
     Unpark,
@@ -186,7 +186,7 @@ impl World {
                     self.log_begin(n);
                 }
             }
-            What::VerifyTold(id) => self.verify_told(n, id),
+            What::VerifyTold(round) => self.verify_told(n, round),
             What::Unpark => self.unpark(n),
             What::Resync => self.resync_turn(n),
             What::GiveUp(token) => self.give_up(n, token),

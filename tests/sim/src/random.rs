@@ -79,6 +79,9 @@ const ALL_FAULTS: u64 = 1 << 48;
 /// By then every command of the administrator is answered, in ms.
 const ANSWERED_MS: u64 = 10_000;
 
+/// A verify of the whole volume has ended by then, in ms.
+const LONGEST_VERIFY_MS: u64 = 500_000;
+
 /// More events than any run has, unless it goes round in circles.
 const MAX_STEPS: u64 = 1_000_000;
 
@@ -217,7 +220,10 @@ impl<'a> Run<'a> {
 
     /// The faults are over: everything has to come to rest, in sync.
     fn settle(&mut self) {
-        let end = self.world.now + 45_000 + 100 * self.world.config.disk;
+        let patience = 45_000 + 100 * self.world.config.disk;
+        let mut end = self.world.now + patience;
+        // A verify takes its time.
+        let last = end + LONGEST_VERIFY_MS;
         self.load = false;
         self.wanted = [true; 2];
         self.world.cause = Cause::Nothing;
@@ -258,6 +264,10 @@ impl<'a> Run<'a> {
                 if self.world.now > end {
                     self.stuck();
                     break;
+                }
+                let mut volumes = self.world.nodes.iter().map(|node| &node.volume);
+                if volumes.any(|volume| volume.verify_progress().is_some()) {
+                    end = last.min(self.world.now + patience);
                 }
                 self.world.at(10, Ev::Script);
             }

@@ -34,12 +34,21 @@ const DIGEST_BYTES: usize = 4 * BLOCK_SECTORS as usize;
 pub struct Watch {
     source: usize,
     session: u64,
+    /// Which verify it is.
+    round: u64,
     /// Rotten sectors of its range.
     sectors: Vec<u64>,
     /// Blocks that differed at the comparison, of all verifies.
     pub found: u64,
     /// Verifies that came to their end.
     pub finished: u64,
+}
+
+impl Watch {
+    /// The running verify has to find nothing any more.
+    pub(crate) fn give_up(&mut self) {
+        self.sectors.clear();
+    }
 }
 
 impl Watch {
@@ -87,6 +96,7 @@ impl World {
             sectors.retain(|&s| s / BLOCK_SECTORS * BLOCK_SECTORS < range.stop);
             self.watch.source = n;
             self.watch.session = self.session(n);
+            self.watch.round += 1;
             self.watch.sectors = sectors;
         }
         self.kick_resync(n);
@@ -131,14 +141,15 @@ impl World {
             self.check_found(n);
             // The last outcome arrives before that.
             let delay = (self.last_arrival[n][1] + 1).saturating_sub(self.now);
-            self.after(1 - n, delay, What::VerifyTold(id));
+            self.after(1 - n, delay, What::VerifyTold(self.watch.round));
         }
     }
 
     /// The target of a verify has heard all outcomes.
-    pub(crate) fn verify_told(&mut self, n: usize, id: u64) {
-        let heard = id > self.cut_conn && self.muted == [false; 2];
-        if heard && self.watch.session == id {
+    pub(crate) fn verify_told(&mut self, n: usize, round: u64) {
+        let heard = self.watch.session > self.cut_conn && self.muted == [false; 2];
+        // If another has begun, nobody knows any more what this one should have found.
+        if heard && self.watch.round == round {
             self.check_found(n);
         }
     }

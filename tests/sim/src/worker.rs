@@ -415,6 +415,8 @@ impl World {
         }
         node.volume.set_disk(None);
         node.lower = false;
+        // What a verify has found is in a bitmap that goes with the disk.
+        self.watch.give_up();
         self.post(n, Event::DiskReleased { volume: 0 }, false);
     }
 
