@@ -251,6 +251,7 @@ fn block_acked(device: &Arc<Device>, command: Command, ack: BlockAck) -> Option<
             Command::RsWriteAck => volume.peer_answered(ticket, true, true, fx),
             Command::NegAck | Command::NegDReply => volume.peer_answered(ticket, false, false, fx),
             Command::NegRsDReply => volume.resync_refused(extent, true, fx),
+            Command::RsIsInSync => volume.resync_equal(extent, fx),
             Command::RsCancel => volume.resync_refused(extent, false, fx),
             Command::OvResult => {
                 let equal = ack.block_id != ID_OUT_OF_SYNC;

@@ -16,6 +16,7 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::volume::{
+    Answer,
     Operation,
     PeerView,
     ReadRoute,
@@ -268,6 +269,10 @@ impl Device {
     /// Submits a request of the peer. May sleep.
     pub fn submit_peer(self: &Arc<Self>, ticket: PeerTicket) {
         let view = self.volume.lock().peer_view(ticket);
+        let own = view.filter(|view| view.answer == Answer::Request);
+        if own.is_some_and(|view| !self.take_memory(ticket, view.extent)) {
+            return self.feed(|volume, fx| volume.digest_unread(ticket, fx));
+        }
         let submitted = match (view, self.lower()) {
             (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower),
             _ => Err(EIO),
@@ -275,6 +280,17 @@ impl Device {
         if submitted.is_err() {
             self.feed(|volume, fx| volume.peer_io_done(ticket, false, fx));
         }
+    }
+
+    /// Takes memory for a read that we began ourselves; nobody waits for some to become free.
+    fn take_memory(&self, ticket: PeerTicket, extent: Extent) -> bool {
+        let session = self.resource.session();
+        let pages = session.and_then(|session| session.pool.try_take(extent.bytes as usize));
+        let taken = pages.is_some();
+        if let Some(pages) = pages {
+            self.put_payload(ticket, pages);
+        }
+        taken
     }
 
     fn submit_peer_io(

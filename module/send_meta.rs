@@ -117,6 +117,7 @@ fn ack_command(kind: AckKind) -> Command {
         AckKind::Write => Command::WriteAck,
         AckKind::Received => Command::RecvAck,
         AckKind::ResyncWrite => Command::RsWriteAck,
+        AckKind::ResyncEqual => Command::RsIsInSync,
         AckKind::Negative => Command::NegAck,
         AckKind::NegativeRead => Command::NegDReply,
         AckKind::NegativeResyncRead => Command::NegRsDReply,

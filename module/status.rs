@@ -91,6 +91,7 @@ impl Figures {
                     total: verify.total,
                     failed: 0,
                     started: verify.started,
+                    equal: None,
                 };
                 (Some(progress), verify.left)
             }

@@ -548,6 +548,19 @@ pub fn resync_done(failed: u64, progress: Progress, now: Instant, write: Write<'
         Level::Info,
         format_args!("Resync done (total {seconds} sec; paused 0 sec; {rate} K/sec)"),
     );
+    if let (Some(equal), 1..) = (progress.equal, progress.total) {
+        let percent = equal.saturating_mul(100) / progress.total;
+        let kib = |blocks: u64| blocks.saturating_mul(4);
+        write(
+            Level::Info,
+            format_args!(
+                "{percent} % had equal checksums, eliminated: {}K; transferred {}K total {}K",
+                kib(equal),
+                kib(progress.total.saturating_sub(equal)),
+                kib(progress.total)
+            ),
+        );
+    }
     if failed != 0 {
         write(
             Level::Error,

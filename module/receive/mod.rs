@@ -8,13 +8,16 @@
 
 mod bitmap;
 mod blocks;
+mod compare;
 mod rare;
-mod verify;
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-use crate::device::Device;
+use crate::device::{
+    Device,
+    Told, //
+};
 use crate::digests;
 use crate::engine::bitmap_code::TransferCursor;
 use crate::engine::ids::{
@@ -179,14 +182,9 @@ impl Receiver<'_> {
             Command::DataRequest
             | Command::RsDataRequest
             | Command::RsThinReq
-            | Command::OvRequest => self.request(header),
+            | Command::OvRequest => self.request(header, None),
             Command::OvReply => self.verify_answer(header, follow),
-            Command::CsumRsRequest => {
-                // Whether the digest matches is not looked at: sending the data is always right.
-                let fixed = rule.fixed as usize;
-                self.receive_behind(fixed, follow as usize)?;
-                self.request(header)
-            }
+            Command::CsumRsRequest => self.checked_request(header, follow),
             Command::Barrier => self.barrier(header),
             Command::OutOfSync => self.out_of_sync(header),
             Command::Bitmap | Command::CompressedBitmap => {
@@ -401,8 +399,8 @@ impl Receiver<'_> {
             .map_err(|_| unexpected())
     }
 
-    /// The peer wants data.
-    fn request(&mut self, header: Header) -> Outcome {
+    /// The peer wants data, or the digest of it; `told`: unless ours has this digest.
+    fn request(&mut self, header: Header, told: Option<Told>) -> Outcome {
         let device = self.device(header)?;
         let request = Self::parse(
             header,
@@ -412,6 +410,7 @@ impl Receiver<'_> {
         let purpose = match header.command {
             Command::DataRequest => ReadFor::Application,
             Command::OvRequest => ReadFor::Verify,
+            Command::CsumRsRequest => ReadFor::ResyncCheck,
             _ => ReadFor::Resync,
         };
         let capacity = device.volume.lock().capacity();
@@ -423,6 +422,9 @@ impl Receiver<'_> {
         let taken = self.with_slot(&device, |volume, fx| {
             let ticket = volume.peer_read(extent, request.block_id, purpose, fx)?;
             keep_payload(&device, ticket, &mut payload);
+            if let Some(told) = told {
+                device.put_told(ticket, told);
+            }
             Ok(())
         });
         match taken {
@@ -430,7 +432,9 @@ impl Receiver<'_> {
             Err(PeerRequestError::NoDisk) => {
                 let kind = match purpose {
                     ReadFor::Application => AckKind::NegativeRead,
-                    ReadFor::Resync | ReadFor::Verify => AckKind::NegativeResyncRead,
+                    ReadFor::Resync | ReadFor::ResyncCheck | ReadFor::Verify => {
+                        AckKind::NegativeResyncRead
+                    }
                 };
                 self.resource
                     .link

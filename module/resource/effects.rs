@@ -111,7 +111,7 @@ impl Resource {
             | Effect::FillBitmap { volume, .. }
             | Effect::SendBitmap { volume }
             | Effect::SetResyncLimits { volume, .. }
-            | Effect::StartResync { volume }
+            | Effect::StartResync { volume, .. }
             | Effect::StopResync { volume }
             | Effect::StartVerify { volume, .. }
             | Effect::StopVerifyAt { volume, .. }
@@ -157,10 +157,12 @@ impl Resource {
             Effect::SetResyncLimits { limits, .. } => {
                 device.volume.lock().set_resync_limits(limits);
             }
-            Effect::StartResync { .. } => {
+            Effect::StartResync { tells_digests, .. } => {
+                // Before any request or answer: the sender needs the digest for these.
+                self.link.queue_digests();
                 // A former resync's end must not end this one.
                 device.take_resync_finished();
-                device.feed(|volume, fx| volume.start_resync(Device::now(), fx));
+                device.feed(|volume, fx| volume.start_resync(Device::now(), tells_digests, fx));
                 device.wake.raise();
             }
             Effect::StopResync { .. } => device.feed(|volume, fx| volume.stop_resync(fx)),

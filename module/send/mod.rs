@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod bitmap;
+mod compare;
 mod rare;
-mod verify;
 
 use core::sync::atomic::Ordering;
 
@@ -76,6 +76,8 @@ struct Sender<'a> {
     integrity: Option<Digest>,
     /// The digest of online verify (`verify-alg`).
     verify: Option<Digest>,
+    /// The digest of resync (`csums-alg`).
+    csums: Option<Digest>,
 }
 
 /// Sends until the session is down.
@@ -95,6 +97,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         patience: 0,
         integrity,
         verify: None,
+        csums: None,
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
@@ -417,16 +420,22 @@ impl Sender<'_> {
         };
         let view = device.volume.lock().peer_view(ticket);
         let pages = device.take_payload(ticket);
-        let sent = match (view, &pages) {
-            (Some(view), _) if matches!(view.answer, Answer::Digest { .. }) => {
-                self.digest(volume, view, pages.as_ref())
-            }
-            (Some(view), _) if matches!(view.answer, Answer::Compare { .. }) => {
+        let sent = match (view.map(|view| (view.answer, view)), &pages) {
+            (Some((Answer::Digest { .. }, view)), _) => self.digest(volume, view, pages.as_ref()),
+            (Some((Answer::Compare { .. }, view)), _) => {
                 return self.compare(&device, ticket, view, pages);
             }
-            (Some(view), Some(pages)) => {
-                let command = match view.answer {
-                    Answer::ResyncData => Command::RsDataReply,
+            (Some((Answer::Request, view)), _) => {
+                return self.request_with_digest(volume, &device, ticket, view.extent, pages);
+            }
+            (Some((Answer::Check, _)), Some(pages))
+                if !self.differs_at_target(&device, ticket, pages) =>
+            {
+                return Ok(());
+            }
+            (Some((answer, view)), Some(pages)) => {
+                let command = match answer {
+                    Answer::ResyncData | Answer::Check => Command::RsDataReply,
                     _ => Command::DataReply,
                 };
                 let header = DataHeader {

@@ -497,6 +497,8 @@ pub enum Effect {
     StartResync {
         /// The volume, by position.
         volume: usize,
+        /// The target asks with digests of what it has (`csums-alg`).
+        tells_digests: bool,
     },
     /// Call the volume's `stop_resync`.
     StopResync {

@@ -133,7 +133,20 @@ impl Step<'_> {
             self.push(Effect::SaveBitmap { volume });
         }
         self.set_resync_limits(volume);
-        self.push(Effect::StartResync { volume });
+        let tells_digests = side == ConnState::SyncTarget && self.tells_digests(volume);
+        self.push(Effect::StartResync {
+            volume,
+            tells_digests,
+        });
+    }
+
+    /// Whether a target asks with digests (`csums-alg`, `csums-after-crash-only`).
+    fn tells_digests(&self, volume: usize) -> bool {
+        let crashed = self.volumes.get(volume).is_some_and(|v| v.crashed_primary);
+        let wanted = self.resource.net.as_ref().is_some_and(|net| {
+            !net.csums_alg.as_bytes().is_empty() && (crashed || !net.csums_after_crash_only)
+        });
+        wanted && self.resource.agreed.version >= 89
     }
 
     /// The peer tells its digests and its rates; both nodes go by what was said last.

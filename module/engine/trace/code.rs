@@ -250,6 +250,7 @@ code_enums! {
         0 Application,
         1 Resync,
         2 Verify,
+        3 ResyncCheck,
     }
     VerifySide {
         0 Source,

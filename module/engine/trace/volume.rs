@@ -109,11 +109,16 @@ calls! {
 
     fn set_resync_limits(limits: ResyncLimits);
     fn sync_tick(now: Instant, disk_sectors: u64);
-    fn start_resync(now: Instant) with fx;
+    fn start_resync(now: Instant, tells_digests: bool) with fx;
     fn stop_resync() with fx;
     fn resync_more() with fx -> bool;
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;
+    fn digest_made(ticket: PeerTicket) with fx -> bool;
+    fn digest_unread(ticket: PeerTicket) with fx;
+    fn digest_left_out(ticket: PeerTicket) with fx;
+    fn resync_equal(extent: Extent) with fx -> Result<(), PeerRequestError>;
+    fn resync_checked(ticket: PeerTicket, equal: bool) with fx -> bool;
     fn resync_acked(extent: Extent, ok: bool) with fx -> Result<(), PeerRequestError>;
 
     fn start_verify(

@@ -76,6 +76,8 @@ pub enum AckKind {
     Received,
     /// `P_RS_WRITE_ACK`: written, and no longer out of sync.
     ResyncWrite,
+    /// `P_RS_IS_IN_SYNC`: the digest that came with the request is that of our copy, too.
+    ResyncEqual,
     /// `P_NEG_ACK`: the write failed.
     Negative,
     /// `P_NEG_DREPLY`: the read failed.

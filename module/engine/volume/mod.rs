@@ -13,6 +13,7 @@
 //! What the hot path may not know: roles, connection states and disk states. The resource turns
 //! them into a [`Policy`].
 
+mod digest;
 mod effect;
 mod local;
 mod log;

@@ -41,13 +41,20 @@ pub(super) enum PeerKind {
         /// The peer allows to take the range as in sync afterwards (`DP_MAY_SET_IN_SYNC`).
         may_set_in_sync: bool,
     },
+    /// Resync data shall be asked for with the digest of what we have, which is being read.
+    /// `stale`: as below.
+    ResyncDigest { stale: bool },
     /// Resync data was asked for and did not come yet. `stale`: the range was written meanwhile,
-    /// so the data that comes is old and must be thrown away.
-    ResyncWanted { stale: bool },
+    /// so the answer is old: data that comes must be thrown away. `told`: the source knows our
+    /// digest and may answer that both copies are equal.
+    ResyncWanted { stale: bool, told: bool },
     /// Resync data came and goes to our disk.
     ResyncWrite,
     /// The peer wants resync data.
     ResyncRead,
+    /// The peer wants resync data unless ours has the digest that it told. `stale`: the range was
+    /// marked meanwhile.
+    ResyncCheck { stale: bool },
     /// We verify a block: the peer is to be asked for its digest, or was.
     VerifyWanted,
     /// The digest came, our own copy is read and compared. `since`: when it came, in the order of
@@ -68,11 +75,20 @@ pub(super) enum PeerKind {
 }
 
 impl PeerKind {
+    /// Resync data is asked for as usual.
+    pub(super) const WANTED: Self = Self::ResyncWanted {
+        stale: false,
+        told: false,
+    };
+
     /// Whether later overlapping requests have to wait for it.
     pub(super) fn blocks_others(self) -> bool {
         !matches!(
             self,
-            PeerKind::ResyncWanted { .. } | PeerKind::ResyncSent { .. } | PeerKind::Read
+            PeerKind::ResyncDigest { .. }
+                | PeerKind::ResyncWanted { .. }
+                | PeerKind::ResyncSent { .. }
+                | PeerKind::Read
         )
     }
 
@@ -86,6 +102,8 @@ impl PeerKind {
         match self {
             PeerKind::Read
             | PeerKind::ResyncRead
+            | PeerKind::ResyncCheck { .. }
+            | PeerKind::ResyncDigest { .. }
             | PeerKind::VerifyRead { .. }
             | PeerKind::VerifyAnswer { .. } => true,
             PeerKind::Write { .. }
@@ -101,6 +119,8 @@ impl PeerKind {
         match self {
             PeerKind::Read => Answer::Data,
             PeerKind::ResyncRead => Answer::ResyncData,
+            PeerKind::ResyncCheck { .. } => Answer::Check,
+            PeerKind::ResyncDigest { .. } => Answer::Request,
             PeerKind::VerifyRead { failed, .. } => Answer::Compare { failed },
             PeerKind::VerifyAnswer { failed } => Answer::Digest { failed },
             PeerKind::Write { .. }
@@ -121,6 +141,12 @@ pub enum Answer {
     Data,
     /// It is sent (`P_RS_DATA_REPLY`).
     ResyncData,
+    /// Its digest is compared with the peer's; answer with `resync_checked`. What differs is then
+    /// sent as [`Answer::ResyncData`].
+    Check,
+    /// Resync data is asked for with its digest (`P_CSUM_RS_REQUEST`), once `digest_made` agrees;
+    /// without memory for the digest, `digest_left_out`.
+    Request,
     /// Its digest is sent (`P_OV_REPLY`); one of zeroes if it could not be read (`failed`).
     Digest {
         /// See above.

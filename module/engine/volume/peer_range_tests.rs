@@ -25,7 +25,7 @@ fn source() -> Volume<Vecs> {
     });
     v.bitmap_mut().unwrap().set_out_of_sync(BLOCK);
     run(&mut v, |v, fx| {
-        v.start_resync(Instant(0), fx);
+        v.start_resync(Instant(0), false, fx);
     });
     v
 }

@@ -67,6 +67,8 @@ pub enum ReadFor {
     Application,
     /// Its resync.
     Resync,
+    /// Its resync, unless our copy has the digest that it told.
+    ResyncCheck,
     /// Its verify: it wants the digest.
     Verify,
 }
@@ -158,12 +160,13 @@ impl<S: Storage> Volume<S> {
         if patient && self.pace.gives_way() {
             return Err(PeerRequestError::Later);
         }
-        if purpose == ReadFor::Resync {
+        if matches!(purpose, ReadFor::Resync | ReadFor::ResyncCheck) {
             self.forget_asked_again(extent, fx);
         }
         let kind = match purpose {
             ReadFor::Application => PeerKind::Read,
             ReadFor::Resync => PeerKind::ResyncRead,
+            ReadFor::ResyncCheck => PeerKind::ResyncCheck { stale: false },
             ReadFor::Verify => PeerKind::VerifyAnswer { failed: false },
         };
         let ticket = self.add_peer(
@@ -176,6 +179,9 @@ impl<S: Storage> Volume<S> {
             },
             fx,
         )?;
+        if purpose == ReadFor::ResyncCheck {
+            self.resync.is_told_digests();
+        }
         if purpose == ReadFor::Verify {
             self.note_verify_request(extent);
         }
@@ -335,7 +341,16 @@ impl<S: Storage> Volume<S> {
                 fx.push(VolumeEffect::QueueReply(ticket));
                 return;
             }
-            PeerKind::ResyncRead | PeerKind::Read if ok => {
+            PeerKind::ResyncDigest { .. } if !ok && !peer.forgotten => {
+                return self.digest_left_out(ticket, fx);
+            }
+            PeerKind::ResyncDigest { .. } if peer.forgotten => {}
+            PeerKind::ResyncDigest { .. }
+            | PeerKind::ResyncCheck { .. }
+            | PeerKind::ResyncRead
+            | PeerKind::Read
+                if ok =>
+            {
                 // The sender frees it when the data is in the send buffer: until then no write
                 // of ours may overtake a resync read.
                 fx.push(VolumeEffect::QueueReply(ticket));
@@ -343,8 +358,9 @@ impl<S: Storage> Volume<S> {
             }
             PeerKind::ResyncSent { .. }
             | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncDigest { .. }
             | PeerKind::VerifyWanted => {}
-            PeerKind::ResyncRead => {
+            PeerKind::ResyncRead | PeerKind::ResyncCheck { .. } => {
                 self.ack(AckKind::NegativeResyncRead, peer, fx);
                 if !peer.forgotten {
                     self.resync.failed(peer.extent);
@@ -430,7 +446,9 @@ impl<S: Storage> Volume<S> {
             }
             let asked_for = matches!(
                 peer.kind,
-                PeerKind::ResyncWanted { .. } | PeerKind::ResyncWrite
+                PeerKind::ResyncDigest { .. }
+                    | PeerKind::ResyncWanted { .. }
+                    | PeerKind::ResyncWrite
             );
             if asked_for && !peer.forgotten {
                 self.resync.landed(peer.extent, broken);

@@ -5,6 +5,9 @@
 //! The target asks (`P_RS_DATA_REQUEST`), the source answers, the target acknowledges what it has
 //! written, and both clear the block's bit. Each side finds the end by itself, when no bit is
 //! left.
+//!
+//! With `csums-alg` the target first reads what it has and sends the digest along
+//! (`P_CSUM_RS_REQUEST`; [`digest`](super::digest)).
 
 use crate::engine::broken::{
     Broken,
@@ -57,13 +60,17 @@ pub struct Progress {
     pub failed: u64,
     /// When it began.
     pub started: Instant,
+    /// Blocks that had equal digests; `None` if no digest was told.
+    pub equal: Option<u64>,
 }
 
 /// The running resync of a volume.
 #[derive(Debug, Default)]
 pub(super) struct Resync {
-    progress: Progress,
+    pub(super) progress: Progress,
     running: bool,
+    /// As the target, tells the digests of what it has.
+    pub(super) tells_digests: bool,
     /// Where the search for the next block goes on.
     cursor: u64,
     /// Sectors asked for and not written yet, for a former resync too: those of the slots.
@@ -98,16 +105,18 @@ impl Resync {
 
 impl<S: Storage> Volume<S> {
     /// A resync begins; the policy already says on which side we are. With nothing out of sync
-    /// it is over at once.
-    pub fn start_resync(&mut self, now: Instant, fx: &mut Effects) {
+    /// it is over at once. `tells_digests`: the target asks with digests.
+    pub fn start_resync(&mut self, now: Instant, tells_digests: bool, fx: &mut Effects) {
         self.pace.begin(now, self.out_of_sync());
         self.resync = Resync {
             progress: Progress {
                 total: self.out_of_sync(),
                 failed: 0,
                 started: now,
+                equal: tells_digests.then_some(0),
             },
             running: true,
+            tells_digests,
             in_flight: self.resync.in_flight,
             sent: self.resync.sent,
             late: self.resync.late,
@@ -132,7 +141,9 @@ impl<S: Storage> Volume<S> {
             return;
         };
         match peer.kind {
-            PeerKind::ResyncWanted { .. } | PeerKind::ResyncWrite => {
+            PeerKind::ResyncDigest { .. }
+            | PeerKind::ResyncWanted { .. }
+            | PeerKind::ResyncWrite => {
                 peer.forgotten = true;
                 let extent = peer.extent;
                 self.resync.landed(extent, &mut self.broken);
@@ -141,6 +152,7 @@ impl<S: Storage> Volume<S> {
                 peer.forgotten = true;
                 self.resync.forget_one();
             }
+            PeerKind::ResyncCheck { .. } => peer.forgotten = true,
             _ => {}
         }
     }
@@ -204,18 +216,28 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    /// A range is being marked: what was sent of it before is old.
+    /// A range is being marked: what was sent of it before is old, and so is what its digest was.
     pub(super) fn outdate_sent(&mut self, extent: Extent) {
-        if self.resync.sent == 0 {
+        if self.resync.sent == 0 && self.resync.progress.equal.is_none() {
             return;
         }
+        self.outdate(extent, |kind| match kind {
+            PeerKind::ResyncSent { stale }
+            | PeerKind::ResyncCheck { stale }
+            | PeerKind::ResyncDigest { stale }
+            | PeerKind::ResyncWanted { stale, told: true } => Some(stale),
+            _ => None,
+        });
+    }
+
+    /// Sets what `stale` finds in the kinds of all requests of the peer in a range.
+    fn outdate(&mut self, extent: Extent, stale: impl Fn(&mut PeerKind) -> Option<&mut bool>) {
         let peers = &mut self.peers;
         self.overlaps.find_owner(extent, |owner| {
             if let Owner::Peer(index) = owner {
-                if let Some(peer) = peers.get_mut(index) {
-                    if let PeerKind::ResyncSent { stale } = &mut peer.kind {
-                        *stale = true;
-                    }
+                let peer = peers.get_mut(index);
+                if let Some(stale) = peer.and_then(|peer| stale(&mut peer.kind)) {
+                    *stale = true;
                 }
             }
             false
@@ -310,7 +332,13 @@ impl<S: Storage> Volume<S> {
     fn ask_for(&mut self, extent: Extent, fx: &mut Effects) -> bool {
         // Writes of the peer come on the same stream before the data: they need slots, too.
         let crowded = self.peers.used() >= self.peers.len() / 2;
-        let Some(index) = (!crowded).then(|| self.peers.take()).flatten() else {
+        let kind = if self.resync.tells_digests {
+            PeerKind::ResyncDigest { stale: false }
+        } else {
+            PeerKind::WANTED
+        };
+        let blocked = crowded || (kind != PeerKind::WANTED && self.awaits_given_up(extent));
+        let Some(index) = (!blocked).then(|| self.peers.take()).flatten() else {
             self.resync.cursor = extent.sector / BLOCK_SECTORS;
             return false;
         };
@@ -318,7 +346,7 @@ impl<S: Storage> Volume<S> {
             let links = *peer.links();
             *peer = PeerSlot {
                 links,
-                kind: PeerKind::ResyncWanted { stale: false },
+                kind,
                 extent,
                 block_id: ID_SYNCER,
                 operation: Operation::Write,
@@ -332,13 +360,17 @@ impl<S: Storage> Volume<S> {
         let sectors = extent.bytes / SECTOR_SIZE;
         self.resync.in_flight = self.resync.in_flight.saturating_add(sectors);
         self.pace.asked(sectors);
-        fx.push(VolumeEffect::QueueResyncRequest(extent));
+        if kind == PeerKind::WANTED {
+            fx.push(VolumeEffect::QueueResyncRequest(extent));
+        } else {
+            self.read_for_digest(index, sectors, fx);
+        }
         true
     }
 
     /// The data of a resync request is on its way into memory; `None` when it was not asked for.
     /// Of two that ask for the same the one that was given up was asked, and is answered, first.
-    fn find_wanted(&self, extent: Extent) -> Option<u32> {
+    pub(super) fn find_wanted(&self, extent: Extent) -> Option<u32> {
         let wanted = |owner, forgotten| match owner {
             Owner::Peer(index) => self.peers.get(index).is_some_and(|peer| {
                 peer.extent == extent
@@ -374,8 +406,8 @@ impl<S: Storage> Volume<S> {
             .peers
             .get_mut(index)
             .ok_or(PeerRequestError::Unexpected)?;
-        let stale =
-            waiting || peer.forgotten || peer.kind == PeerKind::ResyncWanted { stale: true };
+        let outdated = matches!(peer.kind, PeerKind::ResyncWanted { stale: true, .. });
+        let stale = waiting || peer.forgotten || outdated;
         peer.kind = PeerKind::ResyncWrite;
         peer.arrival = arrival;
         self.pace.came(extent.bytes / SECTOR_SIZE);
@@ -477,16 +509,9 @@ impl<S: Storage> Volume<S> {
         if self.resync.in_flight == 0 {
             return;
         }
-        let peers = &mut self.peers;
-        self.overlaps.find_owner(extent, |owner| {
-            if let Owner::Peer(index) = owner {
-                if let Some(peer) = peers.get_mut(index) {
-                    if let PeerKind::ResyncWanted { stale } = &mut peer.kind {
-                        *stale = true;
-                    }
-                }
-            }
-            false
+        self.outdate(extent, |kind| match kind {
+            PeerKind::ResyncDigest { stale } | PeerKind::ResyncWanted { stale, .. } => Some(stale),
+            _ => None,
         });
     }
 

@@ -442,7 +442,7 @@ fn a_source_whose_disk_others_use_lets_a_peer_wait_that_does_not_write() {
     for block in 0..100 {
         v.mark(Extent::new(block * 8, 4096));
     }
-    run(&mut v, |v, fx| v.start_resync(Instant(0), fx));
+    run(&mut v, |v, fx| v.start_resync(Instant(0), false, fx));
     v.sync_tick(Instant(100), 0);
     v.unmark(Extent::new(0, 50 * 4096));
     v.sync_tick(Instant(200), 65);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # each-allocation COMMAND UNDO: runs COMMAND (words, no shell syntax) again and again. In the first
 # run the first allocation fails that the module makes for it, in the second run the second, and so
-# on, until a run makes no further one. Of a row of allocations that are made at the same place (a
-# reserve being filled) only some are taken. Each run has to end by itself, with success or an exit
+# on, until a run makes no further one. Of those that are made at a place that had its failure already
+# (a reserve being filled, the entries of a table) only some are taken. Each run has to end by itself, with success or an exit
 # status. After a success in spite of a failed allocation, UNDO (a shell command) makes the command
 # possible again. The last run, in which nothing failed, has to succeed.
 #
@@ -40,7 +40,8 @@ run() {
 	fi
 }
 
-runs=0 succeeded=0 known=0 nth=1 step=1 last=
+declare -A seen
+runs=0 succeeded=0 known=0 nth=1 step=1
 while run $nth; do
 	if [ $status -ge 124 ]; then
 		echo "'$command' ended with status $status when allocation $nth failed: $said"
@@ -61,15 +62,15 @@ while run $nth; do
 		echo "'$undo' failed after '$command': $undone"
 		exit 1
 	fi
-	if [ "$place" = "$last" ]; then
+	if [ -n "${seen[at$place]:-}" ]; then
 		known=$nth
 		step=$((2 * step))
 	elif [ $step -gt 1 ]; then
-		# Somewhere since the last look the place changed.
+		# Somewhere since the last look is a new place.
 		step=1
 	else
 		known=$nth
-		last=$place
+		seen[at$place]=1
 	fi
 	nth=$((known + step))
 done

@@ -199,6 +199,7 @@ impl World {
             AckKind::Write => Command::WriteAck,
             AckKind::Received => Command::RecvAck,
             AckKind::ResyncWrite => Command::RsWriteAck,
+            AckKind::ResyncEqual => Command::RsIsInSync,
             AckKind::Negative => Command::NegAck,
             AckKind::NegativeRead => Command::NegDReply,
             AckKind::NegativeResyncRead => Command::NegRsDReply,

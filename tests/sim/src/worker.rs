@@ -201,11 +201,13 @@ impl World {
             }
             Effect::SendBitmap { .. } => self.queue(n, Item::Bitmap),
             Effect::SetResyncLimits { .. } => self.set_resync_limits(n),
-            Effect::StartResync { .. } => {
+            Effect::StartResync { tells_digests, .. } => {
                 self.resync_starts(n);
                 let mut fx = Effects::new();
                 let now = Instant(self.now);
-                self.nodes[n].volume.start_resync(now, &mut fx);
+                self.nodes[n]
+                    .volume
+                    .start_resync(now, tells_digests, &mut fx);
                 self.finish(n, fx);
                 self.kick_resync(n);
             }

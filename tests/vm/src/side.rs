@@ -193,6 +193,11 @@ impl<'a> Side<'a> {
         self.node.await_in("dmesg --follow", &escaped, limit)
     }
 
+    /// Waits until the kernel has logged a line that matches an extended regular expression.
+    pub fn await_log_like(&self, regex: &str) -> Result<String> {
+        self.node.await_in("dmesg --follow", regex, STATE)
+    }
+
     /// Fails if the kernel has logged a line since the case began that matches an extended regular
     /// expression.
     pub fn expect_not_logged(&self, regex: &str) -> Result<()> {

@@ -26,6 +26,7 @@ cases! {
     damaged_superblock_is_refused,
     data_integrity_covers_all_data,
     data_integrity_needs_the_same_algorithm,
+    equal_blocks_are_not_resynced,
     failover_keeps_fsynced_files,
     fence_peer_outdates_a_lost_peer,
     fresh_nodes_agree_on_the_smaller_size,

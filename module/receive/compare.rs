@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Online verify: the peer's digests of blocks that we verify.
+//! The peer's digests: of blocks that we verify, and of what it has of those that it resyncs.
 #![forbid(unsafe_code)]
 
 use crate::device::Told;
@@ -21,6 +21,13 @@ use super::{
 };
 
 impl Receiver<'_> {
+    /// The target of a resync wants data unless ours has the digest that it tells.
+    pub(super) fn checked_request(&mut self, header: Header, follow: u32) -> Outcome {
+        let mut told = Told::with_len(follow as usize);
+        self.inbox.receive(told.bytes_mut())?;
+        self.request(header, Some(told))
+    }
+
     /// The digest of a block comes: our own copy is to be compared with it.
     pub(super) fn verify_answer(&mut self, header: Header, follow: u32) -> Outcome {
         let device = self.device(header)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Online verify: the digests of what was read.
+//! Online verify and resync with digests: what was read, and its digest.
 #![forbid(unsafe_code)]
 
 use kernel::prelude::*;
@@ -9,6 +9,7 @@ use kernel::sync::Arc;
 use crate::device::Device;
 use crate::digests;
 use crate::engine::ids::{
+    Extent,
     PeerTicket,
     ID_SYNCER, //
 };
@@ -29,8 +30,76 @@ use super::Sender;
 impl Sender<'_> {
     /// Looks for the digests that the options name: a verify begins. May load a module.
     pub(super) fn find_digests(&mut self) -> Result {
-        self.verify = digests::find(&self.net().verify_alg)?;
+        let net = self.net();
+        self.verify = digests::find(&net.verify_alg)?;
+        self.csums = digests::find(&net.csums_alg)?;
         Ok(())
+    }
+
+    /// Asks for resync data, with the digest of what we have (`P_CSUM_RS_REQUEST`).
+    pub(super) fn request_with_digest(
+        &mut self,
+        volume: u16,
+        device: &Arc<Device>,
+        ticket: PeerTicket,
+        extent: Extent,
+        pages: Option<PageVec>,
+    ) -> Result {
+        let mut digest = [0; DIGEST_MAX];
+        let made = match (&mut self.csums, &pages) {
+            (Some(csums), Some(pages)) => csums.of_payload(&pages.payload(), &mut digest).ok(),
+            _ => None,
+        };
+        let Some(size) = made.map(<[u8]>::len) else {
+            device.feed(|volume, fx| volume.digest_left_out(ticket, fx));
+            return Ok(());
+        };
+        // Given back before sending, which may wait for the peer, which may wait for us.
+        drop(pages);
+        if !device.feed(|volume, fx| volume.digest_made(ticket, fx)) {
+            return Ok(());
+        }
+        let digest = digest.get(..size).unwrap_or(&[]);
+        self.digest_packet(volume, Command::CsumRsRequest, extent, digest)
+    }
+
+    /// Compares a block with the digest that the target of a resync has told. True if ours is to
+    /// be sent.
+    pub(super) fn differs_at_target(
+        &mut self,
+        device: &Arc<Device>,
+        ticket: PeerTicket,
+        pages: &PageVec,
+    ) -> bool {
+        let told = device.told(ticket);
+        let mut digest = [0; DIGEST_MAX];
+        // Without a digest of our own: sending the data is always right.
+        let equal = self.csums.as_mut().is_some_and(|csums| {
+            let own = csums.of_payload(&pages.payload(), &mut digest);
+            own.is_ok_and(|own| own == told.bytes())
+        });
+        device.feed(|volume, fx| volume.resync_checked(ticket, equal, fx))
+    }
+
+    /// Sends a digest behind the range that it is of.
+    fn digest_packet(
+        &mut self,
+        volume: u16,
+        command: Command,
+        extent: Extent,
+        digest: &[u8],
+    ) -> Result {
+        let request = BlockRequest {
+            sector: extent.sector,
+            block_id: ID_SYNCER,
+            size: extent.bytes,
+        };
+        let follow = u32::try_from(digest.len())?;
+        let len = self.encode(volume, command, follow, |c, out, _| request.emit(c, out))?;
+        let end = len + digest.len();
+        let place = self.packet.get_mut(len..end).ok_or(EINVAL)?;
+        place.copy_from_slice(digest);
+        self.send_encoded(end, false)
     }
 
     fn verify_digest(&mut self) -> Result<&mut Digest> {
@@ -56,18 +125,8 @@ impl Sender<'_> {
         if let (Answer::Digest { failed: false }, Some(pages)) = (view.answer, pages) {
             verify.of_payload(&pages.payload(), &mut digest)?;
         }
-        let answer = BlockRequest {
-            sector: view.extent.sector,
-            block_id: ID_SYNCER,
-            size: view.extent.bytes,
-        };
-        let follow = u32::try_from(size)?;
-        let len = self.encode(volume, Command::OvReply, follow, |c, out, _| {
-            answer.emit(c, out)
-        })?;
-        let place = self.packet.get_mut(len..len + size).ok_or(EINVAL)?;
-        place.copy_from_slice(digest.get(..size).ok_or(EINVAL)?);
-        self.send_encoded(len + size, false)
+        let digest = digest.get(..size).ok_or(EINVAL)?;
+        self.digest_packet(volume, Command::OvReply, view.extent, digest)
     }
 
     /// Compares a block that we verify with the peer's digest.
