@@ -7,7 +7,7 @@ use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::resource::{Event, IoKind};
-use tandem_engine::engine::volume::{Effects, Operation, Report, VolumeEffect};
+use tandem_engine::engine::volume::{Answer, Effects, Operation, Report, VolumeEffect};
 
 use crate::disk::{crc32c, MetaWrite};
 use crate::event::What;
@@ -206,6 +206,12 @@ impl World {
         let Some(view) = view else {
             return self.after(n, 0, What::PeerFailed(ticket));
         };
+        if view.answer == Answer::Request && self.rng.chance(5) {
+            // No memory for it.
+            let mut fx = Effects::new();
+            self.nodes[n].volume.digest_unread(ticket, &mut fx);
+            return self.finish(n, fx);
+        }
         if view.operation == Operation::Read {
             let what = if self.disk_fails(n) {
                 What::PeerFailed(ticket)

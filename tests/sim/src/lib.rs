@@ -9,6 +9,7 @@ pub mod app;
 pub mod batch;
 pub mod check;
 pub mod device;
+mod digest;
 pub mod disk;
 pub mod event;
 pub mod harm;

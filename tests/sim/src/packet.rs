@@ -82,7 +82,7 @@ impl Packet {
             Command::DataRequest | Command::RsDataRequest | Command::OvRequest => {
                 BlockRequest::parse(command, body).map(|r| range(r.sector, r.size))
             }
-            Command::OvReply => {
+            Command::OvReply | Command::CsumRsRequest => {
                 let head = body.get(..BlockRequest::LEN).unwrap_or_default();
                 BlockRequest::parse(command, head).map(|r| range(r.sector, r.size))
             }

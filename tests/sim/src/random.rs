@@ -69,8 +69,11 @@ const HALF_OPEN: u64 = 1 << 32;
 /// From this seed on sectors rot, and nodes verify.
 const VERIFIES: u64 = 1 << 40;
 
+/// From this seed on resyncs may tell digests.
+const DIGESTS: u64 = 3 << 39;
+
 /// The first of the seeds that come from the names of commits: with all that is found to be well.
-pub const OF_COMMITS: u64 = VERIFIES;
+pub const OF_COMMITS: u64 = DIGESTS;
 
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
@@ -150,6 +153,10 @@ impl<'a> Run<'a> {
         let newest = (VERIFIES..ALL_FAULTS).contains(&plan.seed);
         if newest {
             config.node.net.verify_alg = FixedStr::new(b"crc32c").expect("short");
+        }
+        if plan.seed >= DIGESTS && rng.chance(40) {
+            config.node.net.csums_alg = FixedStr::new(b"crc32c").expect("short");
+            config.node.net.csums_after_crash_only = rng.chance(20);
         }
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;

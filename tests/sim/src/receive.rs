@@ -19,6 +19,7 @@ use tandem_engine::engine::wire::state::{
 use tandem_engine::engine::wire::{Command, WireError};
 
 use crate::disk::Flush;
+use crate::digest::words_of;
 use crate::event::What;
 use crate::node::RxWait;
 use crate::packet::Packet;
@@ -167,8 +168,11 @@ impl World {
                 self.kick_resync(n);
                 return Ok(RxWait::Nothing);
             }
-            Command::DataRequest | Command::RsDataRequest | Command::OvRequest => {
-                return self.receive_request(n, command, body)
+            Command::DataRequest
+            | Command::RsDataRequest
+            | Command::OvRequest
+            | Command::CsumRsRequest => {
+                return self.receive_request(n, command, body);
             }
             Command::OvReply => return self.receive_digest(n, body),
             Command::Barrier => return self.receive_barrier(n, Barrier::parse(command, body)?),
@@ -255,17 +259,22 @@ impl World {
         command: Command,
         body: &[u8],
     ) -> Result<RxWait, Trouble> {
-        let request = BlockRequest::parse(command, body)?;
+        let (request, digest) = body.split_at(BlockRequest::LEN.min(body.len()));
+        let request = BlockRequest::parse(command, request)?;
         let extent = Extent::new(request.sector, request.size);
         let purpose = match command {
             Command::RsDataRequest => ReadFor::Resync,
             Command::OvRequest => ReadFor::Verify,
+            Command::CsumRsRequest => ReadFor::ResyncCheck,
             _ => ReadFor::Application,
         };
         let mut fx = Effects::new();
         let taken = self.nodes[n]
             .volume
             .peer_read(extent, request.block_id, purpose, &mut fx);
+        if let Ok(ticket) = taken {
+            self.nodes[n].told[ticket.index as usize] = words_of(digest);
+        }
         self.finish(n, fx);
         match taken {
             Ok(_) => Ok(RxWait::Nothing),
@@ -273,7 +282,9 @@ impl World {
             Err(PeerRequestError::NoDisk) => {
                 let kind = match purpose {
                     ReadFor::Application => AckKind::NegativeRead,
-                    ReadFor::Resync | ReadFor::Verify => AckKind::NegativeResyncRead,
+                    ReadFor::Resync | ReadFor::ResyncCheck | ReadFor::Verify => {
+                        AckKind::NegativeResyncRead
+                    }
                 };
                 self.queue_ack(n, kind, extent, request.block_id);
                 Ok(RxWait::Nothing)

@@ -88,6 +88,7 @@ impl World {
                 volume.peer_answered(ticket, false, false, &mut fx)
             }
             Command::NegRsDReply => volume.resync_refused(extent, true, &mut fx),
+            Command::RsIsInSync => volume.resync_equal(extent, &mut fx),
             Command::RsCancel => volume.resync_refused(extent, false, &mut fx),
             Command::OvResult => {
                 let equal = ack.block_id != ID_OUT_OF_SYNC;
@@ -96,6 +97,9 @@ impl World {
             other => return Err(Trouble::Protocol(format!("{other:?}"))),
         };
         self.finish(n, fx);
+        if command == Command::RsIsInSync {
+            self.kick_resync(n);
+        }
         taken.map_err(|e| Trouble::Protocol(format!("{command:?} {extent:?} {ticket:?}: {e:?}")))
     }
 }

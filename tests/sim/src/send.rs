@@ -114,7 +114,9 @@ impl World {
             let command = match view.answer {
                 Answer::Compare { .. } => return self.compare(n, ticket, view, &data),
                 Answer::Digest { .. } => Command::OvReply,
-                Answer::ResyncData => Command::RsDataReply,
+                Answer::Request => return self.request_with_digest(n, ticket, view, data),
+                Answer::Check if !self.differs_at_target(n, ticket, &data) => return,
+                Answer::Check | Answer::ResyncData => Command::RsDataReply,
                 _ => Command::DataReply,
             };
             let header = DataHeader {

@@ -13,6 +13,7 @@ use tandem_engine::engine::volume::{Answer, Effects, PeerView, VerifyRange, Veri
 use tandem_engine::engine::wire::data::{BlockRequest, ID_IN_SYNC, ID_OUT_OF_SYNC};
 use tandem_engine::engine::wire::Command;
 
+use crate::digest::words_of;
 use crate::event::What;
 use crate::node::{Item, RxWait};
 use crate::packet::Packet;
@@ -203,11 +204,8 @@ impl World {
         let extent = Extent::new(answer.sector, answer.size);
         let mut fx = Effects::new();
         let taken = self.nodes[n].volume.verify_answered(extent, &mut fx);
-        let told = digest
-            .chunks(4)
-            .map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]));
         if let Ok(Some(ticket)) = taken {
-            self.nodes[n].told[ticket.index as usize] = told.collect();
+            self.nodes[n].told[ticket.index as usize] = words_of(digest);
         }
         self.finish(n, fx);
         taken.map_err(|e| Trouble::Protocol(format!("digest of {extent:?}: {e:?}")))?;

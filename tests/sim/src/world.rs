@@ -78,6 +78,8 @@ pub struct World {
     pub config: Config,
     /// What the application may expect.
     pub oracle: Oracle,
+    /// Requests of resyncs for what the source has, too.
+    pub equal_blocks: u64,
     /// The verify that began last.
     pub watch: Watch,
     /// What happened, if anybody wants to read it.
@@ -116,6 +118,7 @@ impl World {
             mutings: 0,
             disk_errors: [0; 2],
             oracle,
+            equal_blocks: 0,
             watch: Watch::default(),
             story: None,
             cause: Cause::Nothing,

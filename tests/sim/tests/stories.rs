@@ -9,6 +9,7 @@ use pair::{
     NO_ERROR, SUCCESS,
 };
 use sim::world::{Config, World};
+use tandem_engine::engine::options::FixedStr;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 #[test]
@@ -525,6 +526,26 @@ fn invalidate_copies_everything() {
         check!(world, world.answer(n, token).is_some_and(|code| code > 0));
         demand_sync(&mut world);
         check!(world, resynced(&mut world), 6 * 1024);
+    }
+}
+
+#[test]
+fn with_digests_only_what_differs_is_copied() {
+    use tandem_engine::engine::resource::Admin;
+    for (n, remote) in [(0, false), (0, true), (1, false), (1, true)] {
+        let mut config = Config::default();
+        config.node.net.csums_alg = FixedStr::new(b"crc32c").expect("short");
+        let mut world = watched(World::synced(9, config));
+        attach_and_connect(&mut world);
+        let target = if remote { 1 - n } else { n };
+        world.rot(target, 8);
+        world.rot(target, 4096);
+        world.config.resync_bytes = 4096;
+        let token = world.admin(n, Admin::Invalidate { volume: 0, remote });
+        rest(&mut world);
+        check!(world, world.answer(n, token).is_some_and(|code| code > 0));
+        demand_sync(&mut world);
+        check!(world, resynced(&mut world), 2);
     }
 }
 
