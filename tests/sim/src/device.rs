@@ -206,7 +206,7 @@ impl World {
         let Some(view) = view else {
             return self.after(n, 0, What::PeerFailed(ticket));
         };
-        if view.answer == Answer::Request && self.rng.chance(5) {
+        if view.answer == Answer::Request && self.rng.chance(self.config.scarce) {
             // No memory for it.
             let mut fx = Effects::new();
             self.nodes[n].volume.digest_unread(ticket, &mut fx);

@@ -157,6 +157,7 @@ impl<'a> Run<'a> {
         if plan.seed >= DIGESTS && rng.chance(40) {
             config.node.net.csums_alg = FixedStr::new(b"crc32c").expect("short");
             config.node.net.csums_after_crash_only = rng.chance(20);
+            config.scarce = 5;
         }
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;

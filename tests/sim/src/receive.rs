@@ -18,8 +18,8 @@ use tandem_engine::engine::wire::state::{
 };
 use tandem_engine::engine::wire::{Command, WireError};
 
-use crate::disk::Flush;
 use crate::digest::words_of;
+use crate::disk::Flush;
 use crate::event::What;
 use crate::node::RxWait;
 use crate::packet::Packet;

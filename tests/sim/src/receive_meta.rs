@@ -70,7 +70,10 @@ impl World {
             }
             _ => {}
         }
-        let ack = BlockAck::parse(command, body)?;
+        self.block_ack(n, command, BlockAck::parse(command, body)?)
+    }
+
+    fn block_ack(&mut self, n: usize, command: Command, ack: BlockAck) -> Result<(), Trouble> {
         let extent = Extent::new(ack.sector, ack.size);
         let ticket = Ticket::from_block_id(ack.block_id);
         let resync = ack.block_id == ID_SYNCER;

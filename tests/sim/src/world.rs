@@ -32,6 +32,8 @@ pub struct Config {
     pub reconnect: u64,
     /// Largest resync request, in bytes.
     pub resync_bytes: u32,
+    /// How often there is no memory to read what a resync tells the digest of, in percent.
+    pub scarce: u64,
     /// Size of the volumes, in sectors.
     pub sectors: [u64; 2],
     /// The nodes.
@@ -48,6 +50,7 @@ impl Default for Config {
             notice: 60,
             reconnect: 30,
             resync_bytes: 1 << 20,
+            scarce: 0,
             sectors: [6 * 8192; 2],
             node: NodeConfig::default(),
         }
