@@ -4,8 +4,9 @@
 # run the first allocation fails that the module makes for it, in the second run the second, and so
 # on, until a run makes no further one. Of those that are made at a place that had its failure
 # already (a reserve being filled, the entries of a table) only some are taken. Each run has to end
-# by itself, with success or an exit status. After a success in spite of a failed allocation, UNDO (a shell command) makes the command
-# possible again. The last run, in which nothing failed, has to succeed.
+# by itself, with success or an exit status. After a success in spite of a failed allocation, UNDO
+# (a shell command) makes the command possible again. The last run, in which nothing failed, has to
+# succeed.
 #
 # Prints in how many runs an allocation failed, and how many of them succeeded nevertheless.
 command=$1 undo=$2
