@@ -57,8 +57,11 @@ impl Step<'_> {
         self.take_disk(volume, disk, options);
         self.push(Effect::InstallDisk { volume });
         self.resize(volume, size);
-        let crashed = self.volumes.get(volume).is_some_and(|v| v.crashed_primary);
-        if flags.has(Flags::FULL_SYNC) || (crashed && flags.has(Flags::AL_DISABLED)) {
+        let record = self.volumes.get(volume);
+        let crashed = record.is_some_and(|v| v.crashed_primary);
+        let unmarked = record.is_some_and(|v| v.left_unmarked && v.misses_writes())
+            || (crashed && flags.has(Flags::AL_DISABLED));
+        if flags.has(Flags::FULL_SYNC) || unmarked {
             self.notice(volume, Notice::FullSync);
             self.push(Effect::FillBitmap { volume, set: true });
             // The bitmap says it from now on; the superblock is saved after it.
@@ -175,6 +178,9 @@ impl Step<'_> {
         }
         wanted.disk = DiskState::Failed;
         self.force(volume, wanted);
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.left_unmarked = false;
+        }
         self.detaching(token, volume);
     }
 
@@ -202,6 +208,10 @@ impl Step<'_> {
             }
         }
         self.force(volume, wanted);
+        if let Some(record) = self.volumes.get_mut(volume) {
+            // The peer marks what it could not give a Secondary, but not what a Primary lost.
+            record.left_unmarked = wanted.disk == DiskState::Failed && old.role == Role::Primary;
+        }
         if wanted.disk == DiskState::Failed && old.role == Role::Secondary {
             // What the peer wrote may have been lost with the disk's cache, and there is no way
             // to take back that we have it but the end of the connection.

@@ -62,6 +62,8 @@ pub struct VolumeRecord {
     /// Generation of the disk that was given up while somebody went on writing to the peer's: it
     /// misses what was written since. 0 for none.
     pub left_uuid: u64,
+    /// That disk failed: it does not even have the marks of what it misses.
+    pub left_unmarked: bool,
     /// We were Primary and crashed, and the peer did not get in sync with us since.
     pub crashed_primary: bool,
     /// The next state report of the peer may start a resync.
@@ -112,6 +114,7 @@ impl VolumeRecord {
             peer_size: 0,
             exposed_uuid: 0,
             left_uuid: 0,
+            left_unmarked: false,
             crashed_primary: false,
             consider_resync: false,
             negotiating: None,
