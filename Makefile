@@ -62,9 +62,8 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
-# New seeds of the simulator in each `make test`: 20000, as soon as 100,000 in a row are well. About
-# one in 30,000 still fails.
-NEW_SEEDS ?= 0
+# New seeds of the simulator in each `make test`.
+NEW_SEEDS ?= 20000
 
 .PHONY: test
 test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines
