@@ -103,8 +103,31 @@ impl Search {
     }
 }
 
+/// States of two nodes that do not come together: one after the other, again and again.
+const APART: [&str; 6] = [
+    "StandAlone",
+    "Disconnecting",
+    "Unconnected",
+    "WFConnection",
+    "WFReportParams",
+    "NetworkFailure",
+];
+
+/// In which states two nodes are stuck.
+fn stuck(failure: &str) -> Option<String> {
+    let (states, _) = failure.strip_prefix("stuck: ")?.split_once(',')?;
+    let words = states.split_whitespace().map(|word| match word {
+        _ if APART.contains(&word) => "apart",
+        _ => word,
+    });
+    Some(words.collect::<Vec<_>>().join(" "))
+}
+
 /// What is the same in two failures of one kind: the words before the details.
 pub fn kind(failure: &str) -> String {
+    if let Some(states) = stuck(failure) {
+        return format!("stuck: {states}");
+    }
     let end = failure
         .match_indices(": ")
         .map(|(at, _)| at)
@@ -125,5 +148,16 @@ mod tests {
         let knows = "block 12 differs and nobody knows: a [1] b [2]";
         assert_eq!(kind(knows), "block  differs and nobody knows");
         assert_eq!(kind("a: protocol error: x"), "a: protocol error");
+    }
+
+    #[test]
+    fn two_that_are_stuck_in_other_states_fail_in_another_way() {
+        let text = |conn: &str, disk: &str| {
+            format!("stuck: a {conn} Secondary/Unknown {disk}/DUnknown  b X, open requests [0, 0]")
+        };
+        let apart = kind(&text("WFConnection", "UpToDate"));
+        assert_eq!(kind(&text("StandAlone", "UpToDate")), apart);
+        assert_ne!(kind(&text("StandAlone", "Outdated")), apart);
+        assert_ne!(kind(&text("SyncSource", "UpToDate")), apart);
     }
 }
