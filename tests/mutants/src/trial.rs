@@ -145,7 +145,7 @@ fn failure_of(line: &str) -> Option<(u64, String)> {
 /// The first story that fails.
 fn failed_story(tree: &Tree) -> Result<Option<String>> {
     let output = cargo(tree, "test")
-        .args(["--test", "stories"])
+        .args(["--test", "stories", "--test", "faults"])
         .output()
         .context("cannot run cargo")?;
     if output.status.success() {
