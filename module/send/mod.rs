@@ -20,12 +20,12 @@ use crate::engine::ids::{
     Ticket,
     ID_SYNCER, //
 };
-use crate::engine::options::WireProtocol;
 use crate::engine::resource::Loss;
 use crate::engine::volume::{
     Answer,
     Operation,
-    SendView, //
+    SendView,
+    WantedAck, //
 };
 use crate::engine::wire::data::{
     Barrier,
@@ -288,10 +288,10 @@ impl Sender<'_> {
     }
 
     fn data_flags(&self, view: SendView) -> DataFlags {
-        let ack = match self.session.net.protocol {
-            WireProtocol::C => DataFlags::SEND_WRITE_ACK,
-            WireProtocol::B => DataFlags::SEND_RECEIVE_ACK,
-            WireProtocol::A => DataFlags::default(),
+        let ack = match view.ack {
+            WantedAck::Written => DataFlags::SEND_WRITE_ACK,
+            WantedAck::Received => DataFlags::SEND_RECEIVE_ACK,
+            WantedAck::None => DataFlags::default(),
         };
         let set = |on, flag| if on { flag } else { DataFlags::default() };
         let flags = set(view.flags.sync, DataFlags::RW_SYNC)
@@ -323,8 +323,8 @@ impl Sender<'_> {
         };
         // With A and B the application gets its pages back before the peer has them. What a digest
         // was made of should be what is sent.
-        let transfer = match self.session.net.protocol {
-            WireProtocol::C if self.integrity.is_none() => Transfer::Reference,
+        let transfer = match view.ack {
+            WantedAck::Written if self.integrity.is_none() => Transfer::Reference,
             _ => Transfer::Copy,
         };
         let digest = self.blocks(volume, Command::Data, header, payload.clone(), transfer)?;

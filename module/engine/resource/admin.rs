@@ -105,6 +105,7 @@ impl Step<'_> {
             Admin::NetOptions { options } => {
                 self.resource.net = self.resource.net.as_ref().map(|_| options);
                 self.tell_options();
+                self.set_policies();
                 (0..self.volumes.len()).for_each(|volume| self.set_resync_limits(volume));
                 self.answer(token, RetCode::NO_ERROR);
             }

@@ -3,7 +3,6 @@
 //! A volume's state changes, and what follows from it.
 
 use crate::engine::meta::superblock::Flags;
-use crate::engine::options::WireProtocol;
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -12,6 +11,7 @@ use crate::engine::state::{
     StateSuccess,
     StateVerdict, //
 };
+use crate::engine::volume::WantedAck;
 use crate::engine::wire::state::{
     StateReport,
     SyncUuid,
@@ -23,7 +23,10 @@ use super::effect::{
     Effect,
     Outgoing, //
 };
-use super::policy::policy_of;
+use super::policy::{
+    ack_of,
+    policy_of, //
+};
 use super::record::VolumeRecord;
 use super::rules;
 use super::Step;
@@ -206,10 +209,15 @@ impl Step<'_> {
                 version,
             );
             policy.hold |= hold;
-            policy.done_when_sent = protocol == Some(WireProtocol::A);
+            policy.ack = protocol.map_or(WantedAck::Written, ack_of);
             policy.drain = record.drain;
             self.push(Effect::SetPolicy { volume, policy });
         }
+    }
+
+    /// Puts another protocol in force.
+    pub(super) fn set_policies(&mut self) {
+        (0..self.volumes.len()).for_each(|volume| self.set_policy(volume, false));
     }
 
     fn after_conn_change(&mut self, volume: usize, old: DeviceState, new: DeviceState) {

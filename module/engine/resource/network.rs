@@ -187,6 +187,7 @@ impl Step<'_> {
         net.after_sb_2pri = after_2;
         net.allow_two_primaries = peer.two_primaries != 0;
         net.data_integrity_alg = peer.integrity_alg;
+        self.set_policies();
     }
 
     /// The options changed: a peer that is connected has to know those that both share.

@@ -2,6 +2,7 @@
 
 //! From a volume's state to the policy of its data path. A pure function.
 
+use crate::engine::options::WireProtocol;
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -13,7 +14,8 @@ use crate::engine::volume::{
     LocalUse,
     MirrorUse,
     Policy,
-    ResyncUse, //
+    ResyncUse,
+    WantedAck, //
 };
 
 /// The policy that a state asks for. `al_updates` is the disk option, `version` the agreed
@@ -44,8 +46,17 @@ pub(super) fn policy_of(
         peer_writes: state.peer == Role::Primary,
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
-        done_when_sent: false,
+        ack: WantedAck::Written,
         drain: Drain::None,
+    }
+}
+
+/// What ends the peer's half of a write.
+pub(super) fn ack_of(protocol: WireProtocol) -> WantedAck {
+    match protocol {
+        WireProtocol::A => WantedAck::None,
+        WireProtocol::B => WantedAck::Received,
+        WireProtocol::C => WantedAck::Written,
     }
 }
 

@@ -229,7 +229,7 @@ code_structs! {
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        done_when_sent, peer_log, drain,
+        ack, peer_log, drain,
     }
 }
 

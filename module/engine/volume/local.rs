@@ -15,6 +15,7 @@ use super::effect::{
     VolumeEffect, //
 };
 use super::overlap::Owner;
+use super::peer::WantedAck;
 use super::policy::{
     LocalUse,
     MirrorUse, //
@@ -290,7 +291,9 @@ impl<S: Storage> Volume<S> {
             }
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
-        if writes && slot.on_both() && (slot.in_sync || slot.resent) {
+        // What the peer has in its memory, or not even there, is not cleared there.
+        let resent = slot.resent && slot.ack == WantedAck::Written;
+        if writes && slot.on_both() && (slot.in_sync || resent) {
             // Now, and not when the slot is freed: a later write of the range may mark it again.
             self.unmark(slot.extent);
             self.check_resync_end(fx);
@@ -314,6 +317,9 @@ impl<S: Storage> Volume<S> {
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
         if writes && !slot.on_both() {
             self.mark(slot.extent);
+        } else if writes && slot.resent && slot.barrier_acked {
+            // With protocols A and B only this says that the peer's disk has it.
+            self.unmark(slot.extent);
         }
         self.leave_log(slot.extent, slot.logged);
         fx.push(VolumeEffect::Release(slot.ticket(index)));

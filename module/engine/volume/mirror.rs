@@ -16,7 +16,8 @@ use super::effect::{
     VolumeEffect, //
 };
 use super::local::EFFECTS_PER_REQUEST;
-use super::policy::ResyncUse;
+use super::peer::WantedAck;
+use super::policy::{LocalUse, ResyncUse};
 use super::remote::PeerRequestError;
 use super::slot::{
     Mirror,
@@ -44,6 +45,8 @@ pub struct SendView {
     pub flags: WriteFlags,
     /// The number that orders the writes of one volume (`seq_num`).
     pub sequence: u32,
+    /// The acknowledgement that is asked for (`DP_SEND_WRITE_ACK`, `DP_SEND_RECEIVE_ACK`).
+    pub ack: WantedAck,
     /// The peer may clear its bits for the range (`DP_MAY_SET_IN_SYNC`).
     pub may_set_in_sync: bool,
 }
@@ -61,7 +64,13 @@ impl<S: Storage> Volume<S> {
     /// The sender takes a request out of its queue and starts to send it, in `epoch` if it is a
     /// write. Returns `None` when there is nothing to send any more.
     pub fn send_begin(&mut self, ticket: Ticket, epoch: u32, now: Instant) -> Option<SendView> {
-        let may_set_in_sync = self.policy.resync == ResyncUse::Source;
+        let ack = match self.policy.local {
+            LocalUse::Full => self.policy.ack,
+            // The peer's disk is the only one that keeps it.
+            _ => WantedAck::Written,
+        };
+        // Who does not tell that it has written cannot tell that it has cleared them either.
+        let may_set_in_sync = self.policy.resync == ResyncUse::Source && ack == WantedAck::Written;
         let sequence = self.sequence.wrapping_add(1);
         let slot = self.find(ticket)?;
         if slot.mirror != Mirror::Queued {
@@ -69,12 +78,14 @@ impl<S: Storage> Volume<S> {
         }
         slot.mirror = Mirror::Sending;
         slot.epoch = epoch;
+        slot.ack = ack;
         slot.sent_at = now;
         let view = SendView {
             extent: slot.extent,
             operation: slot.operation,
             flags: slot.flags,
             sequence,
+            ack,
             may_set_in_sync,
         };
         if view.operation != Operation::Read {
@@ -92,12 +103,11 @@ impl<S: Storage> Volume<S> {
     ///
     /// That sending failed is no matter here: the connection's loss is reported on its own.
     pub fn send_done(&mut self, ticket: Ticket, fx: &mut Effects) {
-        let done_when_sent = self.policy.done_when_sent;
         let Some(slot) = self.find(ticket) else {
             return self.raise(Invariant::Request, fx);
         };
         match slot.mirror {
-            Mirror::Sending if done_when_sent && slot.operation != Operation::Read => {
+            Mirror::Sending if slot.ack == WantedAck::None && slot.operation != Operation::Read => {
                 slot.mirror = Mirror::Acked;
                 self.answered_one();
                 self.settle(ticket.index, fx);

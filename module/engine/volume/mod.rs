@@ -299,7 +299,8 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    /// Marks all writes that the peer has not answered.
+    /// Marks all writes that the peer may still refuse: which it has not answered, or of which its
+    /// disk has said nothing.
     fn mark_unanswered(&mut self) {
         for list in [slot::QUEUED, slot::SENT] {
             let mut next = self.slots.first(list);
@@ -308,7 +309,8 @@ impl<S: Storage> Volume<S> {
                 let Some(&slot) = self.slots.get(index) else {
                     break;
                 };
-                if slot.mirror.is_unanswered() && slot.operation != Operation::Read {
+                let open = slot.mirror.is_unanswered() || slot.ack != WantedAck::Written;
+                if open && slot.operation != Operation::Read {
                     self.mark(slot.extent);
                 }
             }

@@ -4,6 +4,8 @@
 //!
 //! The resource decides over states; the volume's hot path only looks here.
 
+use super::peer::WantedAck;
+
 /// Where reads are served and whether writes have a local half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LocalUse {
@@ -75,8 +77,8 @@ pub struct Policy {
     pub peer_writes: bool,
     /// Good data is within reach, on our disk or the peer's; else writes fail.
     pub good_data: bool,
-    /// The peer's half of a write is done when it is sent (protocol A).
-    pub done_when_sent: bool,
+    /// What ends the peer's half of a write: the protocol.
+    pub ack: WantedAck,
     /// Writes of the peer take part in the activity log.
     pub peer_log: bool,
     /// Requests whose end somebody waits for.

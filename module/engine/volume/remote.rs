@@ -74,9 +74,20 @@ pub enum ReadFor {
 }
 
 impl<S: Storage> Volume<S> {
-    /// Forgets the peer's requests. Those at the disk are finished without an answer.
+    /// Forgets the peer's requests. Its writes, and what is at the disk, are finished without an
+    /// answer.
     pub(super) fn lose_peers(&mut self, fx: &mut Effects) -> bool {
-        while let Some(index) = self.peers.first(PEER_WAITING) {
+        let mut next = self.peers.first(PEER_WAITING);
+        while let Some(index) = next {
+            next = self.peers.after(index);
+            let Some(peer) = self.peers.get_mut(index) else {
+                break;
+            };
+            if matches!(peer.kind, PeerKind::Write { .. }) {
+                // It may have been acknowledged: with protocol B memory is enough.
+                peer.orphan = true;
+                continue;
+            }
             if fx.room() < 2 {
                 return false;
             }
@@ -380,7 +391,9 @@ impl<S: Storage> Volume<S> {
         ok: bool,
         fx: &mut Effects,
     ) {
-        let in_sync = may_set_in_sync && self.policy.resync == ResyncUse::Target;
+        // Bits are cleared on both nodes, or on none.
+        let told = wanted == WantedAck::Written;
+        let in_sync = may_set_in_sync && told && self.policy.resync == ResyncUse::Target;
         if ok && in_sync {
             self.unmark(peer.extent);
         } else if !ok {

@@ -14,6 +14,7 @@ use crate::engine::ids::{
     Ticket, //
 };
 
+use super::peer::WantedAck;
 use super::table::{
     Entry,
     Links,
@@ -135,6 +136,8 @@ pub struct Slot {
     pub(super) mirror: Mirror,
     /// The epoch it was sent in; valid from `Mirror::Sending` on.
     pub(super) epoch: u32,
+    /// What ends its mirror half; valid from `Mirror::Sending` on.
+    pub(super) ack: WantedAck,
     /// The peer said that it cleared its bits for the range (`P_RS_WRITE_ACK`).
     pub(super) in_sync: bool,
     /// It was marked when the connection was lost, and sent again on the next one.

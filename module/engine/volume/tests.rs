@@ -30,7 +30,7 @@ pub(super) const MIRRORED: Policy = Policy {
     only_disk: false,
     peer_writes: false,
     good_data: true,
-    done_when_sent: false,
+    ack: WantedAck::Written,
     peer_log: false,
     drain: Drain::None,
 };
@@ -307,7 +307,7 @@ fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
 #[test]
 fn with_protocol_a_a_write_is_done_when_it_is_sent() {
     let mut v = volume(Policy {
-        done_when_sent: true,
+        ack: WantedAck::None,
         ..MIRRORED
     });
     let (ticket, _) = write(&mut v, 0);
