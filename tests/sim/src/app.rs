@@ -3,8 +3,11 @@
 //! The application: its requests, and what their completion promises.
 
 use tandem_engine::engine::ids::Extent;
+use tandem_engine::engine::options::WireProtocol;
 use tandem_engine::engine::state::{ConnState, DiskState};
-use tandem_engine::engine::volume::{Effects, LocalUse, Operation, ReadRoute, Refusal, WriteFlags};
+use tandem_engine::engine::volume::{
+    Effects, LocalUse, Operation, ReadRoute, Refusal, WantedAck, WriteFlags,
+};
 
 use crate::event::What;
 use crate::node::{App, AppKind};
@@ -119,6 +122,7 @@ impl World {
             extent,
             data,
             done: false,
+            sent: None,
             peer_life: self.nodes[1 - n].life,
         };
         if self.nodes[n].volume.has_room() && self.nodes[n].parked.is_empty() {
@@ -129,58 +133,17 @@ impl World {
     }
 
     pub(crate) fn completed(&mut self, n: usize, app: App, ok: bool) {
-        let peer = 1 - n;
         if !ok {
             return self.tell(n, || format!("application's request {} failed", app.id));
         }
         match app.kind {
-            AppKind::Write => {
-                self.tell(n, || format!("application's write {} is done", app.id));
-                self.oracle.ack(app.id, app.extent);
-                let there = &self.nodes[peer];
-                let session = |n: usize| self.nodes[n].conn.as_ref().map(|c| c.id);
-                let same_life =
-                    session(n) == session(peer) && there.up && there.life == app.peer_life;
-                let seen = self.nodes[n].state();
-                let expected =
-                    seen.conn >= ConnState::Connected && seen.peer_disk == DiskState::UpToDate;
-                let good = there.state().disk == DiskState::UpToDate;
-                let has = there.disk.read(app.extent).iter().all(|&c| c >= app.id);
-                let suspect = there.suspect;
-                // It may have had it, and lost it with its power before the answer came here.
-                let lost = expected && there.life != app.peer_life;
-                if expected && good && same_life && !has && !suspect {
-                    self.fail(format!(
-                        "write {} completed without the peer's disk",
-                        app.id
-                    ));
-                }
-                self.oracle.missed[peer] |= !has && !lost;
-                if !has || !expected || !good {
-                    self.oracle.behind[peer] = true;
-                }
-                let own = self.nodes[n].disk.read(app.extent);
-                if own.iter().any(|&c| c < app.id) {
-                    // Only the peer has it, whatever its state is called here.
-                    self.oracle.behind[n] = true;
-                    self.oracle.behind[peer] &= !has;
-                }
-                if self.nodes[n].lower {
-                    let own = self.nodes[n].disk.read(app.extent);
-                    if self.nodes[n].volume.policy().local == LocalUse::Full
-                        && !self.nodes[n].suspect
-                        && own.iter().any(|&c| c < app.id)
-                    {
-                        self.fail(format!("write {} completed without the own disk", app.id));
-                    }
-                }
-            }
+            AppKind::Write => self.written(n, &app),
             AppKind::Flush(completed) => {
                 self.tell(n, || "application's flush is done".into());
                 // A flush is the own disk's: who lives on the peer's is promised nothing.
                 if self.nodes[n].volume.policy().local == LocalUse::Full {
                     self.oracle.flushed(completed);
-                    if self.nodes[n].stream.unacked_epochs() == 0 {
+                    if self.peer_is_flushed(n) {
                         self.oracle.peer_flushed();
                     }
                 }
@@ -192,6 +155,65 @@ impl World {
                 let result = self.oracle.check_read(app.extent, &lows, &app.data);
                 self.check(result);
             }
+        }
+    }
+
+    /// Nothing that the application was told to be written is only in the caches of the peer.
+    pub(crate) fn peer_is_flushed(&self, n: usize) -> bool {
+        let node = &self.nodes[n];
+        let whole = node
+            .resource
+            .net()
+            .is_none_or(|net| net.protocol == WireProtocol::C);
+        node.stream.unacked_epochs() == 0 && (whole || !node.stream.is_open())
+    }
+
+    /// Whether a node has a write as the protocol demands it: on its disk, or in its memory.
+    fn has(&self, n: usize, app: &App) -> bool {
+        let node = &self.nodes[n];
+        let on_disk = |&(_, content): &(u64, &u32)| *content >= app.id;
+        let content = node.disk.read(app.extent);
+        let mut missing = (app.extent.sector..).zip(&content).filter(|s| !on_disk(s));
+        match app.sent {
+            // In our send buffer.
+            Some(WantedAck::None) => true,
+            Some(WantedAck::Received) => missing.all(|(sector, _)| node.holds(sector, app.id)),
+            Some(WantedAck::Written) | None => missing.next().is_none(),
+        }
+    }
+
+    fn written(&mut self, n: usize, app: &App) {
+        let peer = 1 - n;
+        self.tell(n, || format!("application's write {} is done", app.id));
+        self.oracle.ack(app.id, app.extent, app.sent);
+        let there = &self.nodes[peer];
+        let session = |n: usize| self.nodes[n].conn.as_ref().map(|c| c.id);
+        let same_life = session(n) == session(peer) && there.up && there.life == app.peer_life;
+        let seen = self.nodes[n].state();
+        let expected = seen.conn >= ConnState::Connected && seen.peer_disk == DiskState::UpToDate;
+        let good = there.state().disk == DiskState::UpToDate;
+        let has = self.has(peer, app);
+        let suspect = there.suspect;
+        // It may have had it, and lost it with its power before the answer came here.
+        let lost = expected && there.life != app.peer_life;
+        if expected && good && same_life && !has && !suspect {
+            let text = format!("write {} completed without the peer", app.id);
+            self.fail(text);
+        }
+        self.oracle.missed[peer] |= !has && !lost;
+        if !has || !expected || !good {
+            self.oracle.behind[peer] = true;
+        }
+        let own = self.nodes[n].disk.read(app.extent);
+        let lacks = own.iter().any(|&c| c < app.id);
+        if lacks {
+            // Only the peer has it, whatever its state is called here.
+            self.oracle.behind[n] = true;
+            self.oracle.behind[peer] &= !has;
+        }
+        let node = &self.nodes[n];
+        if node.lower && node.volume.policy().local == LocalUse::Full && !node.suspect && lacks {
+            self.fail(format!("write {} completed without the own disk", app.id));
         }
     }
 }

@@ -47,6 +47,9 @@ impl World {
         if self.unborn() || !serves_itself || self.oracle.split {
             return;
         }
+        if self.oracle.torn && !self.oracle.weak[n] {
+            self.oracle.take_over(&self.nodes[n].disk.cached);
+        }
         let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
         self.check(result);
         let (cached, durable) = (
@@ -159,6 +162,7 @@ impl World {
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];
             self.oracle.weak = [false; 2];
+            self.oracle.torn = false;
             self.oracle.synced = true;
         }
     }

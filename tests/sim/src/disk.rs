@@ -133,6 +133,15 @@ impl Disk {
         }
     }
 
+    /// What the writes in flight put into a sector.
+    pub fn under_way(&self, sector: u64) -> Option<u32> {
+        let content = |(extent, data): &(Extent, Vec<u32>)| {
+            let at = sector.checked_sub(extent.sector)?;
+            data.get(at as usize).copied()
+        };
+        self.in_flight.values().filter_map(content).max()
+    }
+
     /// What a flush that is submitted now will have made durable when it completes.
     pub fn begin_flush(&self) -> Flush {
         Flush(self.flushed + self.volatile.len() as u64)

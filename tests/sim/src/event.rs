@@ -5,12 +5,13 @@
 use tandem_engine::engine::ids::{Instant, PeerTicket, Ticket};
 use tandem_engine::engine::resource::{Call, Event, IoKind, Loss, Token};
 use tandem_engine::engine::state::ConnState;
-use tandem_engine::engine::volume::Effects;
+use tandem_engine::engine::volume::{Effects, Volume};
 
 use crate::disk::Flush;
 use crate::node::{App, Net};
 use crate::packet::{contents, Packet};
 use crate::world::World;
+use crate::Heap;
 
 /// Something that will happen on one node.
 pub enum What {
@@ -109,6 +110,11 @@ pub enum Ev {
     Establish,
     /// The scenario goes on.
     Script,
+}
+
+/// Whether a resync or a verify is going on.
+fn syncs(volume: &Volume<Heap>) -> bool {
+    volume.resync_progress().is_some() || volume.verify_progress().is_some()
 }
 
 impl World {
@@ -226,7 +232,8 @@ impl World {
         let asks = match node.state().conn {
             ConnState::SyncTarget => node.volume.resync_progress().is_some(),
             ConnState::VerifyS => node.volume.verify_progress().is_some(),
-            _ => false,
+            // Who answers gives way to the application, too.
+            _ => self.config.settings && syncs(&node.volume),
         };
         if asks {
             self.nodes[n].resync_tick = true;
@@ -261,8 +268,7 @@ impl World {
 
     pub(crate) fn kick_resync(&mut self, n: usize) {
         let volume = &self.nodes[n].volume;
-        let syncs = volume.resync_progress().is_some() || volume.verify_progress().is_some();
-        if !self.nodes[n].resync_tick && syncs {
+        if !self.nodes[n].resync_tick && syncs(volume) {
             self.nodes[n].resync_tick = true;
             self.after(n, 1, What::Resync);
         }

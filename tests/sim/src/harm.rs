@@ -122,6 +122,7 @@ impl World {
         fresh.token = token;
         self.nodes[n] = fresh;
         let peer = 1 - n;
+        self.oracle.torn |= primary;
         self.oracle.weak[n] = true;
         self.oracle.weak_peer[n] = !primary;
         if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {

@@ -11,7 +11,9 @@ use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, V
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
-use tandem_engine::engine::volume::{DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume};
+use tandem_engine::engine::volume::{
+    DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume, WantedAck,
+};
 
 use crate::disk::{Disk, Flush, MetaWrite};
 use crate::listener::Listener;
@@ -33,6 +35,8 @@ pub struct App {
     pub data: Vec<u32>,
     /// It was completed.
     pub done: bool,
+    /// It was sent to the peer, and what ends the peer's half.
+    pub sent: Option<WantedAck>,
     /// Life of the other node when it was submitted.
     pub peer_life: u32,
 }
@@ -74,6 +78,8 @@ pub enum RxWait {
     Resource,
     /// A slot for a request of the peer.
     Room,
+    /// The application's I/O goes first, for some time.
+    Later,
     /// The peer's epoch drains and is flushed.
     Barrier,
 }
@@ -326,6 +332,20 @@ impl Node {
     /// The state of its volume.
     pub fn state(&self) -> DeviceState {
         self.records[0].state
+    }
+
+    /// Whether write `id` or a later one of that sector is in memory, on its way to the disk.
+    pub fn holds(&self, sector: u64, id: u32) -> bool {
+        let waits = |index: usize| {
+            let ticket = PeerTicket {
+                index: index as u32,
+            };
+            let extent = self.volume.peer_view(ticket)?.extent;
+            let at = sector.checked_sub(extent.sector)?;
+            self.payloads[index].as_ref()?.get(at as usize).copied()
+        };
+        let waiting = (0..self.payloads.len()).filter_map(waits).max();
+        waiting.max(self.disk.under_way(sector)) >= Some(id)
     }
 
     /// The last command was an attach, and that disk's data is not what applications have seen.

@@ -7,6 +7,7 @@
 //! that was started; and a *floor*: the latest that was completed before a flush that completed.
 
 use tandem_engine::engine::ids::Extent;
+use tandem_engine::engine::volume::WantedAck;
 
 use crate::verify::ROT;
 
@@ -19,6 +20,16 @@ pub struct Lows {
     lows: Vec<u32>,
     /// Losses until it started.
     losses: u32,
+}
+
+/// A write that was completed.
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    id: u32,
+    extent: Extent,
+    at: u64,
+    /// Its completion only said that it was sent.
+    sent: bool,
 }
 
 /// What is known of the application's writes.
@@ -34,6 +45,16 @@ pub struct Oracle {
     /// Flushed for the application, and not known to be on the peer's stable storage.
     owed: Vec<(u64, u32)>,
     is_touched: Vec<bool>,
+    /// The writes of the application since a node was made Primary.
+    reign: Vec<Done>,
+    /// What was completed before.
+    base: Vec<u32>,
+    /// When each write began, by its number.
+    begun: Vec<u64>,
+    /// The order of begins and ends of writes.
+    clock: u64,
+    /// A Primary lost its power: what was only in its send buffer is lost (protocol A).
+    pub torn: bool,
     /// How often writes were lost that had been completed.
     losses: u32,
     /// The low of each sector after the last loss, and which it was.
@@ -75,6 +96,11 @@ impl Oracle {
             floor: all.clone(),
             peer_floor: all,
             owed: Vec::new(),
+            reign: Vec::new(),
+            base: vec![content; sectors as usize],
+            begun: Vec::new(),
+            clock: 0,
+            torn: false,
             is_touched: vec![false; sectors as usize],
             losses: 0,
             lost: vec![(0, 0); sectors as usize],
@@ -96,6 +122,8 @@ impl Oracle {
     pub fn start(&mut self, extent: Extent) -> u32 {
         let id = self.next;
         self.next += 1;
+        self.clock += 1;
+        self.begun.push(self.clock);
         for sector in extent.sector..extent.end() {
             self.high[sector as usize] = id;
             if !self.is_touched[sector as usize] {
@@ -107,7 +135,14 @@ impl Oracle {
     }
 
     /// A write was completed.
-    pub fn ack(&mut self, id: u32, extent: Extent) {
+    pub fn ack(&mut self, id: u32, extent: Extent, sent: Option<WantedAck>) {
+        self.clock += 1;
+        self.reign.push(Done {
+            id,
+            extent,
+            at: self.clock,
+            sent: sent == Some(WantedAck::None),
+        });
         for sector in extent.sector..extent.end() {
             let low = &mut self.low[sector as usize];
             *low = id.max(*low);
@@ -150,6 +185,8 @@ impl Oracle {
         self.floor.copy_from_slice(disk);
         self.peer_floor.copy_from_slice(disk);
         self.owed.clear();
+        self.reign.clear();
+        self.base.copy_from_slice(disk);
     }
 
     /// A node lost its cache, and what it has is what there is: what was not flushed may be lost.
@@ -163,6 +200,11 @@ impl Oracle {
     }
 
     fn note_loss(&mut self) {
+        self.reign.clear();
+        for &sector in &self.touched {
+            let i = sector as usize;
+            self.base[i] = self.base[i].min(self.low[i]);
+        }
         self.losses += 1;
         for &sector in &self.touched {
             let i = sector as usize;
@@ -177,6 +219,28 @@ impl Oracle {
             self.low[i] = self.low[i].min(disk[i]);
             self.floor[i] = self.floor[i].min(disk[i]);
         }
+        self.note_loss();
+    }
+
+    /// The Primary is dead, and that disk is what there is. With protocol A it may lack what was
+    /// completed, but only from some moment on: what a write that it has came after is there.
+    pub fn take_over(&mut self, disk: &[u32]) {
+        let begun = |id: u32| {
+            let index = id.checked_sub(FIRST_WRITE);
+            index.and_then(|i| self.begun.get(i as usize)).copied()
+        };
+        let present = self.touched.iter().map(|&s| disk[s as usize]);
+        let last = present.filter_map(begun).max().unwrap_or(0);
+        let mut low = self.base.clone();
+        for done in &self.reign {
+            if !done.sent || done.at < last {
+                for sector in done.extent.sector..done.extent.end() {
+                    let low = &mut low[sector as usize];
+                    *low = done.id.max(*low);
+                }
+            }
+        }
+        self.low = low;
         self.note_loss();
     }
 
@@ -255,6 +319,9 @@ impl Oracle {
             self.peer_floor[i] = self.floor[i];
         }
         self.owed.clear();
+        self.reign.clear();
+        self.base.clone_from(&self.low);
+        self.torn = false;
         self.weak[node] = false;
         self.weak_peer[node] = false;
     }

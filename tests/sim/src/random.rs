@@ -4,8 +4,8 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use tandem_engine::engine::options::FixedStr;
-use tandem_engine::engine::resource::Token;
+use tandem_engine::engine::options::{FixedStr, OnNoData, ResourceOptions, WireProtocol};
+use tandem_engine::engine::resource::{Admin, Token};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 use crate::event::Ev;
@@ -58,6 +58,8 @@ struct Run<'a> {
     half_open: bool,
     /// Sectors rot, and nodes verify.
     verifies: bool,
+    /// The administrator changes options.
+    changes: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
@@ -74,6 +76,10 @@ const DIGESTS: u64 = 3 << 39;
 
 /// The first of the seeds that come from the names of commits: with all that is found to be well.
 pub const OF_COMMITS: u64 = DIGESTS;
+
+/// From this seed on pairs use the other protocols, too, what they tell of their settings is heard,
+/// and options change.
+const PROTOCOLS: u64 = 1 << 42;
 
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
@@ -159,6 +165,11 @@ impl<'a> Run<'a> {
             config.node.net.csums_after_crash_only = rng.chance(20);
             config.scarce = 5;
         }
+        if (PROTOCOLS..ALL_FAULTS).contains(&plan.seed) {
+            config.settings = true;
+            use WireProtocol::{A, B, C};
+            config.node.net.protocol = [A, A, B, C][rng.below(4) as usize];
+        }
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -190,6 +201,7 @@ impl<'a> Run<'a> {
             bad_disks,
             half_open,
             verifies: newest,
+            changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed),
         }
     }
 
@@ -251,11 +263,11 @@ impl<'a> Run<'a> {
             }
             if core::mem::take(&mut self.world.script_due) {
                 self.configure();
-                let open = self
-                    .world
-                    .nodes
-                    .iter()
-                    .any(|node| node.open_requests() != 0);
+                let later = self.world.config.settings;
+                let open = self.world.nodes.iter().any(|node| {
+                    // With protocols A and B a request is done before the peer's disk has it.
+                    node.open_requests() != 0 || later && node.volume.requests() != 0
+                });
                 let mute = self
                     .world
                     .nodes
@@ -392,6 +404,9 @@ impl<'a> Run<'a> {
         if self.verifies && self.rng.chance(6) {
             return self.verify();
         }
+        if self.changes && self.rng.chance(4) {
+            return self.options();
+        }
         let roll = self.rng.below(100);
         let primary = self.serving();
         match roll {
@@ -487,8 +502,11 @@ impl<'a> Run<'a> {
         if !self.free(n) || !self.world.nodes[n].up {
             return;
         }
-        let running = self.world.nodes[n].volume.verify_progress();
-        if let Some(running) = running {
+        let node = &self.world.nodes[n];
+        if node.state().conn == ConnState::VerifyT {
+            return;
+        }
+        if let Some(running) = node.volume.verify_progress() {
             let last = running.stop.min(6 * 8192) + self.rng.below(200);
             let stop = last.saturating_sub(self.rng.below(600));
             self.busy[n] = Some(self.world.verify(n, None, stop));
@@ -500,6 +518,45 @@ impl<'a> Run<'a> {
             };
             self.busy[n] = Some(self.world.verify(n, start, stop));
         }
+    }
+
+    /// Changes options on one node; where both have to be alike, the other one follows: by what it
+    /// is told, or when it is configured again.
+    fn options(&mut self) {
+        let n = self.rng.below(2) as usize;
+        if !self.world.nodes[n].up || !self.free(n) {
+            return;
+        }
+        let mut net = self.world.nodes[n].config.net.clone();
+        net.protocol =
+            [WireProtocol::A, WireProtocol::B, WireProtocol::C][self.rng.below(3) as usize];
+        net.max_epoch_size = [1, 3, 2048][self.rng.below(3) as usize];
+        net.use_rle = self.rng.chance(50);
+        net.ko_count = [0, 7, 20][self.rng.below(3) as usize];
+        let mut disk = self.world.nodes[n].config.disk.clone();
+        disk.c_plan_ahead = [0, 1, 20][self.rng.below(3) as usize];
+        disk.c_fill_target = [0, 100, 4096][self.rng.below(3) as usize];
+        disk.c_min_rate = [0, 250, 4096][self.rng.below(3) as usize];
+        for node in &mut self.world.nodes {
+            node.config.net = net.clone();
+            node.config.disk = disk.clone();
+        }
+        let command = match self.rng.below(3) {
+            0 if self.world.nodes[n].lower => Admin::DiskOptions {
+                volume: 0,
+                options: disk,
+            },
+            1 => {
+                let mut options = ResourceOptions::default();
+                if self.rng.chance(50) {
+                    options.on_no_data_accessible = OnNoData::SuspendIo;
+                }
+                Admin::ResourceOptions { options }
+            }
+            _ if self.world.nodes[n].resource.net().is_some() => Admin::NetOptions { options: net },
+            _ => return,
+        };
+        self.busy[n] = Some(self.world.admin(n, command));
     }
 
     /// Promotes, demotes, changes over.

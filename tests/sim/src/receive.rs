@@ -4,7 +4,7 @@
 
 use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
 use tandem_engine::engine::ids::{Extent, Ticket};
-use tandem_engine::engine::resource::{Event, IoKind, Loss, RarePacket};
+use tandem_engine::engine::resource::{Event, IoKind, Loss, PeerSyncParams, RarePacket};
 use tandem_engine::engine::volume::{
     AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags,
 };
@@ -89,6 +89,10 @@ impl World {
             }
             Err(Trouble::Wait(wait)) => {
                 conn.rx_wait = wait;
+                if wait == RxWait::Later {
+                    conn.rx_scheduled = true;
+                    self.after(n, 100, What::RxData(id));
+                }
                 return;
             }
             Err(Trouble::Protocol(text)) => {
@@ -180,13 +184,20 @@ impl World {
             Command::Bitmap | Command::CompressedBitmap => {
                 return self.receive_bitmap(n, command, body)
             }
+            Command::Protocol | Command::SyncParam | Command::SyncParam89
+                if !self.config.settings =>
+            {
+                return Ok(RxWait::Nothing)
+            }
             Command::Protocol => {
-                ProtocolSettings::parse(command, body, version)?;
-                return Ok(RxWait::Nothing);
+                RarePacket::Protocol(ProtocolSettings::parse(command, body, version)?.into())
+            }
+            Command::ProtocolUpdate => {
+                RarePacket::ProtocolUpdate(ProtocolSettings::parse(command, body, version)?.into())
             }
             Command::SyncParam | Command::SyncParam89 => {
-                SyncParams::parse(body, version)?;
-                return Ok(RxWait::Nothing);
+                let params = SyncParams::parse(body, version)?;
+                RarePacket::SyncParams(PeerSyncParams::new(&params, version))
             }
             Command::Sizes => RarePacket::Sizes(SizeReport::parse(body, features)?),
             Command::Uuids => RarePacket::Uuids(UuidReport::parse(command, body)?),
@@ -228,13 +239,20 @@ impl World {
             return Err(Trouble::Wait(RxWait::Room));
         }
         self.nodes[n].stream.peer_write_started();
+        let ack = if h.flags.has(DataFlags::SEND_WRITE_ACK) {
+            WantedAck::Written
+        } else if h.flags.has(DataFlags::SEND_RECEIVE_ACK) {
+            WantedAck::Received
+        } else {
+            WantedAck::None
+        };
         let mut fx = Effects::new();
         let taken = self.nodes[n].volume.peer_write(
             Operation::Write,
             extent,
             WriteFlags::default(),
             h.block_id,
-            WantedAck::Written,
+            ack,
             h.flags.has(DataFlags::MAY_SET_IN_SYNC),
             &mut fx,
         );
@@ -279,6 +297,7 @@ impl World {
         match taken {
             Ok(_) => Ok(RxWait::Nothing),
             Err(PeerRequestError::Full) => Err(Trouble::Wait(RxWait::Room)),
+            Err(PeerRequestError::Later) => Err(Trouble::Wait(RxWait::Later)),
             Err(PeerRequestError::NoDisk) => {
                 let kind = match purpose {
                     ReadFor::Application => AckKind::NegativeRead,

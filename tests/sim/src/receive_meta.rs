@@ -47,7 +47,7 @@ impl World {
                     .stream
                     .barrier_acked(ack.barrier, ack.set_size)
                     .map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
-                if self.nodes[n].stream.unacked_epochs() == 0 {
+                if self.peer_is_flushed(n) {
                     self.oracle.peer_flushed();
                 }
                 loop {
@@ -85,7 +85,9 @@ impl World {
         let taken = match command {
             Command::RsWriteAck if resync => volume.resync_acked(extent, true, &mut fx),
             Command::NegAck if resync => volume.resync_acked(extent, false, &mut fx),
-            Command::WriteAck => volume.peer_answered(ticket, true, false, &mut fx),
+            Command::WriteAck | Command::RecvAck => {
+                volume.peer_answered(ticket, true, false, &mut fx)
+            }
             Command::RsWriteAck => volume.peer_answered(ticket, true, true, &mut fx),
             Command::NegAck | Command::NegDReply => {
                 volume.peer_answered(ticket, false, false, &mut fx)

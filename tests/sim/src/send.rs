@@ -5,7 +5,7 @@
 use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
 use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
 use tandem_engine::engine::resource::Event;
-use tandem_engine::engine::volume::{AckKind, Answer, Effects};
+use tandem_engine::engine::volume::{AckKind, Answer, Effects, WantedAck};
 use tandem_engine::engine::wire::ack::BlockAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
 use tandem_engine::engine::wire::data::{Barrier, BlockRequest, DataFlags, DataHeader};
@@ -77,10 +77,16 @@ impl World {
                 let Some(view) = self.nodes[n].volume.send_begin(ticket, epoch, now) else {
                     return;
                 };
-                let data = self.nodes[n].requests[ticket.index as usize]
-                    .as_ref()
-                    .map_or(Vec::new(), |app| app.data.clone());
-                let mut flags = DataFlags::SEND_WRITE_ACK;
+                let app = self.nodes[n].requests[ticket.index as usize].as_mut();
+                let data = app.map_or(Vec::new(), |app| {
+                    app.sent = Some(view.ack);
+                    app.data.clone()
+                });
+                let mut flags = match view.ack {
+                    WantedAck::Written => DataFlags::SEND_WRITE_ACK,
+                    WantedAck::Received => DataFlags::SEND_RECEIVE_ACK,
+                    WantedAck::None => DataFlags::default(),
+                };
                 if view.may_set_in_sync {
                     flags = flags.with(DataFlags::MAY_SET_IN_SYNC);
                 }

@@ -200,7 +200,7 @@ impl World {
                 self.transmit(n, true, packet);
             }
             Effect::SendBitmap { .. } => self.queue(n, Item::Bitmap),
-            Effect::SetResyncLimits { .. } => self.set_resync_limits(n),
+            Effect::SetResyncLimits { limits, .. } => self.set_resync_limits(n, limits),
             Effect::StartResync { tells_digests, .. } => {
                 self.resync_starts(n);
                 let mut fx = Effects::new();
@@ -251,12 +251,23 @@ impl World {
     }
 
     /// As fast as it goes: what the options say takes too long here.
-    fn set_resync_limits(&mut self, n: usize) {
+    fn set_resync_limits(&mut self, n: usize, wanted: ResyncLimits) {
         let limits = ResyncLimits {
             in_flight: 4096,
             request_bytes: self.config.resync_bytes,
             rate: 4 << 20,
             ..ResyncLimits::default()
+        };
+        let limits = match self.config.settings {
+            true => ResyncLimits {
+                max_rate: 4 << 20,
+                plan_ahead: wanted.plan_ahead,
+                fill_target: wanted.fill_target,
+                delay_target: wanted.delay_target,
+                min_rate: wanted.min_rate,
+                ..limits
+            },
+            false => limits,
         };
         self.nodes[n].volume.set_resync_limits(limits);
     }
@@ -469,6 +480,15 @@ impl World {
         let lives_on_peer = new.disk < DiskState::UpToDate
             && new.conn >= ConnState::Connected
             && new.peer_disk == DiskState::UpToDate;
+        let cut = old.conn >= ConnState::Connected && new.conn < ConnState::Connected;
+        if new.role == Role::Primary && cut && old.disk < DiskState::UpToDate {
+            // What was in the send buffer only is lost.
+            self.oracle.torn = true;
+        }
+        if new.role == Role::Primary && lives_on_peer && self.oracle.torn {
+            let Self { nodes, oracle, .. } = self;
+            oracle.take_over(&nodes[1 - n].disk.cached);
+        }
         if new.role == Role::Primary && lives_on_peer && self.oracle.weak[1 - n] {
             // Nobody but the peer has what it shows, and what the peer lost is lost: flushes of a
             // Primary are its own disk's, which is gone.

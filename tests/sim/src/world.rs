@@ -34,6 +34,8 @@ pub struct Config {
     pub resync_bytes: u32,
     /// How often there is no memory to read what a resync tells the digest of, in percent.
     pub scarce: u64,
+    /// What the peers tell of their settings reaches the resource.
+    pub settings: bool,
     /// Size of the volumes, in sectors.
     pub sectors: [u64; 2],
     /// The nodes.
@@ -51,6 +53,7 @@ impl Default for Config {
             reconnect: 30,
             resync_bytes: 1 << 20,
             scarce: 0,
+            settings: false,
             sectors: [6 * 8192; 2],
             node: NodeConfig::default(),
         }
