@@ -311,7 +311,7 @@ impl<'a> UpdateBlock<'a> {
 pub enum ScanError {
     /// No block is valid: the log was never made.
     NothingValid,
-    /// More blocks are damaged than one torn write explains, and no transaction is left.
+    /// More is damaged than one torn write explains: what was active cannot be told.
     Damaged,
 }
 
@@ -320,7 +320,7 @@ impl ScanError {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NothingValid => "no valid activity log found; was the metadata created?",
-            Self::Damaged => "activity log damaged; no valid transaction is left",
+            Self::Damaged => "activity log damaged: which parts were being written cannot be told",
         }
     }
 }
@@ -334,7 +334,7 @@ pub struct ReplayPlan {
     pub count: u32,
     /// Number of the transaction to go on with.
     pub next_number: u32,
-    /// Blocks that are not valid. One is normal after a crash, more are worth a warning.
+    /// Blocks that are not valid: one, if a crash tore the last write.
     pub damaged: u32,
 }
 
@@ -352,12 +352,21 @@ impl ReplayPlan {
 /// Looks at all blocks of a log and finds the oldest and the newest transaction.
 ///
 /// `visit` takes the blocks in the order of their ring positions, 0 to `Ring::blocks` - 1.
+///
+/// A crash tears the block behind the newest transaction, if any. A block that is damaged
+/// elsewhere, lost, or of another place was a transaction that counts: without it nobody knows what
+/// was active. So from the oldest to the newest the numbers have to be without a gap.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan {
     ring: Ring,
     position: u32,
     valid: u32,
-    first_is_valid: bool,
+    /// The last block that is not valid.
+    damaged: Option<u32>,
+    /// Number of the transaction at position 0, and at the last position that was visited.
+    ends: [Option<u32>; 2],
+    /// Rows of transactions whose numbers have no gap.
+    rows: u32,
     /// Ring position and number of the oldest and of the newest transaction.
     range: Option<[(u32, u32); 2]>,
 }
@@ -374,7 +383,9 @@ impl Scan {
             ring,
             position: 0,
             valid: 0,
-            first_is_valid: false,
+            damaged: None,
+            ends: [None; 2],
+            rows: 0,
             range: None,
         }
     }
@@ -383,14 +394,20 @@ impl Scan {
     pub fn visit(&mut self, block: &Result<Block<'_>, BlockError>) {
         let position = self.position;
         self.position = self.position.saturating_add(1);
+        let [first, last] = self.ends;
+        self.ends = [first, None];
         let Ok(block) = block else {
+            self.damaged = Some(position);
             return;
         };
         self.valid = self.valid.saturating_add(1);
-        self.first_is_valid |= position == 0;
         let Block::Update(update) = block else {
             return;
         };
+        let goes_on = last.is_some_and(|last| last.wrapping_add(1) == update.number);
+        self.rows = self.rows.saturating_add(u32::from(!goes_on));
+        let number = Some(update.number);
+        self.ends = [if position == 0 { number } else { first }, number];
         let this = (position, update.number);
         self.range = Some(match self.range {
             None => [this, this],
@@ -409,6 +426,14 @@ impl Scan {
         });
     }
 
+    /// Whether a transaction is missing among those that are there.
+    fn has_gap(&self) -> bool {
+        // Where the ring closes, the row goes on.
+        let [first, last] = self.ends;
+        let closes = first.is_some() && last.map(|last| last.wrapping_add(1)) == first;
+        self.rows.saturating_sub(u32::from(closes)) > 1
+    }
+
     /// Says what to replay, after all blocks were visited.
     pub fn finish(&self) -> Result<ReplayPlan, ScanError> {
         let blocks = self.ring.blocks();
@@ -416,17 +441,22 @@ impl Scan {
         if self.valid == 0 {
             return Err(ScanError::NothingValid);
         }
-        let Some([oldest, newest]) = self.range else {
-            // Without any transaction, only the very first one may have been torn.
-            if damaged == 0 || damaged == 1 && !self.first_is_valid {
-                return Ok(ReplayPlan {
-                    oldest: 0,
-                    count: 0,
-                    next_number: 0,
-                    damaged,
-                });
-            }
+        // Without any transaction, only the very first one may have been torn.
+        let next = self
+            .range
+            .map_or(0, |[_, newest]| newest.0.saturating_add(1));
+        let next = next.checked_rem(blocks);
+        let torn = damaged == 0 || damaged == 1 && self.damaged == next;
+        if !torn || self.has_gap() {
             return Err(ScanError::Damaged);
+        }
+        let Some([oldest, newest]) = self.range else {
+            return Ok(ReplayPlan {
+                oldest: 0,
+                count: 0,
+                next_number: 0,
+                damaged,
+            });
         };
         let wrapped = if newest.0 < oldest.0 { blocks } else { 0 };
         Ok(ReplayPlan {

@@ -166,6 +166,44 @@ fn a_torn_first_transaction_is_no_damage() {
     );
 }
 
+/// A ring whose newest transaction is the eleventh, at position 2.
+fn full_ring() -> [Image; 8] {
+    let newest_at_2 = [8, 9, 10, 3, 4, 5, 6, 7];
+    newest_at_2.map(|number| update(number, &[(number as u16, number)], &[FREE; 16], 0))
+}
+
+#[test]
+fn only_the_block_behind_the_newest_transaction_may_be_torn() {
+    for position in 0..8 {
+        let mut blocks = full_ring();
+        blocks[position][100] ^= 1;
+        let got = recover(Ring::DEFAULT, &blocks);
+        match position {
+            3 => assert_eq!(got.unwrap().0.damaged, 1),
+            // Without the newest, the one before is; the torn one is behind it.
+            2 => assert_eq!(got.unwrap().0.next_number, 10),
+            _ => assert_eq!(got.err(), Some(ScanError::Damaged), "{position}"),
+        }
+    }
+    let mut blocks = full_ring();
+    blocks[3][100] ^= 1;
+    blocks[4][100] ^= 1;
+    let got = recover(Ring::DEFAULT, &blocks);
+    assert_eq!(got.err(), Some(ScanError::Damaged));
+}
+
+#[test]
+fn a_transaction_that_was_lost_or_came_elsewhere_is_damage() {
+    let mut lost = full_ring();
+    lost[1] = update(1, &[], &[FREE; 16], 0);
+    let mut misdirected = full_ring();
+    misdirected[6] = misdirected[2];
+    for blocks in [lost, misdirected] {
+        let got = recover(Ring::DEFAULT, &blocks);
+        assert_eq!(got.err(), Some(ScanError::Damaged));
+    }
+}
+
 #[test]
 fn a_log_of_zeroes_is_refused() {
     let got = recover(Ring::DEFAULT, &[[0; BLOCK_BYTES]; 8]);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::meta::activity_log_block::{
-    emit_initialized, replay, Block, Ring, Scan, BLOCK_BYTES, FREE,
+    emit_initialized, replay, Block, Ring, Scan, ScanError, BLOCK_BYTES, FREE,
 };
 use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
 use tandem_engine::engine::meta::geometry::{Geometry, Layout};
@@ -223,12 +223,17 @@ impl Disk {
         if let Some(logged) = &*self.logged.borrow() {
             return logged.clone();
         }
-        let logged = self.scan_log();
+        let logged = self.read_log().expect("log");
         self.logged.replace(Some(logged.clone()));
         logged
     }
 
-    fn scan_log(&self) -> Vec<u32> {
+    /// Reads the activity log as `apply-al` does.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged.
+    pub fn read_log(&self) -> Result<Vec<u32>, ScanError> {
         let mut scan = Scan::new(RING);
         for position in 0..RING.blocks() {
             scan.visit(&Block::parse(
@@ -236,7 +241,7 @@ impl Disk {
                 crc32c,
             ));
         }
-        let plan = scan.finish().expect("log");
+        let plan = scan.finish()?;
         let mut slots = vec![FREE; 256];
         for position in plan.positions(RING) {
             if let Ok(Block::Update(update)) =
@@ -246,7 +251,13 @@ impl Disk {
             }
         }
         slots.retain(|&extent| extent != FREE);
-        slots
+        Ok(slots)
+    }
+
+    /// The blocks of the activity log, for those who damage them.
+    pub fn log_blocks(&mut self) -> &mut [[u8; BLOCK_BYTES]] {
+        self.logged.take();
+        &mut self.log
     }
 
     /// What `drbdmeta apply-al` does before an attach.
