@@ -82,6 +82,15 @@ pub(super) enum Goal {
 }
 
 impl Pending {
+    /// Whether the peer was asked, and is going to answer.
+    fn awaits_reply(&self) -> bool {
+        let asked = matches!(
+            self.goal,
+            Goal::State { .. } | Goal::AskDetach { .. } | Goal::Disconnect { .. }
+        );
+        asked && !self.again
+    }
+
     /// When the command is answered at the latest, by the clock.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.goal {
@@ -158,6 +167,9 @@ impl Step<'_> {
             }) if self.is_fencing() => {}
             Some(pending) if pending.token == token => {
                 self.resource.pending = None;
+                if pending.awaits_reply() {
+                    self.resource.late_replies = self.resource.late_replies.saturating_add(1);
+                }
                 if let Goal::RoleWhenDrained { volume, .. } = pending.goal {
                     self.drain(volume, Drain::None);
                 }
@@ -224,6 +236,15 @@ impl Step<'_> {
         self.leave();
     }
 
+    /// Tells the peer the states of all volumes that are connected.
+    fn tell_states(&mut self) {
+        for volume in 0..self.volumes.len() {
+            if self.state(volume).conn >= ConnState::Connected {
+                self.send_state(volume);
+            }
+        }
+    }
+
     /// The connection has become StandAlone.
     pub(super) fn left(&mut self) {
         self.finish_if(|goal| matches!(goal, Goal::Leaving));
@@ -283,6 +304,11 @@ impl Step<'_> {
 
     /// The peer answered our request for a state change.
     pub(super) fn state_reply(&mut self, code: i32) {
+        if let Some(left) = self.resource.late_replies.checked_sub(1) {
+            // Nobody wants it any more, and the peer may have changed for it.
+            self.resource.late_replies = left;
+            return self.tell_states();
+        }
         let Some(pending) = &mut self.resource.pending else {
             return;
         };

@@ -23,6 +23,7 @@ use super::effect::{
     Effect,
     Outgoing, //
 };
+use super::fencing::has_good_data;
 use super::policy::{
     ack_of,
     policy_of, //
@@ -287,7 +288,8 @@ impl Step<'_> {
         }
         let came_up = matches!(old.disk, DiskState::Attaching | DiskState::Negotiating)
             && new.disk > DiskState::Negotiating;
-        if came_up {
+        let reached = new.susp_nod && !has_good_data(&old) && has_good_data(&new);
+        if came_up || reached {
             self.thaw_attached();
         }
     }

@@ -213,7 +213,7 @@ impl Step<'_> {
         }
     }
 
-    /// A disk came up: I/O that was frozen for want of data goes on.
+    /// A disk came up, here or at the peer: I/O that was frozen for want of data goes on.
     pub(super) fn thaw_attached(&mut self) {
         if self.volumes.iter().all(|v| has_good_data(&v.state)) {
             for volume in 0..self.volumes.len() {
@@ -245,6 +245,6 @@ impl Step<'_> {
     }
 }
 
-fn has_good_data(s: &DeviceState) -> bool {
+pub(super) fn has_good_data(s: &DeviceState) -> bool {
     s.role != Role::Primary || s.disk == DiskState::UpToDate || s.peer_disk == DiskState::UpToDate
 }

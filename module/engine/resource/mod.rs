@@ -95,6 +95,8 @@ pub struct Resource {
     resolver: bool,
     /// The command that waits for the peer.
     pending: Option<Pending>,
+    /// So many answers of the peer are on their way to commands that were given up.
+    late_replies: u32,
     /// The call of `fence-peer` under way.
     fence: Option<Fence>,
     /// Connections that were made so far.
@@ -125,6 +127,7 @@ impl Resource {
             state_sent: false,
             resolver: false,
             pending: None,
+            late_replies: 0,
             fence: None,
             connections: 0,
             calls: 0,

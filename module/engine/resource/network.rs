@@ -227,6 +227,7 @@ impl Step<'_> {
     /// Nothing is sent or received any more.
     pub(super) fn disconnected(&mut self, loss: Loss) {
         self.resource.state_sent = false;
+        self.resource.late_replies = 0;
         if self.resource.conn >= ConnState::WfReportParams {
             self.set_conn(loss.state());
         }

@@ -158,6 +158,26 @@ fn a_verify_begins_when_the_peer_agrees_and_its_end_is_told() {
 }
 
 #[test]
+fn an_answer_to_a_command_that_was_given_up_changes_nothing_and_the_peer_is_told() {
+    let mut node = Node::connected("sha1");
+    verify(&mut node);
+    node.feed(Event::GiveUp(Token(2)));
+    // The next command is not answered by it.
+    let command = Admin::Promote {
+        volume: 0,
+        force: false,
+    };
+    node.volumes[0].state.peer = Role::Secondary;
+    node.feed(Event::Admin(Token(3), command));
+    let effects = node.packet(RarePacket::StateReply(1));
+    assert!(tells_state(&effects));
+    assert_eq!(node.conn(), C::Connected);
+    assert_eq!(node.volumes[0].state.role, Role::Secondary);
+    node.packet(RarePacket::StateReply(1));
+    assert_eq!(node.volumes[0].state.role, Role::Primary);
+}
+
+#[test]
 fn a_verify_that_found_differences_calls_the_handler() {
     for (bits, called) in [(0, false), (2, true)] {
         let mut node = Node::connected("sha1");

@@ -17,7 +17,10 @@ use super::effect::{
 };
 use super::local::EFFECTS_PER_REQUEST;
 use super::peer::WantedAck;
-use super::policy::{LocalUse, ResyncUse};
+use super::policy::{
+    LocalUse,
+    ResyncUse, //
+};
 use super::remote::PeerRequestError;
 use super::slot::{
     Mirror,

@@ -162,7 +162,12 @@ impl World {
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];
             self.oracle.weak = [false; 2];
-            self.oracle.torn = false;
+            if self.oracle.torn && !self.oracle.split {
+                // What is equal now is what there is.
+                let disk = self.nodes[0].disk.cached.clone();
+                self.oracle.take_over(&disk);
+                self.oracle.torn = false;
+            }
             self.oracle.synced = true;
         }
     }

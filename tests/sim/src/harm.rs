@@ -122,9 +122,11 @@ impl World {
         fresh.token = token;
         self.nodes[n] = fresh;
         let peer = 1 - n;
+        // A promotion that was not through does not make a Primary.
+        let served = primary && !self.oracle.torn;
         self.oracle.torn |= primary;
         self.oracle.weak[n] = true;
-        self.oracle.weak_peer[n] = !primary;
+        self.oracle.weak_peer[n] = !served;
         if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
             self.oracle.behind[n] = true;
         }

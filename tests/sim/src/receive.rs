@@ -39,6 +39,22 @@ impl From<WireError> for Trouble {
     }
 }
 
+/// What the peer tells of its settings.
+fn told(command: Command, body: &[u8], version: u32) -> Result<RarePacket, Trouble> {
+    Ok(match command {
+        Command::Protocol => {
+            RarePacket::Protocol(ProtocolSettings::parse(command, body, version)?.into())
+        }
+        Command::ProtocolUpdate => {
+            RarePacket::ProtocolUpdate(ProtocolSettings::parse(command, body, version)?.into())
+        }
+        _ => {
+            let params = SyncParams::parse(body, version)?;
+            RarePacket::SyncParams(PeerSyncParams::new(&params, version))
+        }
+    })
+}
+
 impl World {
     pub(crate) fn kick_receiver(&mut self, n: usize) {
         let delay = self.rng.below(self.config.step + 1);
@@ -184,21 +200,13 @@ impl World {
             Command::Bitmap | Command::CompressedBitmap => {
                 return self.receive_bitmap(n, command, body)
             }
-            Command::Protocol | Command::SyncParam | Command::SyncParam89
-                if !self.config.settings =>
-            {
-                return Ok(RxWait::Nothing)
-            }
-            Command::Protocol => {
-                RarePacket::Protocol(ProtocolSettings::parse(command, body, version)?.into())
-            }
-            Command::ProtocolUpdate => {
-                RarePacket::ProtocolUpdate(ProtocolSettings::parse(command, body, version)?.into())
-            }
-            Command::SyncParam | Command::SyncParam89 => {
-                let params = SyncParams::parse(body, version)?;
-                RarePacket::SyncParams(PeerSyncParams::new(&params, version))
-            }
+            Command::Protocol
+            | Command::ProtocolUpdate
+            | Command::SyncParam
+            | Command::SyncParam89 => match told(command, body, version)? {
+                settings if self.config.settings => settings,
+                _ => return Ok(RxWait::Nothing),
+            },
             Command::Sizes => RarePacket::Sizes(SizeReport::parse(body, features)?),
             Command::Uuids => RarePacket::Uuids(UuidReport::parse(command, body)?),
             Command::State => RarePacket::State(StateReport::parse(command, body)?),

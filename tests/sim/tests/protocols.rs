@@ -6,7 +6,7 @@ mod pair;
 
 use pair::{attach_and_connect, demand_sync, rest, watched};
 use sim::world::{Config, World};
-use tandem_engine::engine::options::{FixedStr, WireProtocol};
+use tandem_engine::engine::options::{FixedStr, OnNoData, ResourceOptions, WireProtocol};
 use tandem_engine::engine::resource::Admin;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
@@ -189,6 +189,27 @@ fn a_write_that_a_detaching_peer_refuses_is_in_the_bitmap_that_it_gets_next() {
             check!(world, contents(&world, 0), contents(&world, 1));
         }
     }
+}
+
+#[test]
+fn io_that_waits_for_data_goes_on_when_the_peer_has_its_disk_again() {
+    let mut world = pair_with(WireProtocol::C, 1);
+    let options = ResourceOptions {
+        on_no_data_accessible: OnNoData::SuspendIo,
+        ..ResourceOptions::default()
+    };
+    world.admin(0, Admin::ResourceOptions { options });
+    world.detach(0);
+    rest(&mut world);
+    let (volume, force) = (0, true);
+    world.admin(1, Admin::Detach { volume, force });
+    rest(&mut world);
+    world.write(0, 8, 8);
+    rest(&mut world);
+    check!(world, world.nodes[0].open_requests(), 1);
+    world.attach(1);
+    rest(&mut world);
+    check!(world, world.nodes[0].open_requests(), 0);
 }
 
 #[test]
