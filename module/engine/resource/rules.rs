@@ -292,10 +292,6 @@ pub(super) fn check_change(
         StateError::NeedConnection,
     );
     refuse(
-        matches!(new.conn, C::SyncTarget | C::SyncSource) && old.conn < C::WfReportParams,
-        StateError::NeedConnection,
-    );
-    refuse(
         new.conn == C::Disconnecting
             && new.peer_disk == D::Outdated
             && old.conn < C::Connected
@@ -329,6 +325,10 @@ pub(super) fn judge(
     new: DeviceState,
     context: &Context,
 ) -> Result<(), StateError> {
+    // Also what a missing disk makes of a wanted verify or resync. A handshake is the only way.
+    if old.conn < ConnState::WfReportParams && new.conn >= ConnState::Connected {
+        return Err(StateError::NeedConnection);
+    }
     let state = check_state(new, context);
     if state.is_err() && check_state(old, context) != state {
         return state;

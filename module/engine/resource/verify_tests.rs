@@ -217,6 +217,20 @@ fn without_an_algorithm_no_verify_begins() {
 }
 
 #[test]
+fn without_connection_no_verify_begins_and_a_missing_disk_makes_none() {
+    for disk in [D::UpToDate, D::Diskless] {
+        let mut node = Node::connected("sha1");
+        let state = &mut node.volumes[0].state;
+        (state.conn, state.disk, state.peer_disk) = (C::WfConnection, disk, D::DUnknown);
+        let effects = verify(&mut node);
+        let refused =
+            |e: &Effect| matches!(e, Effect::Answer(Token(2), code) if *code == RetCode(-15));
+        assert!(effects.iter().any(refused), "{effects:?}");
+        assert_eq!(node.conn(), C::WfConnection);
+    }
+}
+
+#[test]
 fn the_peers_verify_makes_this_node_its_target_until_the_peer_is_done() {
     let mut node = Node::connected("sha1");
     let change = StateChange {
