@@ -116,7 +116,7 @@ pub(super) struct Verify {
 /// Neighbouring blocks that differ, told as one range, in sectors.
 ///
 /// Outcomes come in any order, as a block that seems to differ is read once more: an equal block
-/// says nothing about those before it, unless it is far away from them.
+/// says nothing about those before it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Gathered {
     start: u64,
@@ -124,9 +124,6 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// From so many sectors behind the range on, an equal block means that the range is complete.
-    const FAR: u64 = 2048;
-
     fn new(extent: Extent) -> Self {
         Self {
             start: extent.sector,
@@ -136,11 +133,6 @@ impl Gathered {
 
     fn end(self) -> u64 {
         self.start + self.sectors
-    }
-
-    /// Whether the verify has left the range behind when it settles this sector.
-    fn is_behind(self, sector: u64) -> bool {
-        sector >= self.end().saturating_add(Self::FAR)
     }
 
     /// Takes a neighbour in; false if it is none.
@@ -478,7 +470,7 @@ impl<S: Storage> Volume<S> {
     /// Marks and gathers what differs.
     fn take_outcome(&mut self, extent: Extent, equal: bool, fx: &mut Effects) {
         if equal {
-            if self.verify.gathered.is_behind(extent.sector) {
+            if self.has_left_gathered(extent) {
                 self.tell_differences(fx);
             }
         } else {
@@ -494,6 +486,31 @@ impl<S: Storage> Volume<S> {
             self.tell_differences(fx);
         }
         self.verified_one(fx);
+    }
+
+    /// Whether the range that differs is complete, when another block turns out to be equal.
+    fn has_left_gathered(&self, equal: Extent) -> bool {
+        let range = self.verify.gathered;
+        if self.verify.side == VerifySide::Target {
+            // How far the source is beyond its oldest open block at most, as a rule.
+            let window = 2 * u64::from(self.pace.limits().in_flight);
+            return equal.sector >= range.end().saturating_add(window);
+        }
+        let block = BLOCK_SECTORS as u32 * SECTOR_SIZE;
+        let before = range.start.checked_sub(BLOCK_SECTORS);
+        let open = |sector| {
+            let verified = |owner| match owner {
+                Owner::Peer(index) => {
+                    let peer = self.peers.get(index);
+                    peer.is_some_and(|peer| peer.kind.is_verified())
+                }
+                Owner::Local(_) => false,
+            };
+            let neighbour = Extent::new(sector, block);
+            self.overlaps.find_owner(neighbour, verified).is_some()
+        };
+        let unasked = self.verify.cursor <= range.end();
+        !unasked && !before.is_some_and(open) && !open(range.end())
     }
 
     /// One block less to verify; the last one ends it.

@@ -154,9 +154,21 @@ fn neighbours_that_differ_are_one_range_in_whatever_order_they_are_settled() {
 }
 
 #[test]
+fn the_source_tells_a_range_when_both_neighbours_are_settled() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1000);
+    let mut outcome = |number, equal| told(&compare(&mut v, number, equal));
+    for (number, equal) in [(1, false), (7, true), (2, false), (0, true), (3, true)] {
+        assert_eq!(outcome(number, equal), [], "{number}");
+    }
+    assert_eq!(outcome(4, true), [(8, 16)]);
+}
+
+#[test]
 fn a_range_is_told_when_the_verify_has_left_it_behind() {
     let mut v = volume(MIRRORED);
     let range = VerifyRange::default();
+    v.set_resync_limits(LIMITS);
     v.start_verify(VerifySide::Target, range, Instant(0));
     let mut outcome = |number, equal| {
         v.verify.answered();
@@ -165,8 +177,8 @@ fn a_range_is_told_when_the_verify_has_left_it_behind() {
         }))
     };
     assert_eq!(outcome(3, false), []);
-    assert_eq!(outcome(4 + 255, true), []);
-    assert_eq!(outcome(4 + 256, true), [(24, 8)]);
+    assert_eq!(outcome(4 + 15, true), []);
+    assert_eq!(outcome(4 + 16, true), [(24, 8)]);
 }
 
 #[test]
