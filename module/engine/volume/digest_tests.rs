@@ -214,6 +214,28 @@ fn a_write_waits_until_its_block_is_compared_at_the_source() {
 }
 
 #[test]
+fn beside_a_block_of_a_verify_too_no_write_of_the_peer_waits_for_a_digest() {
+    let (mut v, _) = target_that_reads();
+    let range = VerifyRange {
+        start: Some(800),
+        stop: 808,
+    };
+    v.start_verify(VerifySide::Source, range, Instant(200));
+    v.sync_tick(Instant(300), 0);
+    run(&mut v, |v, fx| while v.verify_more(fx) {});
+    assert!(v.verify.has_open());
+    let effects = run(&mut v, |v, fx| {
+        let (operation, ack) = (Operation::Write, WantedAck::Written);
+        v.peer_write(operation, BLOCK, WriteFlags::default(), 7, ack, false, fx)
+            .unwrap();
+    });
+    assert!(
+        matches!(effects[..], [VolumeEffect::SubmitPeer(_)]),
+        "{effects:?}"
+    );
+}
+
+#[test]
 fn a_lost_connection_frees_what_is_read_for_a_digest() {
     let (mut v, ticket) = target_that_reads();
     run(&mut v, |v, fx| v.connection_lost(fx));

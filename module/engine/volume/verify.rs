@@ -491,6 +491,9 @@ impl<S: Storage> Volume<S> {
     /// Whether the range that differs is complete, when another block turns out to be equal.
     fn has_left_gathered(&self, equal: Extent) -> bool {
         let range = self.verify.gathered;
+        if range.sectors == 0 {
+            return false;
+        }
         if self.verify.side == VerifySide::Target {
             // How far the source is beyond its oldest open block at most, as a rule.
             let window = 2 * u64::from(self.pace.limits().in_flight);
@@ -552,11 +555,8 @@ impl PeerSlot {
         };
         match self.kind {
             // The peer may wait for `later` before it answers.
-            PeerKind::VerifyWanted
-            | PeerKind::ResyncWanted { .. }
-            | PeerKind::ResyncSent { .. }
-            | PeerKind::Read => false,
-            _ => place(self) < place(later),
+            PeerKind::VerifyWanted => false,
+            kind => kind.blocks_others() && place(self) < place(later),
         }
     }
 }
