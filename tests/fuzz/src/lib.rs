@@ -11,6 +11,7 @@
 
 mod activity_log;
 mod bitmap_code;
+mod drbd_conf;
 mod input;
 mod netlink;
 mod options;
@@ -32,6 +33,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     activity_log::TARGET,
     bitmap_code::TARGET,
+    drbd_conf::TARGET,
     netlink::TARGET,
     options::TARGET,
     packets::TARGET,

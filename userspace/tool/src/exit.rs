@@ -12,6 +12,10 @@ pub(crate) enum Exit {
     Success,
     /// The metadata is not there, not usable, or shall not be changed (`drbdmeta`).
     Metadata,
+    /// Wrong usage (`drbdadm`).
+    AdmUsage,
+    /// A command that `drbdadm` ran ended so.
+    Child(u8),
     /// The disk is worse than outdated already, or a wait ran into its timeout.
     LowerThanOutdated,
     /// The kernel refused the request.
@@ -36,7 +40,8 @@ impl Exit {
     pub(crate) fn number(self) -> u8 {
         match self {
             Exit::Success => 0,
-            Exit::Metadata => 1,
+            Exit::Metadata | Exit::AdmUsage => 1,
+            Exit::Child(number) => number,
             Exit::LowerThanOutdated => 5,
             Exit::Refused => 10,
             Exit::StateChange => 11,

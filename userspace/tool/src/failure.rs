@@ -4,6 +4,7 @@
 
 use crate::exit::Exit;
 use std::fmt::Write as _;
+use tandem_config::Problem;
 use tandem_engine::control::RetCode;
 use tandem_netlink::{
     Error as NetlinkError,
@@ -15,6 +16,24 @@ use tandem_netlink::{
 pub(crate) enum Failure {
     /// The command line is wrong; clap knows how to say it.
     Usage(clap::Error),
+    /// The command line of `tandem adm` is wrong.
+    AdmUsage(clap::Error),
+    /// The command line of `tandem adm` is right, but what it asks for is not.
+    Call {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The configuration is wrong.
+    Config(Vec<Problem>),
+    /// The configuration does not fit this node.
+    Address {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// The command line is right, but what it asks for is not.
     Invalid {
         /// What is wrong.
@@ -61,6 +80,14 @@ impl Failure {
         }
     }
 
+    /// Something that was asked of `tandem adm` and makes no sense.
+    pub(crate) fn call(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure::Call {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
     /// A failure of netlink, with what the request was about.
     pub(crate) fn netlink(object: &str, error: NetlinkError) -> Self {
         match error {
@@ -99,7 +126,11 @@ impl Failure {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::Usage(error) if !error.use_stderr() => Exit::Success,
+            Failure::Usage(error) | Failure::AdmUsage(error) if !error.use_stderr() => {
+                Exit::Success
+            }
+            Failure::AdmUsage(_) | Failure::Call { .. } => Exit::AdmUsage,
+            Failure::Config(_) | Failure::Address { .. } => Exit::Refused,
             Failure::Refused { refusal, .. } => Exit::of(refusal.code),
             Failure::NoSuchResource(_) => Exit::Refused,
             Failure::Metadata { .. } => Exit::Metadata,
@@ -111,7 +142,7 @@ impl Failure {
     /// Prints it.
     pub(crate) fn report(&self) {
         match self {
-            Failure::Usage(error) => {
+            Failure::Usage(error) | Failure::AdmUsage(error) => {
                 // A closed terminal is no reason to fail in another way.
                 let _ = error.print();
             }
@@ -122,8 +153,14 @@ impl Failure {
     /// What the user reads.
     pub(crate) fn text(&self) -> String {
         match self {
-            Failure::Usage(error) => error.to_string(),
+            Failure::Usage(error) | Failure::AdmUsage(error) => error.to_string(),
+            Failure::Config(problems) => {
+                let problems = problems.iter().map(|problem| format!("{problem}\n"));
+                problems.collect::<String>() + &advice("correct the configuration file")
+            }
             Failure::Invalid { what, hint }
+            | Failure::Call { what, hint }
+            | Failure::Address { what, hint }
             | Failure::Metadata { what, hint }
             | Failure::Occupied { what, hint } => {
                 format!("tandem: {what}\n{}", advice(hint))

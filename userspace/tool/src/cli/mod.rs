@@ -2,6 +2,7 @@
 
 //! What can be typed.
 
+pub(crate) mod adm;
 pub(crate) mod meta;
 pub(crate) mod options;
 pub(crate) mod setup;
@@ -31,7 +32,7 @@ struct Tandem {
     tool: Tool,
 }
 
-/// The two tools in one.
+/// The three tools in one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tool {
     /// Set devices up and show their state (drbdsetup)
@@ -39,17 +40,24 @@ pub(crate) enum Tool {
     Setup(setup::Setup),
     /// Work on metadata of a disk that is not attached (drbdmeta)
     Meta(meta::Meta),
+    /// Do what /etc/drbd.conf says (drbdadm)
+    Adm(adm::Adm),
 }
 
 /// Reads a command line; the first argument is the name the tool was called by.
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Tool, Failure> {
     let mut command = Tandem::command();
     infer_everywhere(&mut command);
+    let args = with_tool(args);
+    let is_adm = args.get(1).is_some_and(|tool| tool == "adm");
     command
-        .try_get_matches_from(with_tool(args))
+        .try_get_matches_from(args)
         .and_then(|matches| Tandem::from_arg_matches(&matches))
         .map(|tandem| tandem.tool)
-        .map_err(Failure::Usage)
+        .map_err(|error| match is_adm {
+            true => Failure::AdmUsage(error),
+            false => Failure::Usage(error),
+        })
 }
 
 /// Lets long options be shortened, as `getopt_long` does.
@@ -72,9 +80,33 @@ fn with_tool(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let tool = match name {
         Some("drbdsetup") => "setup",
         Some("drbdmeta") => "meta",
-        _ => return args,
+        Some("drbdadm") => "adm",
+        _ => return without_old_dashes(args),
     };
     args.insert(1, tool.into());
+    without_old_dashes(args)
+}
+
+/// `drbdadm -- --force primary r0`: options before the command, which are for `drbdsetup`.
+fn without_old_dashes(mut args: Vec<OsString>) -> Vec<OsString> {
+    let dashes = args.iter().position(|arg| arg == "--");
+    let (Some(dashes), true) = (dashes, args.get(1).is_some_and(|tool| tool == "adm")) else {
+        return args;
+    };
+    let is_command = |arg: &OsString| {
+        let mut names = adm::COMMANDS.iter();
+        names.any(|command| arg == command.name)
+    };
+    if args.iter().take(dashes).skip(2).any(is_command) {
+        return args;
+    }
+    args.remove(dashes);
+    for arg in args.iter_mut().skip(dashes) {
+        match arg.to_str() {
+            Some(text) if text.starts_with('-') => *arg = format!("--setup-option={text}").into(),
+            _ => break,
+        }
+    }
     args
 }
 

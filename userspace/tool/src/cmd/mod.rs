@@ -2,6 +2,7 @@
 
 //! What commands do. Each file makes the requests of one group of commands.
 
+mod adm;
 mod configure;
 mod events;
 mod generations;
@@ -25,6 +26,7 @@ pub(crate) fn run(tool: Tool) -> Outcome {
     match tool {
         Tool::Setup(command) => setup(command),
         Tool::Meta(meta) => meta::run(&meta),
+        Tool::Adm(adm) => adm::run(&adm),
     }
 }
 
