@@ -72,7 +72,7 @@ fn write_page(device: &Device, lower: &Lower, page: u64) -> Result {
         .write_page(page, |image| {
             device.volume.lock().take_bitmap_page(page, image)
         })
-        .inspect_err(|_| device.volume.lock().bitmap_page_failed(page))
+        .inspect_err(|_| device.volume.lock().metadata_failed())
 }
 
 /// Writes all pages of the bitmap that changed. May sleep.

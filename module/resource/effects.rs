@@ -61,7 +61,13 @@ impl Resource {
                 }
             }
             Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
-            Effect::Send { volume, packet } => self.link.queue_packet(volume, packet),
+            Effect::Send { volume, packet } => {
+                let unsaved =
+                    |d: &&Arc<Device>| d.number == volume && !d.volume.lock().keeps_metadata();
+                if !packet.relies_on_metadata() || !core.devices.iter().any(|d| unsaved(&d)) {
+                    self.link.queue_packet(volume, packet);
+                }
+            }
             Effect::SendStateReply {
                 volume,
                 connection,
@@ -202,7 +208,11 @@ impl Resource {
         let Some(disk) = &record.disk else {
             return;
         };
+        if !device.volume.lock().keeps_metadata() {
+            return;
+        }
         if lower.write_superblock(&disk.superblock).is_err() {
+            device.volume.lock().metadata_failed();
             device.report_metadata_error();
         }
     }

@@ -398,6 +398,14 @@ pub enum Outgoing {
     ConnStateRequest(StateRequest),
 }
 
+impl Outgoing {
+    /// Whether it must not be sent when the metadata could not be saved that were to be saved
+    /// before it: the target of a resync would carry a generation that its source never had.
+    pub fn relies_on_metadata(&self) -> bool {
+        matches!(self, Outgoing::SyncUuid(_))
+    }
+}
+
 /// What the driver has to do. It carries effects out in order and finishes each before the next.
 #[derive(Clone, Debug)]
 pub enum Effect {

@@ -151,6 +151,7 @@ impl Step<'_> {
         let inconsistent = DiskState::Inconsistent;
         let one_sided = (own_disk == inconsistent && peer_disk > inconsistent)
             || (peer_disk == inconsistent && own_disk > inconsistent);
+        let both_bad = own_disk <= inconsistent && peer_disk <= inconsistent;
         let full = matches!(
             decision,
             SyncDecision::Source { full: true }
@@ -169,6 +170,10 @@ impl Step<'_> {
             _ if one_sided && own_disk > inconsistent => Direction::Source { full },
             _ if one_sided => Direction::Target { full },
             SyncDecision::NoSync => Direction::None,
+            // Neither is good, and neither becomes so by the other.
+            SyncDecision::Source { .. } | SyncDecision::Target { .. } if both_bad => {
+                Direction::None
+            }
             SyncDecision::Source { full } => Direction::Source { full },
             SyncDecision::Target { full } => Direction::Target { full },
             SyncDecision::SplitBrain => return self.split_brain(volume, peer_role, false),

@@ -34,6 +34,13 @@ fn mirrored(request: StateRequest) -> Option<StateChange> {
     StateChange::unpack(request.mask, request.value)?.mirrored()
 }
 
+/// Whether the peer is going to be the target of a resync. Its data is not good then, though not
+/// called Inconsistent yet; also when its source is none any more.
+fn prepares_target(conn: ConnState) -> bool {
+    use ConnState as C;
+    matches!(conn, C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid)
+}
+
 impl Step<'_> {
     /// A rare packet came for the volume of that number.
     pub(super) fn packet(&mut self, number: u16, packet: RarePacket) {
@@ -139,7 +146,12 @@ impl Step<'_> {
             new.role = self.state(volume).role;
         }
         new.peer = peer.role;
-        new.peer_disk = peer_disk;
+        new.peer_disk = match new.conn {
+            ConnState::Connected if prepares_target(peer.conn) => {
+                peer_disk.min(DiskState::Inconsistent)
+            }
+            _ => peer_disk,
+        };
         new.peer_isp = peer.aftr_isp || peer.user_isp;
         let settled = matches!(new.conn, ConnState::Connected | ConnState::WfBitMapS);
         // A report from before the peer knew of our disk decides nothing about it.

@@ -134,7 +134,7 @@ calls! {
     fn verify_result(extent: Extent, equal: bool) with fx -> Result<(), PeerRequestError>;
 
     fn log_committed(ok: bool) with fx;
-    fn bitmap_page_failed(page: u64);
+    fn metadata_failed();
 }
 
 const SET_DISK: &str = "set_disk";

@@ -27,6 +27,7 @@ use super::slot::{
     Slot,
     WriteFlags,
     HELD,
+    REFUSED,
     WAITING, //
 };
 use super::table::ALONE;
@@ -261,10 +262,15 @@ impl<S: Storage> Volume<S> {
         if !slot.finished() {
             return;
         }
-        let lost = slot.mirror == Mirror::Lost;
+        let refused = slot.mirror == Mirror::Refused;
+        let lost = refused || slot.mirror == Mirror::Lost;
         if !slot.completed {
             if self.policy.hold && lost {
                 self.slots.move_to(index, HELD);
+                return;
+            }
+            if refused && slot.operation != Operation::Read && self.policy.peer_readable {
+                self.slots.move_to(index, REFUSED);
                 return;
             }
             self.complete(index, slot, fx);
@@ -284,10 +290,12 @@ impl<S: Storage> Volume<S> {
             // Without a disk of its own, a flush has nothing to flush here.
             Operation::Flush => slot.local != Local::Failed,
             Operation::Read => slot.succeeded(),
-            // A disk that is not good will be overwritten by a resync.
+            // A disk that is not good, here or there, will be overwritten by a resync.
             _ => {
-                slot.mirror == Mirror::Acked
-                    || slot.local == Local::Done && self.policy.local == LocalUse::Full
+                slot.mirror == Mirror::Acked && self.policy.peer_readable
+                    || slot.local == Local::Done
+                        && self.policy.local == LocalUse::Full
+                        && !self.unsaved
             }
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
@@ -343,6 +351,17 @@ impl<S: Storage> Volume<S> {
             if !self.try_again(index, fx) {
                 self.settle(index, fx);
             }
+        }
+        while let Some(index) = self
+            .slots
+            .first(REFUSED)
+            .filter(|_| !self.policy.peer_readable)
+        {
+            if fx.room() < EFFECTS_PER_REQUEST {
+                return;
+            }
+            self.slots.move_to(index, ALONE);
+            self.settle(index, fx);
         }
         self.releasing = false;
     }

@@ -156,7 +156,7 @@ impl<S: Storage> Volume<S> {
     /// one is on its way. `block` receives what has to be written.
     pub fn log_prepare(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<LogWrite> {
         self.log_asked = false;
-        let disk = self.disk.as_mut()?;
+        let disk = self.disk.as_mut().filter(|_| !self.unsaved)?;
         let commit = match disk.log.commit(block, crc) {
             Ok(commit) => commit?,
             Err(NoRoom) => {
@@ -191,16 +191,15 @@ impl<S: Storage> Volume<S> {
                 disk.log.failed();
             }
         }
+        self.unsaved |= !ok;
         self.retry = ok;
         self.resume(fx);
     }
 
     /// The image of a changed page of the bitmap, to be written; false when it did not change.
     pub fn take_bitmap_page(&mut self, page: u64, image: &mut [u8; PAGE_BYTES]) -> bool {
-        let taken = self
-            .disk
-            .as_mut()
-            .is_some_and(|disk| disk.bitmap.take_page(page, image));
+        let disk = self.disk.as_mut().filter(|_| !self.unsaved);
+        let taken = disk.is_some_and(|disk| disk.bitmap.take_page(page, image));
         if taken {
             self.pace.causes((PAGE_BYTES / SECTOR_SIZE as usize) as u64);
             self.counters.bitmap_writes = self.counters.bitmap_writes.wrapping_add(1);
@@ -210,13 +209,18 @@ impl<S: Storage> Volume<S> {
 
     /// The first changed page at or behind `from`.
     pub fn next_changed_page(&self, from: u64) -> Option<u64> {
-        self.disk.as_ref()?.bitmap.next_changed_page(from)
+        let disk = self.disk.as_ref().filter(|_| !self.unsaved)?;
+        disk.bitmap.next_changed_page(from)
     }
 
-    /// A page could not be written: it counts as changed again.
-    pub fn bitmap_page_failed(&mut self, page: u64) {
-        if let Some(disk) = &mut self.disk {
-            disk.bitmap.mark_page(page);
-        }
+    /// A write of the disk's metadata failed. Until another disk comes nothing more of it may be
+    /// written, as it might rely on what failed; and what is written to the disk does not count.
+    pub fn metadata_failed(&mut self) {
+        self.unsaved = true;
+    }
+
+    /// Whether the disk's metadata may be written, and told of.
+    pub fn keeps_metadata(&self) -> bool {
+        !self.unsaved
     }
 }

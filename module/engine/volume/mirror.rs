@@ -25,6 +25,7 @@ use super::remote::PeerRequestError;
 use super::slot::{
     Mirror,
     Operation,
+    Outcome,
     Slot,
     WriteFlags,
     QUEUED,
@@ -117,8 +118,8 @@ impl<S: Storage> Volume<S> {
                 self.resume(fx);
             }
             Mirror::Sending => slot.mirror = Mirror::Sent,
-            Mirror::Settled { acked } => {
-                slot.mirror = if acked { Mirror::Acked } else { Mirror::Lost };
+            Mirror::Settled(outcome) => {
+                slot.mirror = outcome.into();
                 self.settle(ticket.index, fx);
                 self.resume(fx);
             }
@@ -145,18 +146,21 @@ impl<S: Storage> Volume<S> {
     ) -> Result<(), PeerRequestError> {
         let slot = self.find(ticket).ok_or(PeerRequestError::Unexpected)?;
         // The answer can overtake the sender's report that it has finished sending. A refusal can
-        // come after the write was done by being sent (protocol A).
-        let late = slot.mirror == Mirror::Acked && !ok;
+        // come after the write was done by being sent or received (protocols A and B).
+        let late = matches!(slot.mirror, Mirror::Acked | Mirror::Settled(Outcome::Acked)) && !ok;
         if !late && !matches!(slot.mirror, Mirror::Sending | Mirror::Sent) {
             return Err(PeerRequestError::Unexpected);
         }
         slot.in_sync = in_sync;
         let extent = slot.extent;
         let read = slot.operation == Operation::Read;
-        slot.mirror = match (slot.mirror, ok) {
-            (Mirror::Sending, acked) => Mirror::Settled { acked },
-            (_, true) => Mirror::Acked,
-            (_, false) => Mirror::Lost,
+        let outcome = match ok {
+            true => Outcome::Acked,
+            false => Outcome::Refused,
+        };
+        slot.mirror = match slot.mirror {
+            Mirror::Sending | Mirror::Settled(_) => Mirror::Settled(outcome),
+            _ => outcome.into(),
         };
         if !late {
             self.answered_one();
@@ -246,9 +250,8 @@ impl<S: Storage> Volume<S> {
             return;
         };
         let pending = matches!(slot.mirror, Mirror::Queued | Mirror::Sending | Mirror::Sent);
-        let sending = slot.mirror == Mirror::Sending;
-        slot.mirror = match (slot.mirror, sending) {
-            (Mirror::Settled { .. }, _) | (_, true) => Mirror::Settled { acked: false },
+        slot.mirror = match slot.mirror {
+            Mirror::Settled(_) | Mirror::Sending => Mirror::Settled(Outcome::Lost),
             _ => Mirror::Lost,
         };
         slot.in_sync = false;

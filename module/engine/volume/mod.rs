@@ -169,6 +169,8 @@ pub struct Volume<S: Storage> {
     releasing: bool,
     /// Resync data that was sent has to be forgotten.
     forgetting: bool,
+    /// A write of the disk's metadata failed.
+    unsaved: bool,
 }
 
 impl<S: Storage> Volume<S> {
@@ -196,6 +198,7 @@ impl<S: Storage> Volume<S> {
             losing: false,
             releasing: false,
             forgetting: false,
+            unsaved: false,
         }
     }
 
@@ -224,6 +227,7 @@ impl<S: Storage> Volume<S> {
             }
         }
         self.retry = true;
+        self.unsaved = false;
         core::mem::replace(&mut self.disk, disk)
     }
 
@@ -282,7 +286,7 @@ impl<S: Storage> Volume<S> {
         }
         self.check_drained(fx);
         self.retry = true;
-        self.releasing |= !policy.hold;
+        self.releasing |= !policy.hold || !policy.peer_readable;
         self.resume(fx);
     }
 
@@ -371,15 +375,18 @@ impl<S: Storage> Volume<S> {
 
     /// When the oldest write was sent that the peer did not acknowledge yet.
     pub fn oldest_unacked(&self) -> Option<Instant> {
+        // A refusal is no answer before its reason is known.
+        let refused = self.slots.first(slot::REFUSED);
+        let refused = refused.and_then(|i| self.slots.get(i)).map(|s| s.sent_at);
         let mut index = self.slots.first(slot::SENT);
         while let Some(i) = index {
             let slot = self.slots.get(i)?;
             if slot.mirror == slot::Mirror::Sent {
-                return Some(slot.sent_at);
+                return Some(refused.map_or(slot.sent_at, |at| at.min(slot.sent_at)));
             }
             index = self.slots.after(i);
         }
-        None
+        refused
     }
 
     /// Puts the options in force that say how fast resync and verify go.

@@ -330,6 +330,7 @@ impl<S: Storage> Volume<S> {
         self.broken
             .decrease(&mut self.counters.local_pending, Invariant::DiskCount);
         let reads = peer.kind.reads();
+        let ok = ok && (reads || !self.unsaved);
         if !ok {
             fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
         }

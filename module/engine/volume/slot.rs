@@ -36,6 +36,10 @@ pub(super) const HELD: List = List(4);
 /// A read that was sent to the peer.
 pub(super) const READS: List = List(5);
 
+/// Refused by a peer whose disk is called good: what it says of its disk next decides, so that
+/// nothing is reported as done that only a generation of its own would keep.
+pub(super) const REFUSED: List = List(6);
+
 /// How a request has to be treated besides its data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteFlags {
@@ -102,13 +106,33 @@ pub(super) enum Mirror {
     /// The peer has it (as the protocol demands), the barrier behind it is not acknowledged.
     Acked,
     /// The peer answered, or the connection was lost, while the sender was still copying the
-    /// payload; `acked` takes effect when it has finished.
-    Settled {
-        /// The peer has it.
-        acked: bool,
-    },
-    /// The peer does not have it: it refused, or the connection was lost.
+    /// payload; that takes effect when it has finished.
+    Settled(Outcome),
+    /// The peer refused it.
+    Refused,
+    /// The peer may not have it: the connection was lost.
     Lost,
+}
+
+/// What came of the mirror half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The peer has it.
+    Acked,
+    /// The peer refused it.
+    Refused,
+    /// The connection was lost.
+    Lost,
+}
+
+impl From<Outcome> for Mirror {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Acked => Mirror::Acked,
+            Outcome::Refused => Mirror::Refused,
+            Outcome::Lost => Mirror::Lost,
+        }
+    }
 }
 
 impl Mirror {
@@ -119,7 +143,10 @@ impl Mirror {
 
     /// Whether nothing more is expected before the request may be completed.
     fn finished(self) -> bool {
-        matches!(self, Mirror::None | Mirror::Acked | Mirror::Lost)
+        matches!(
+            self,
+            Mirror::None | Mirror::Acked | Mirror::Refused | Mirror::Lost
+        )
     }
 }
 

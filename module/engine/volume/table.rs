@@ -20,7 +20,7 @@ pub(super) const FREE: List = List(0);
 pub(super) const ALONE: List = List(u8::MAX);
 
 /// Lists that one table can have.
-const LISTS: usize = 6;
+const LISTS: usize = 7;
 
 /// How a slot hangs in its table.
 #[derive(Clone, Copy, Debug)]

@@ -137,6 +137,67 @@ fn the_epoch_is_closed_before_the_write_is_reported() {
 }
 
 #[test]
+fn a_refused_write_is_not_reported_before_the_peer_has_said_why() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    let refused = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, false, false, fx).unwrap();
+    });
+    assert_eq!(completed(&refused), []);
+    assert_eq!(v.oldest_unacked(), Some(Instant(0)));
+    let hold = |hold| Policy {
+        peer_readable: false,
+        mirror: MirrorUse::Mark,
+        hold,
+        ..MIRRORED
+    };
+    // Its generation is being saved.
+    let held = run(&mut v, |v, fx| v.set_policy(hold(true), fx));
+    assert_eq!(completed(&held), []);
+    let saved = run(&mut v, |v, fx| v.set_policy(hold(false), fx));
+    assert_eq!(completed(&saved), [(ticket, true)]);
+    assert!(v.bitmap().unwrap().is_set(0));
+}
+
+#[test]
+fn a_write_that_only_a_peer_without_good_data_has_is_not_done() {
+    let policy = Policy {
+        peer_readable: false,
+        ..MIRRORED
+    };
+    let mut v = volume(policy);
+    let (ticket, _) = write(&mut v, 0);
+    send(&mut v, ticket, 1);
+    run(&mut v, |v, fx| v.local_done(ticket, false, fx));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, true, false, fx).unwrap();
+    });
+    assert_eq!(completed(&effects), [(ticket, false)]);
+}
+
+#[test]
+fn a_disk_whose_metadata_cannot_be_written_keeps_nothing() {
+    let alone = Policy {
+        peer_readable: false,
+        mirror: MirrorUse::Mark,
+        ..MIRRORED
+    };
+    let mut v = volume(alone);
+    let (ticket, _) = write(&mut v, 0);
+    v.metadata_failed();
+    let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(completed(&effects), [(ticket, false)]);
+    assert!(!v.keeps_metadata());
+    assert_eq!(v.next_changed_page(0), None);
+    let mut image = [0; crate::engine::meta::bitmap::PAGE_BYTES];
+    assert!(!v.take_bitmap_page(0, &mut image));
+    v.set_disk(None);
+    assert!(v.keeps_metadata());
+}
+
+#[test]
 fn a_slot_is_kept_until_the_barrier_is_acknowledged() {
     let mut v = volume(MIRRORED);
     let (ticket, _) = write(&mut v, 0);
@@ -329,6 +390,13 @@ fn a_write_that_the_peer_refuses_is_out_of_sync_and_succeeds() {
     let effects = run(&mut v, |v, fx| {
         v.peer_answered(ticket, false, false, fx).unwrap();
     });
+    assert_eq!(completed(&effects), []);
+    let outdated = Policy {
+        peer_readable: false,
+        mirror: MirrorUse::Mark,
+        ..MIRRORED
+    };
+    let effects = run(&mut v, |v, fx| v.set_policy(outdated, fx));
     assert_eq!(completed(&effects), [(ticket, true)]);
     assert_eq!((v.requests(), v.out_of_sync()), (0, 1));
 }

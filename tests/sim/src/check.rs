@@ -13,6 +13,12 @@ impl World {
     /// A node is going to be Primary: the generation that it starts may reach its disk even if it
     /// crashes before anybody can use it.
     pub(crate) fn promoting(&mut self, n: usize) {
+        if self.forcing.take() == Some(n) {
+            let disk = self.nodes[n].disk.cached.clone();
+            self.oracle.adopt(&disk);
+            self.oracle.behind = [n == 1, n == 0];
+            return;
+        }
         if self.unborn() {
             // Both were declared good by force, before they ever met.
             self.oracle.split |= self.oracle.declared.is_some_and(|other| other != n);
@@ -148,6 +154,15 @@ impl World {
                 && s.conn == ConnState::Connected
                 && s.disk == DiskState::UpToDate
                 && s.peer_disk == DiskState::UpToDate
+        })
+    }
+
+    /// Whether the two are connected, and both disks have failed and are good no more.
+    pub(crate) fn nobody_is_good(&self) -> bool {
+        self.nodes.iter().all(|node| {
+            let s = node.state();
+            let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
+            node.up && node.suspect && s.conn == ConnState::Connected && both
         })
     }
 

@@ -115,11 +115,12 @@ impl World {
         node.disk.crash(&mut self.rng);
         let life = node.life + 1;
         let (disk, config) = (node.disk.clone(), node.config.clone());
-        let token = node.token;
+        let (token, suspect) = (node.token, node.suspect);
         let mut fresh = Node::new(disk, config);
         fresh.up = false;
         fresh.life = life;
         fresh.token = token;
+        fresh.suspect = suspect;
         self.nodes[n] = fresh;
         let peer = 1 - n;
         // A promotion that was not through does not make a Primary.

@@ -81,6 +81,9 @@ pub const OF_COMMITS: u64 = DIGESTS;
 /// and options change.
 const PROTOCOLS: u64 = 1 << 42;
 
+/// From this seed on disks fail, too, beside all that seeds below know.
+const EVERYTHING: u64 = 1 << 44;
+
 /// Seeds below have only the first kinds of faults, so that those that were kept stay what they
 /// were.
 const ALL_FAULTS: u64 = 1 << 48;
@@ -183,9 +186,8 @@ impl<'a> Run<'a> {
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
         let reckless = rng.chance(15);
-        let all_faults = plan.seed >= ALL_FAULTS;
         let half_open = plan.seed >= HALF_OPEN;
-        let bad_disks = all_faults && rng.chance(30);
+        let bad_disks = plan.seed >= EVERYTHING && rng.chance(30);
         Self {
             plan,
             world,
@@ -397,6 +399,13 @@ impl<'a> Run<'a> {
                 self.primary = Some(n);
                 self.busy[n] = Some(self.world.promote(n, true));
             }
+        }
+        if !self.load && self.world.nobody_is_good() && self.free(0) && self.free(1) {
+            // Both disks failed, one after the other: somebody has to say which data it shall be.
+            let n = self.rng.below(2) as usize;
+            self.primary = Some(n);
+            self.world.forcing = Some(n);
+            self.busy[n] = Some(self.world.promote(n, true));
         }
     }
 

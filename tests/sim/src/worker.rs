@@ -185,6 +185,11 @@ impl World {
                 self.nodes[n].volume.fill_bitmap(set);
                 self.save_bitmap(n);
             }
+            Effect::Send { packet, .. } if packet.relies_on_metadata() => {
+                if self.nodes[n].volume.keeps_metadata() {
+                    self.send_rare(n, packet);
+                }
+            }
             Effect::Send { packet, .. } => self.send_rare(n, packet),
             Effect::SendStateReply {
                 connection, code, ..
@@ -312,7 +317,8 @@ impl World {
 
     fn save_superblock(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let Some(disk) = &node.records[0].disk else {
+        let disk = node.records[0].disk.as_ref();
+        let Some(disk) = disk.filter(|_| node.volume.keeps_metadata()) else {
             return;
         };
         let mut superblock = disk.superblock;
@@ -370,12 +376,17 @@ impl World {
         };
         let Self { nodes, rng, .. } = self;
         let node = &mut nodes[n];
+        // Either the flush before it failed, or the write.
+        let flushed = rng.chance(50);
+        if flushed {
+            node.disk.end_flush(op.flush);
+        }
         for write in &op.writes {
-            node.disk.write_meta(write, Some(rng));
-            if let MetaWrite::Page(page, _) = write {
-                node.volume.bitmap_page_failed(*page);
+            if flushed {
+                node.disk.write_meta(write, Some(rng));
             }
         }
+        node.volume.metadata_failed();
         if op.for_log {
             return self.log_failed(n);
         }

@@ -94,6 +94,8 @@ pub struct World {
     pub cause: Cause,
     /// The first broken promise.
     pub failure: Option<String>,
+    /// The node whose data is being declared good by force, as nobody's is.
+    pub(crate) forcing: Option<usize>,
     pub(crate) meeting: bool,
     pub(crate) next_conn: u64,
     pub(crate) cut_conn: u64,
@@ -129,6 +131,7 @@ impl World {
             story: None,
             cause: Cause::Nothing,
             failure: None,
+            forcing: None,
             meeting: false,
             next_conn: 0,
             cut_conn: 0,
