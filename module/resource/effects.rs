@@ -11,7 +11,8 @@ use crate::device::Device;
 use crate::engine::resource::{
     Effect,
     Event,
-    Loss, //
+    Loss,
+    Outgoing, //
 };
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
@@ -61,13 +62,7 @@ impl Resource {
                 }
             }
             Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
-            Effect::Send { volume, packet } => {
-                let unsaved =
-                    |d: &&Arc<Device>| d.number == volume && !d.volume.lock().keeps_metadata();
-                if !packet.relies_on_metadata() || !core.devices.iter().any(|d| unsaved(&d)) {
-                    self.link.queue_packet(volume, packet);
-                }
-            }
+            Effect::Send { volume, packet } => self.queue_packet(core, volume, packet),
             Effect::SendStateReply {
                 volume,
                 connection,
@@ -182,6 +177,14 @@ impl Resource {
             _ => {}
         }
         None
+    }
+
+    /// Queues a packet, unless it relies on metadata that could not be written.
+    fn queue_packet(&self, core: &Core, volume: u16, packet: Outgoing) {
+        let unsaved = |d: &Arc<Device>| d.number == volume && !d.volume.lock().keeps_metadata();
+        if !packet.relies_on_metadata() || !core.devices.iter().any(unsaved) {
+            self.link.queue_packet(volume, packet);
+        }
     }
 
     fn start_verify(&self, device: &Arc<Device>, side: VerifySide, range: VerifyRange) {

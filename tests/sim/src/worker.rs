@@ -185,11 +185,6 @@ impl World {
                 self.nodes[n].volume.fill_bitmap(set);
                 self.save_bitmap(n);
             }
-            Effect::Send { packet, .. } if packet.relies_on_metadata() => {
-                if self.nodes[n].volume.keeps_metadata() {
-                    self.send_rare(n, packet);
-                }
-            }
             Effect::Send { packet, .. } => self.send_rare(n, packet),
             Effect::SendStateReply {
                 connection, code, ..
@@ -278,6 +273,9 @@ impl World {
     }
 
     fn send_rare(&mut self, n: usize, packet: Outgoing) {
+        if packet.relies_on_metadata() && !self.nodes[n].volume.keeps_metadata() {
+            return;
+        }
         let version = self.version(n);
         let net = self.nodes[n].resource.net().cloned().unwrap_or_default();
         let disk = self.nodes[n].records[0].options.clone();
