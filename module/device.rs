@@ -180,6 +180,8 @@ pub struct Device {
     /// May be opened for writing: we are Primary.
     pub primary: AtomicBool,
     deferred: SpinLock<Ring<Deferred>>,
+    /// Held while a transaction of the activity log is written, and while the log moves.
+    pub log_lock: Mutex<()>,
     /// The activity log has to be written.
     pub log_wanted: AtomicBool,
     /// Wakes the volume's thread.
@@ -221,6 +223,7 @@ impl Device {
                 open_count: AtomicU32::new(0),
                 primary: AtomicBool::new(false),
                 deferred: crate::spinlock!(Ring::new(requests + peers)?, c"tandem_deferred")?,
+                log_lock: crate::mutex!((), c"tandem_log")?,
                 log_wanted: AtomicBool::new(false),
                 wake: Signal::new()?,
                 room: WaitQueue::new()?,

@@ -15,7 +15,10 @@ use crate::engine::meta::activity_log::{
     ActivityLog,
     LogSlot, //
 };
-use crate::engine::meta::bitmap::Bitmap;
+use crate::engine::meta::bitmap::{
+    Bitmap,
+    Memory, //
+};
 use crate::engine::meta::geometry::{
     Geometry,
     Layout, //
@@ -27,7 +30,8 @@ use crate::engine::meta::superblock::{
 use crate::engine::options::DiskOptions;
 use crate::engine::resource::{
     Admin,
-    Disk, //
+    Disk,
+    LowerSizes, //
 };
 use crate::engine::volume::DiskTables;
 use crate::engine::wire::state::QueueLimits;
@@ -121,7 +125,11 @@ pub fn attach(
     ))?;
     let (data, meta) = open(data, meta, layout)?;
     let (superblock, geometry) = read_superblock(&meta, layout)?;
-    let max_capacity = geometry.max_data_sectors(data.capacity());
+    let laid_out_for = LowerSizes {
+        data: data.capacity(),
+        meta: meta.capacity(),
+    };
+    let max_capacity = geometry.max_data_sectors(laid_out_for.data);
     let attaching = prepare(data, meta, &superblock, geometry, &options)?;
     let limits = attaching.lower.data.limits();
     let disk = Disk {
@@ -129,6 +137,8 @@ pub fn attach(
             clean: false,
             ..superblock
         },
+        geometry,
+        laid_out_for,
         max_capacity,
         max_bio_bytes: limits.max_hw_sectors.saturating_mul(512).min(MAX_BIO_SIZE),
         limits: QueueLimits {
@@ -237,9 +247,15 @@ fn prepare(
 }
 
 fn new_bitmap(sectors: u64) -> Result<Bitmap<KernelStorage>> {
+    let (words, changed) = bitmap_memory(sectors)?;
+    Bitmap::new(words, changed, sectors).map_err(|_| ENOMEM)
+}
+
+/// Memory for the bitmap of a device of that size. May sleep.
+pub fn bitmap_memory(sectors: u64) -> Result<Memory<KernelStorage>> {
     let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
     let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
-    Bitmap::new(array(words, 0)?, array(changed, 0)?, sectors).map_err(|_| ENOMEM)
+    Ok((array(words, 0)?, array(changed, 0)?))
 }
 
 impl Device {
@@ -281,26 +297,26 @@ impl Device {
 
     /// Gives the device another size, in sectors. May sleep.
     pub fn set_capacity(&self, sectors: u64) {
-        let old = {
-            let mut volume = self.volume.lock();
-            volume.set_capacity(sectors);
-            volume.bitmap().map(|bitmap| bitmap.sectors())
-        };
-        if old.is_some_and(|old| old != sectors) && self.resize_bitmap(sectors).is_err() {
-            let line = format_args!("no memory for a bitmap of the new size; free some");
-            notify::log_device(Level::Error, self, line);
-            self.report_metadata_error();
-        }
+        self.volume.lock().set_capacity(sectors);
         self.with_disk(|disk| disk.set_capacity(sectors));
     }
 
-    fn resize_bitmap(&self, sectors: u64) -> Result {
-        let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
-        let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
-        let memory = (array(words, 0)?, array(changed, 0)?);
-        // Space that is new to both nodes was never the same.
-        let old = self.volume.lock().resize_bitmap(memory, sectors, true);
-        old.map(drop).map_err(|_| ENOMEM)
+    /// Gives the bitmap the size for a device of `sectors` sectors; `set_new`: blocks that are new
+    /// are out of sync. May sleep.
+    pub fn resize_bitmap(&self, sectors: u64, set_new: bool) {
+        let memory = bitmap_memory(sectors);
+        let old = memory.and_then(|memory| {
+            let mut volume = self.volume.lock();
+            volume
+                .resize_bitmap(memory, sectors, set_new)
+                .map_err(|_| ENOMEM)
+        });
+        if old.is_err() {
+            let line = format_args!("no memory for a bitmap of the new size; free some");
+            notify::log_device(Level::Error, self, line);
+            self.volume.lock().metadata_failed();
+            self.report_metadata_error();
+        }
     }
 
     /// Sets or clears all bits.

@@ -16,16 +16,20 @@ use crate::engine::meta::superblock::{
     SUPERBLOCK_BYTES, //
 };
 use crate::engine::options::DiskOptions;
+use crate::engine::resource::LowerSizes;
 use crate::storage::KernelStorage;
 use crate::sys::bdev::{
     BlockDevice,
     MetaIo,
     WriteFlags, //
 };
-use crate::sys::lock::Mutex;
+use crate::sys::lock::{
+    Mutex,
+    SpinLock, //
+};
 
-/// Pages of the bitmap that are read at once.
-const READ_PAGES: usize = 32;
+/// Pages of the bitmap that are read or written at once.
+const RUN_PAGES: usize = 32;
 
 /// An open lower disk with its metadata device.
 pub struct Lower {
@@ -34,7 +38,7 @@ pub struct Lower {
     /// Where the metadata is; the same device for internal metadata.
     pub meta: BlockDevice,
     /// Where on it.
-    pub geometry: Geometry,
+    geometry: SpinLock<Geometry>,
     io: Mutex<MetaIo>,
     /// Metadata writes are made durable one by one (`md-flushes`).
     flushes: bool,
@@ -53,25 +57,38 @@ impl Lower {
         Ok(Self {
             data,
             meta,
-            geometry,
-            io: crate::mutex!(MetaIo::new(READ_PAGES * PAGE_BYTES)?, c"tandem_metadata")?,
+            geometry: crate::spinlock!(geometry, c"tandem_geometry")?,
+            io: crate::mutex!(MetaIo::new(RUN_PAGES * PAGE_BYTES)?, c"tandem_metadata")?,
             flushes: options.md_flushes,
             disk_flushes: options.disk_flushes,
         })
     }
 
-    /// Writes `bytes` bytes to `sector`, as `fill` leaves them; nothing if it returns false.
-    fn write(
-        &self,
-        sector: Option<u64>,
-        bytes: usize,
-        fill: impl FnOnce(&mut [u8]) -> bool,
-    ) -> Result {
-        let sector = sector.ok_or(EIO)?;
-        let mut io = self.io.lock();
-        if !fill(io.buffer_mut().get_mut(..bytes).ok_or(EINVAL)?) {
-            return Ok(());
+    /// The sizes of the devices, as of now. Any context.
+    pub fn sizes(&self) -> LowerSizes {
+        LowerSizes {
+            data: self.data.capacity(),
+            meta: self.meta.capacity(),
         }
+    }
+
+    /// Where the metadata is. Any context.
+    pub fn geometry(&self) -> Geometry {
+        *self.geometry.lock()
+    }
+
+    /// From here on the metadata is there.
+    pub fn set_geometry(&self, geometry: Geometry) {
+        *self.geometry.lock() = geometry;
+    }
+
+    /// Writes what `fill` leaves in the buffer: it says to which sector, and how many bytes;
+    /// nothing if it says nothing.
+    fn write(&self, fill: impl FnOnce(&mut [u8]) -> Option<(u64, usize)>) -> Result {
+        let mut io = self.io.lock();
+        let Some((sector, bytes)) = fill(io.buffer_mut()) else {
+            return Ok(());
+        };
         if self.flushes && !self.meta.same_device(&self.data) {
             // What metadata says of the data must not be on disk before the data. (On one device
             // the write below flushes first.)
@@ -86,42 +103,89 @@ impl Lower {
 
     /// Writes the superblock; it is durable when this returns. May sleep.
     pub fn write_superblock(&self, superblock: &Superblock) -> Result {
-        let at = Some(self.geometry.superblock);
-        self.write(at, SUPERBLOCK_BYTES, |image| match image.try_into() {
-            Ok(image) => {
-                superblock.emit(image);
-                true
-            }
-            Err(_) => false,
+        self.write_superblock_to(&self.geometry(), superblock)
+    }
+
+    /// As [`Lower::write_superblock`], to another place.
+    pub fn write_superblock_to(&self, geometry: &Geometry, superblock: &Superblock) -> Result {
+        self.write(|buffer| {
+            superblock.emit(buffer.first_chunk_mut::<SUPERBLOCK_BYTES>()?);
+            Some((geometry.superblock, SUPERBLOCK_BYTES))
         })
     }
 
     /// Writes a block of the activity log. May sleep.
     pub fn write_log(&self, block: u32, image: &[u8; BLOCK_BYTES]) -> Result {
-        self.write(self.geometry.log_sector(block), BLOCK_BYTES, |to| {
-            to.copy_from_slice(image);
-            true
-        })
+        let geometry = self.geometry();
+        let mut placed = false;
+        self.write(|buffer| {
+            *buffer.first_chunk_mut::<BLOCK_BYTES>()? = *image;
+            let sector = geometry.log_sector(block)?;
+            placed = true;
+            Some((sector, BLOCK_BYTES))
+        })?;
+        if placed {
+            Ok(())
+        } else {
+            Err(EIO)
+        }
     }
 
-    /// Writes a page of the bitmap, if `fill` has one to write. May sleep.
-    pub fn write_page(
+    /// Writes a block of a log that is elsewhere, which `fill` makes; it says which one. May sleep.
+    pub fn write_log_to(
         &self,
-        page: u64,
-        fill: impl FnOnce(&mut [u8; PAGE_BYTES]) -> bool,
+        geometry: &Geometry,
+        fill: impl FnOnce(&mut [u8; BLOCK_BYTES]) -> Option<u32>,
     ) -> Result {
-        let at = self.geometry.bitmap_page_sector(page);
-        self.write(at, PAGE_BYTES, |image| image.try_into().is_ok_and(fill))
+        let mut placed = false;
+        self.write(|buffer| {
+            let block = fill(buffer.first_chunk_mut::<BLOCK_BYTES>()?)?;
+            let sector = geometry.log_sector(block)?;
+            placed = true;
+            Some((sector, BLOCK_BYTES))
+        })?;
+        if placed {
+            Ok(())
+        } else {
+            Err(EIO)
+        }
+    }
+
+    /// Writes pages of the bitmap from `first` on, as long as `fill` has one to write, and the
+    /// buffer room for it. Returns the first page behind them. May sleep.
+    ///
+    /// On an error nobody knows which of them were written.
+    pub fn write_pages(
+        &self,
+        geometry: &Geometry,
+        first: u64,
+        mut fill: impl FnMut(u64, &mut [u8; PAGE_BYTES]) -> bool,
+    ) -> Result<u64> {
+        let sector = geometry.bitmap_page_sector(first).ok_or(EIO)?;
+        let mut end = first;
+        self.write(|buffer| {
+            for image in buffer.chunks_exact_mut(PAGE_BYTES) {
+                let image = image.first_chunk_mut::<PAGE_BYTES>()?;
+                if geometry.bitmap_page_sector(end).is_none() || !fill(end, image) {
+                    break;
+                }
+                end += 1;
+            }
+            let bytes = usize::try_from(end - first).ok()? * PAGE_BYTES;
+            (bytes > 0).then_some((sector, bytes))
+        })?;
+        Ok(end)
     }
 
     /// Reads the whole bitmap. May sleep.
     pub fn read_bitmap(&self, bitmap: &mut Bitmap<KernelStorage>) -> Result {
+        let geometry = self.geometry();
         let pages = bitmap.pages();
         let mut page = 0;
         let mut io = self.io.lock();
         while page < pages {
-            let count = (pages - page).min(READ_PAGES as u64) as usize;
-            let sector = self.geometry.bitmap_page_sector(page).ok_or(EIO)?;
+            let count = (pages - page).min(RUN_PAGES as u64) as usize;
+            let sector = geometry.bitmap_page_sector(page).ok_or(EIO)?;
             let images = io.read(&self.meta, sector, count * PAGE_BYTES)?;
             for image in images.chunks_exact(PAGE_BYTES) {
                 let image = image.try_into().map_err(|_| EIO)?;

@@ -39,6 +39,7 @@ mod ring;
 mod send;
 mod send_meta;
 mod session;
+mod size_words;
 mod status;
 mod storage;
 pub mod sys;

@@ -10,7 +10,14 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::engine::meta::activity_log_block::BLOCK_BYTES;
+use crate::engine::meta::geometry::Geometry;
+use crate::engine::meta::relocation::{
+    MoveStep,
+    Relocation, //
+};
+use crate::engine::meta::superblock::Superblock;
 use crate::lower::Lower;
+use crate::recorder::TracedVolume;
 use crate::sys::checksum::crc32c;
 
 /// How often a resync may ask for more, in milliseconds.
@@ -48,6 +55,8 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
 /// Brings transactions of the activity log to disk until nobody waits for one.
 fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
     loop {
+        // The log does not move from under a transaction.
+        let _in_place = device.log_lock.lock();
         let write = device.volume.lock().log_prepare(block, crc32c);
         let Some(write) = write else {
             return;
@@ -68,11 +77,29 @@ fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
 
 /// Writes one page of the bitmap as it is now.
 fn write_page(device: &Device, lower: &Lower, page: u64) -> Result {
-    lower
-        .write_page(page, |image| {
-            device.volume.lock().take_bitmap_page(page, image)
-        })
-        .inspect_err(|_| device.volume.lock().metadata_failed())
+    write_run(device, lower, &lower.geometry(), page, |at, volume| {
+        at == page && volume.next_changed_page(at) == Some(at)
+    })
+    .map(drop)
+}
+
+/// Writes pages of the bitmap from `first` on, as they are now, to a place: as many in a row as
+/// `wanted` says. Returns the page behind them.
+fn write_run(
+    device: &Device,
+    lower: &Lower,
+    place: &Geometry,
+    first: u64,
+    wanted: impl Fn(u64, &TracedVolume) -> bool,
+) -> Result<u64> {
+    let written = lower.write_pages(place, first, |page, image| {
+        let mut volume = device.volume.lock();
+        wanted(page, &volume) && volume.take_bitmap_page(page, image)
+    });
+    if written.is_err() {
+        device.volume.lock().metadata_failed();
+    }
+    written
 }
 
 /// Writes all pages of the bitmap that changed. May sleep.
@@ -80,13 +107,53 @@ pub fn save_bitmap(device: &Device) -> Result {
     let Some(lower) = device.lower() else {
         return Ok(());
     };
+    save_bitmap_to(device, &lower, &lower.geometry())
+}
+
+/// As [`save_bitmap`], to a place. May sleep.
+fn save_bitmap_to(device: &Device, lower: &Lower, place: &Geometry) -> Result {
     let mut from = 0;
     loop {
         let next = device.volume.lock().next_changed_page(from);
         let Some(page) = next else {
             return Ok(());
         };
-        write_page(device, &lower, page)?;
-        from = page + 1;
+        let changed = |at, volume: &TracedVolume| volume.next_changed_page(at) == Some(at);
+        let end = write_run(device, lower, place, page, changed)?;
+        // A page may have been written by another one meanwhile.
+        from = end.max(page + 1);
     }
+}
+
+/// Moves the metadata, step by step. May sleep.
+pub fn move_metadata(
+    device: &Device,
+    lower: &Lower,
+    superblock: &Superblock,
+    relocation: &Relocation,
+) -> Result {
+    let _in_place = device.log_lock.lock();
+    let to = &relocation.to;
+    device.volume.lock().metadata_moves(to.ring);
+    for step in relocation.steps() {
+        match step {
+            MoveStep::Doubt => {
+                lower.write_superblock_to(to, &superblock.in_doubt())?;
+                lower.set_geometry(*to);
+            }
+            MoveStep::Bitmap => save_bitmap_to(device, lower, to)?,
+            MoveStep::Log => {
+                for _ in 0..to.ring.blocks() {
+                    lower.write_log_to(to, |block| {
+                        device.volume.lock().log_refresh(block, crc32c)
+                    })?;
+                }
+            }
+            MoveStep::Superblock => {
+                lower.write_superblock_to(to, superblock)?;
+                lower.set_geometry(*to);
+            }
+        }
+    }
+    Ok(())
 }

@@ -28,6 +28,7 @@ use crate::engine::wire::{
     PROTOCOL_MAX,
     PROTOCOL_MIN, //
 };
+use crate::size_words;
 use crate::sys::log::Level;
 
 /// An errno in words.
@@ -265,7 +266,7 @@ impl fmt::Display for RefusedLogin {
 }
 
 /// Where lines go.
-type Write<'a> = &'a mut dyn FnMut(Level, fmt::Arguments<'_>);
+pub type Write<'a> = &'a mut dyn FnMut(Level, fmt::Arguments<'_>);
 
 /// Writes a notice of the engine: what is the case, and if something is wrong, what to do. `conn`:
 /// the volume's connection state.
@@ -326,14 +327,12 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Error,
             format_args!("I shall become SyncSource, but I am inconsistent!"),
         ),
-        Notice::PeerTooSmall { possible, current } => write(
-            Level::Error,
-            format_args!("The peer's disk size is too small! ({possible} < {current} sectors)"),
-        ),
-        Notice::FullSync => write(
-            Level::Info,
-            format_args!("Writing the whole bitmap, full sync required"),
-        ),
+        Notice::PeerTooSmall { .. }
+        | Notice::SizeTooBig { .. }
+        | Notice::Resized { .. }
+        | Notice::GrowthIsSynced
+        | Notice::GrowthIsClean => size_words::of_size(notice, write),
+        Notice::FullSync { why } => size_words::of_full_sync(why, write),
         Notice::ResyncStarted { blocks } => write(
             Level::Info,
             format_args!(
@@ -467,10 +466,8 @@ fn advice(notice: Notice) -> &'static str {
             "make the node with the good data Primary (primary --force there), or invalidate the \
              other one, then connect again"
         }
-        Notice::PeerTooSmall { .. } => {
-            "give the peer a disk that is at least as large, or recreate this device smaller, \
-             then connect again"
-        }
+        Notice::PeerTooSmall { .. } => size_words::PEER_TOO_SMALL,
+        Notice::SizeTooBig { .. } => "enlarge the lower devices of both nodes, or ask for less",
         Notice::WrongData { .. } => {
             "connect to the node that this one was connected to before, or make this one \
              Secondary first"
@@ -498,7 +495,10 @@ fn advice(notice: Notice) -> &'static str {
         | Notice::UsingDigest { .. }
         | Notice::VerifyDone
         | Notice::Compared { .. }
-        | Notice::FullSync
+        | Notice::FullSync { .. }
+        | Notice::Resized { .. }
+        | Notice::GrowthIsSynced
+        | Notice::GrowthIsClean
         | Notice::ResyncStarted { .. }
         | Notice::ResyncDone { .. }
         | Notice::SplitBrainSolved { .. }

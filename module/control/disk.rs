@@ -10,12 +10,14 @@ use kernel::str::CString;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::disk::bitmap_memory;
 use crate::driver::Driver;
 use crate::engine::control::{
     AttrBlock,
     AttrIter,
     DetachParms,
     DiskConf,
+    ResizeParms,
     RetCode, //
 };
 use crate::engine::options::{
@@ -27,6 +29,7 @@ use crate::engine::options::{
 };
 use crate::engine::resource::{
     Admin,
+    SizeWish,
     VolumeRecord, //
 };
 use crate::engine::state::DiskState;
@@ -164,9 +167,31 @@ impl Call<'_> {
             })
     }
 
-    /// `RESIZE`: not yet.
-    pub(super) fn resize(&mut self) -> RetCode {
-        self.refuse(RetCode::ERR_INVALID_REQUEST, "resize: not supported yet")
+    /// `RESIZE`: gives the volume another size, or its activity log another shape.
+    pub(super) fn resize(&mut self, device: &Arc<Device>) -> RetCode {
+        let parms = match self.attributes.parms::<ResizeParms>() {
+            Ok(parms) => parms,
+            Err(error) => return self.refuse_attribute(error),
+        };
+        let largest = with_record(device, |record| {
+            let disk = record.disk.as_ref()?;
+            let lower = device.lower()?.sizes().data;
+            Some(lower.max(disk.superblock.last_size))
+        });
+        // Taken and given back: the largest bitmap that can come of it is sure to fit.
+        if bitmap_memory(largest.flatten().unwrap_or(0)).is_err() {
+            return RetCode::ERR_NOMEM_BITMAP;
+        }
+        let wish = SizeWish {
+            size: parms.resize_size.unwrap_or(0),
+            assume_peer_has_space: parms.resize_force.unwrap_or(false),
+            assume_clean: parms.no_resync.unwrap_or(false),
+            al_stripes: parms.al_stripes,
+            al_stripe_kib: parms.al_stripe_size,
+        };
+        device
+            .resource
+            .command(Some(device), |volume| Admin::Resize { volume, wish })
     }
 }
 

@@ -293,7 +293,7 @@ impl Call<'_> {
             Command::Attach => self.attach(device),
             Command::Detach => self.detach(device),
             Command::ChgDiskOpts => self.disk_options(device),
-            Command::Resize => self.resize(),
+            Command::Resize => self.resize(device),
             _ => self.change_state(device),
         }
     }

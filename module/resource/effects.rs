@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::engine::meta::relocation::Relocation;
 use crate::engine::resource::{
     Effect,
     Event,
@@ -85,6 +86,8 @@ impl Resource {
             | Effect::LoseConnection { .. }
             | Effect::InstallDisk { .. }
             | Effect::ReleaseDisk { .. }
+            | Effect::ResizeBitmap { .. }
+            | Effect::MoveMetadata { .. }
             | Effect::SetCapacity { .. }
             | Effect::SaveSuperblock { .. }
             | Effect::SaveBitmap { .. }
@@ -106,6 +109,8 @@ impl Resource {
             | Effect::LoseConnection { volume }
             | Effect::InstallDisk { volume }
             | Effect::ReleaseDisk { volume }
+            | Effect::ResizeBitmap { volume, .. }
+            | Effect::MoveMetadata { volume, .. }
             | Effect::SetCapacity { volume, .. }
             | Effect::SaveSuperblock { volume }
             | Effect::SaveBitmap { volume }
@@ -141,19 +146,6 @@ impl Resource {
                 device.release_disk();
                 return Some(Event::DiskReleased { volume });
             }
-            Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
-            Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, &device),
-            Effect::SaveBitmap { .. } => {
-                if volume_thread::save_bitmap(&device).is_err() {
-                    device.report_metadata_error();
-                }
-            }
-            Effect::FillBitmap { set, .. } => {
-                device.fill_bitmap(set);
-                if volume_thread::save_bitmap(&device).is_err() {
-                    device.report_metadata_error();
-                }
-            }
             Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
             Effect::SetResyncLimits { limits, .. } => {
                 device.volume.lock().set_resync_limits(limits);
@@ -174,7 +166,7 @@ impl Resource {
                 device.feed(|volume, fx| volume.stop_verify_at(sector, fx));
             }
             Effect::StopVerify { .. } => stop_verify(&device),
-            _ => {}
+            metadata => self.carry_out_for_metadata(core, (volume, &device), metadata),
         }
         None
     }
@@ -184,6 +176,37 @@ impl Resource {
         let unsaved = |d: &Arc<Device>| d.number == volume && !d.volume.lock().keeps_metadata();
         if !packet.relies_on_metadata() || !core.devices.iter().any(unsaved) {
             self.link.queue_packet(volume, packet);
+        }
+    }
+
+    /// Sizes, bitmap and superblock.
+    fn carry_out_for_metadata(
+        &self,
+        core: &Core,
+        (volume, device): (usize, &Arc<Device>),
+        effect: Effect,
+    ) {
+        match effect {
+            Effect::ResizeBitmap {
+                sectors, set_new, ..
+            } => device.resize_bitmap(sectors, set_new),
+            Effect::MoveMetadata { relocation, .. } => {
+                self.move_metadata(core, volume, device, &relocation);
+            }
+            Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
+            Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, device),
+            Effect::SaveBitmap { .. } => {
+                if volume_thread::save_bitmap(device).is_err() {
+                    device.report_metadata_error();
+                }
+            }
+            Effect::FillBitmap { set, .. } => {
+                device.fill_bitmap(set);
+                if volume_thread::save_bitmap(device).is_err() {
+                    device.report_metadata_error();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -215,6 +238,22 @@ impl Resource {
             return;
         }
         if lower.write_superblock(&disk.superblock).is_err() {
+            device.volume.lock().metadata_failed();
+            device.report_metadata_error();
+        }
+    }
+
+    fn move_metadata(&self, core: &Core, volume: usize, device: &Device, relocation: &Relocation) {
+        let disk = core.records.get(volume).and_then(|r| r.disk.as_ref());
+        let (Some(disk), Some(lower)) = (disk, device.lower()) else {
+            return;
+        };
+        if !device.volume.lock().keeps_metadata() {
+            return;
+        }
+        let line = format_args!("Writing the whole bitmap, the metadata moves");
+        notify::log_device(Level::Info, device, line);
+        if volume_thread::move_metadata(device, &lower, &disk.superblock, relocation).is_err() {
             device.volume.lock().metadata_failed();
             device.report_metadata_error();
         }

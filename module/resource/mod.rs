@@ -378,6 +378,9 @@ impl Resource {
         for (record, device) in core.records.iter_mut().zip(core.devices.iter()) {
             record.bits = device.volume.lock().out_of_sync();
             record.open_count = device.open_count.load(Ordering::Acquire);
+            record.lower = device
+                .lower()
+                .map_or_else(Default::default, |lower| lower.sizes());
         }
         let env = Env {
             now: Device::now(),

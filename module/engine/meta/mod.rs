@@ -8,4 +8,5 @@ pub mod activity_log;
 pub mod activity_log_block;
 pub mod bitmap;
 pub mod geometry;
+pub mod relocation;
 pub mod superblock;

@@ -29,7 +29,10 @@ use super::effect::{
     Outgoing,
     Token, //
 };
-use super::notice::Notice;
+use super::notice::{
+    FullSync,
+    Notice, //
+};
 use super::rules;
 use super::Step;
 
@@ -133,6 +136,7 @@ impl Step<'_> {
             Admin::PauseSync { volume, on } => self.pause_sync(token, volume, on),
             Admin::Invalidate { volume, remote } => self.invalidate(token, volume, remote),
             Admin::Verify { volume, range } => self.verify(token, volume, range),
+            Admin::Resize { volume, wish } => self.resize_on_demand(token, volume, wish),
             Admin::NewCurrentUuid {
                 volume,
                 clear_bitmap,
@@ -479,6 +483,8 @@ impl Step<'_> {
         let old = self.state(volume);
         let alone = old.conn == ConnState::StandAlone && old.role == Role::Secondary;
         if alone && !remote {
+            let why = FullSync::Invalidated;
+            self.notice(volume, Notice::FullSync { why });
             self.push(Effect::FillBitmap { volume, set: true });
             return self.simple(token, volume, |s| DeviceState {
                 disk: DiskState::Inconsistent,

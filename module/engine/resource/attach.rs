@@ -24,11 +24,15 @@ use super::effect::{
     Outgoing,
     Token, //
 };
-use super::notice::Notice;
+use super::notice::{
+    FullSync,
+    Notice, //
+};
 use super::record::{
     Disk,
     VolumeRecord, //
 };
+use super::resize::Change;
 use super::rules;
 use super::size::agreed_size;
 use super::Step;
@@ -45,7 +49,6 @@ impl Step<'_> {
         if let Err(code) = check_attach(record, &disk, &options) {
             return self.answer(token, code);
         }
-        let size = agreed_size(&disk, record.peer_size, options.size);
         let attaching = DeviceState {
             disk: DiskState::Attaching,
             ..record.state
@@ -56,13 +59,21 @@ impl Step<'_> {
         let flags = disk.superblock.flags;
         self.take_disk(volume, disk, options);
         self.push(Effect::InstallDisk { volume });
-        self.resize(volume, size);
+        self.first_size(volume);
         let record = self.volumes.get(volume);
         let crashed = record.is_some_and(|v| v.crashed_primary);
-        let unmarked = record.is_some_and(|v| v.left_unmarked && v.misses_writes())
-            || (crashed && flags.has(Flags::AL_DISABLED));
-        if flags.has(Flags::FULL_SYNC) || unmarked {
-            self.notice(volume, Notice::FullSync);
+        let unmarked = record.is_some_and(|v| v.left_unmarked && v.misses_writes());
+        let why = if flags.has(Flags::FULL_SYNC) {
+            Some(FullSync::Marked)
+        } else if unmarked {
+            Some(FullSync::Failed)
+        } else if crashed && flags.has(Flags::AL_DISABLED) {
+            Some(FullSync::NoLog)
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            self.notice(volume, Notice::FullSync { why });
             self.push(Effect::FillBitmap { volume, set: true });
             // The bitmap says it from now on; the superblock is saved after it.
             if let Some(disk) = self.volumes.get_mut(volume).and_then(|v| v.disk.as_mut()) {
@@ -86,6 +97,22 @@ impl Step<'_> {
             flags.has(Flags::CRASHED_PRIMARY) || (flags.has(Flags::PRIMARY) && !primary);
         record.options = options;
         record.disk = Some(disk);
+    }
+
+    /// The volume gets the size that its disk allows. What the peer has grown meanwhile is resynced
+    /// when the disk has come up.
+    fn first_size(&mut self, volume: usize) {
+        let plan = self
+            .volumes
+            .get(volume)
+            .and_then(|v| v.plan(None, v.terms(v.options.size)));
+        let Some(plan) = plan else {
+            return;
+        };
+        let grew = self.put_in_force(volume, plan, false) == Change::Grew;
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.grew_alone |= grew;
+        }
     }
 
     /// The disk's first state: from its flags, or from a negotiation with the peer.
@@ -260,7 +287,8 @@ fn check_attach(record: &VolumeRecord, disk: &Disk, options: &DiskOptions) -> Re
     if state.peer_disk != DiskState::UpToDate && record.exposed_uuid != 0 && writing && other_data {
         return Err(RetCode::ERR_DATA_NOT_CURRENT);
     }
-    let size = agreed_size(disk, record.peer_size, options.size);
+    let terms = record.terms(options.size);
+    let size = agreed_size(disk.max_capacity, superblock.last_size, terms);
     let consistent = superblock.flags.has(Flags::CONSISTENT);
     if consistent && size < superblock.last_size && size != options.size {
         return Err(RetCode::ERR_IMPLICIT_SHRINK);

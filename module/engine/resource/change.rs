@@ -13,6 +13,7 @@ use crate::engine::state::{
 };
 use crate::engine::volume::WantedAck;
 use crate::engine::wire::state::{
+    SizeFlags,
     StateReport,
     SyncUuid,
     UuidFlags,
@@ -126,6 +127,7 @@ impl Step<'_> {
         self.after_verify_change(volume, old, new);
         self.after_disk_change(volume, old, new);
         self.after_request(volume, old, new);
+        self.resync_late_growth(volume);
         self.tell_no_data(volume, old, new);
         self.spread_suspension(old, new);
     }
@@ -266,7 +268,7 @@ impl Step<'_> {
         let negotiate =
             old.disk == DiskState::Attaching && new.disk == DiskState::Negotiating && connected;
         if negotiate {
-            self.send_sizes(volume, false);
+            self.send_sizes(volume, false, SizeFlags::default());
             self.send_uuids(volume, UuidFlags::default());
         }
         let entered = |d| old.disk != d && new.disk == d;

@@ -6,6 +6,7 @@ use crate::engine::broken::Invariant;
 use crate::engine::control::RetCode;
 use crate::engine::ids::Instant;
 use crate::engine::login::LoginError;
+use crate::engine::meta::relocation::Relocation;
 use crate::engine::options::{
     DiskOptions,
     FixedStr,
@@ -44,6 +45,7 @@ use super::handler::{
 };
 use super::notice::Notice;
 use super::record::Disk;
+use super::resize::SizeWish;
 
 /// What the engine may not find out by itself.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +178,13 @@ pub enum Admin {
         volume: usize,
         /// What to compare.
         range: VerifyRange,
+    },
+    /// Give the volume another size, or its activity log another shape.
+    Resize {
+        /// The volume, by position.
+        volume: usize,
+        /// What is wanted.
+        wish: SizeWish,
     },
     /// Start a new data generation.
     NewCurrentUuid {
@@ -448,6 +457,24 @@ pub enum Effect {
     ReleaseDisk {
         /// The volume, by position.
         volume: usize,
+    },
+    /// Give the bitmap the size of a device of `sectors` sectors; call the volume's
+    /// `resize_bitmap`.
+    ResizeBitmap {
+        /// The volume, by position.
+        volume: usize,
+        /// Sectors.
+        sectors: u64,
+        /// Blocks that are new are out of sync.
+        set_new: bool,
+    },
+    /// Move the metadata, step by step. Nobody else writes metadata meanwhile; the volume's
+    /// `metadata_moves` comes first. The superblock is the record's.
+    MoveMetadata {
+        /// The volume, by position.
+        volume: usize,
+        /// From where to where.
+        relocation: Relocation,
     },
     /// Set the size of the device, in sectors, and tell the kernel.
     SetCapacity {

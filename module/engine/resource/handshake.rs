@@ -19,7 +19,10 @@ use crate::engine::wire::state::UuidFlags;
 use super::effect::{
     Effect, //
 };
-use super::notice::Notice;
+use super::notice::{
+    FullSync,
+    Notice, //
+};
 use super::split_brain::Loser;
 use super::Step;
 
@@ -74,7 +77,12 @@ impl Step<'_> {
         // A bitmap that counts from fresh metadata knows nothing of what was on the disks before.
         let fresh = direction != Direction::None && self.counts_from_creation(volume);
         if full || fresh {
-            self.notice(volume, Notice::FullSync);
+            let why = if fresh {
+                FullSync::Fresh
+            } else {
+                FullSync::Generations
+            };
+            self.notice(volume, Notice::FullSync { why });
             self.push(Effect::FillBitmap { volume, set: true });
         }
         Some(match direction {

@@ -21,6 +21,7 @@ mod patience;
 mod peer_state;
 mod policy;
 mod record;
+mod resize;
 mod resync;
 mod role;
 mod rules;
@@ -32,6 +33,8 @@ mod verify;
 mod broken_tests;
 #[cfg(test)]
 mod network_tests;
+#[cfg(test)]
+mod resize_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -70,11 +73,17 @@ pub use handler::{
     Call,
     Handler, //
 };
-pub use notice::Notice;
+pub use notice::{
+    FullSync,
+    Notice, //
+};
 pub use record::{
     Disk,
+    LowerSizes,
     VolumeRecord, //
 };
+
+pub use resize::SizeWish;
 
 use admin::Pending;
 use fencing::Fence;

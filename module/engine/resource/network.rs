@@ -130,9 +130,10 @@ impl Step<'_> {
             record.consider_resync = false;
             record.bitmap_received = false;
             record.absent = false;
+            record.resize_pending = false;
         }
         self.send(volume, Outgoing::SyncParams);
-        self.send_sizes(volume, false);
+        self.send_sizes(volume, false, Default::default());
         self.send_uuids(volume, Default::default());
         self.send_state(volume);
     }

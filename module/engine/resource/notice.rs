@@ -78,8 +78,29 @@ pub enum Notice {
         /// What it is.
         current: u64,
     },
+    /// The administrator wants a larger volume than is possible, in sectors.
+    SizeTooBig {
+        /// What was asked for.
+        wanted: u64,
+        /// What is possible.
+        possible: u64,
+    },
+    /// The size changed, in sectors.
+    Resized {
+        /// What it was.
+        from: u64,
+        /// What it is.
+        to: u64,
+    },
+    /// What is new after growing is resynced.
+    GrowthIsSynced,
+    /// What is new after growing is not resynced (`--assume-clean`).
+    GrowthIsClean,
     /// A full resync is necessary.
-    FullSync,
+    FullSync {
+        /// Why.
+        why: FullSync,
+    },
     /// A resync began; blocks of 4 KiB to sync.
     ResyncStarted {
         /// Blocks out of sync.
@@ -150,4 +171,35 @@ pub enum Notice {
         /// What must never be.
         invariant: Invariant,
     },
+}
+
+/// Why all blocks count as out of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FullSync {
+    /// The metadata says so: its bitmap was not on disk yet when it was last written.
+    Marked,
+    /// The disk failed under a Primary, and lacks the marks of what it misses.
+    Failed,
+    /// A Primary crashed that kept no activity log.
+    NoLog,
+    /// The generations of both nodes have too little in common for the bitmap to be of use.
+    Generations,
+    /// One of the disks was never in sync with another one.
+    Fresh,
+    /// The administrator invalidated one side's data.
+    Invalidated,
+}
+
+impl FullSync {
+    /// The reason, for the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Marked => "the metadata says that all blocks are out of sync",
+            Self::Failed => "the disk failed under a Primary and lacks its marks",
+            Self::NoLog => "a Primary without activity log (al-updates no) crashed",
+            Self::Generations => "the bitmap does not reach back to what both nodes share",
+            Self::Fresh => "one of the disks was never in sync before",
+            Self::Invalidated => "it was invalidated",
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! What the resource knows of one of its volumes.
 
 use crate::engine::ids::Instant;
+use crate::engine::meta::geometry::Geometry;
 use crate::engine::meta::superblock::Superblock;
 use crate::engine::options::DiskOptions;
 use crate::engine::state::{
@@ -30,12 +31,25 @@ use super::handler::{
 pub struct Disk {
     /// The superblock, as it is or is going to be on disk.
     pub superblock: Superblock,
+    /// Where its metadata is.
+    pub geometry: Geometry,
+    /// The sizes of the lower devices that this was laid out for.
+    pub laid_out_for: LowerSizes,
     /// Largest size of the volume that the disk and its metadata allow, in sectors.
     pub max_capacity: u64,
     /// Largest request that the lower device takes in one piece, in bytes.
     pub max_bio_bytes: u32,
     /// Limits of the lower device that the peer is told.
     pub limits: QueueLimits,
+}
+
+/// Sizes of the lower devices, in sectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LowerSizes {
+    /// The one with the data.
+    pub data: u64,
+    /// The one with the metadata; the same one for internal metadata.
+    pub meta: u64,
 }
 
 /// One volume of a resource.
@@ -98,6 +112,14 @@ pub struct VolumeRecord {
     pub absent: bool,
     /// How often the block device is open; the driver keeps it up to date with each event.
     pub open_count: u32,
+    /// The lower devices as they are now, 0 without a disk; the driver keeps it up to date with
+    /// each event.
+    pub lower: LowerSizes,
+    /// The volume grew by a command here, and the peer has not said yet what it has.
+    pub resize_pending: bool,
+    /// The volume grew while one of the disks was not there: what is new has to be resynced when
+    /// both are.
+    pub grew_alone: bool,
 }
 
 impl VolumeRecord {
@@ -132,6 +154,9 @@ impl VolumeRecord {
             absent: false,
             target_done: false,
             open_count: 0,
+            lower: LowerSizes::default(),
+            resize_pending: false,
+            grew_alone: false,
         }
     }
 

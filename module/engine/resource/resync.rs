@@ -18,7 +18,10 @@ use super::effect::{
     Effect,
     PeerSyncParams, //
 };
-use super::notice::Notice;
+use super::notice::{
+    FullSync,
+    Notice, //
+};
 use super::Step;
 
 /// What the options say. `buffers` are pages.
@@ -217,6 +220,8 @@ impl Step<'_> {
 
     /// A full resync that the administrator asked for begins.
     pub(super) fn start_full_sync(&mut self, volume: usize, side: ConnState) {
+        let why = FullSync::Invalidated;
+        self.notice(volume, Notice::FullSync { why });
         self.push(Effect::FillBitmap { volume, set: true });
         if side == ConnState::StartingSyncT {
             let mut wanted = self.state(volume);

@@ -20,15 +20,9 @@ use crate::engine::wire::{
     MAX_SIZE_H80_PACKET, //
 };
 
-use super::effect::{
-    Effect,
-    Outgoing, //
-};
+use super::effect::Outgoing;
 use super::notice::Notice;
-use super::record::{
-    Disk,
-    VolumeRecord, //
-};
+use super::resize::Change;
 use super::Step;
 
 /// The smaller of two sizes where 0 means "not known".
@@ -39,27 +33,41 @@ fn least_known(a: u64, b: u64) -> u64 {
     }
 }
 
-/// The size that a volume gets, in sectors. `user`: what the administrator asked for, or 0.
-pub(super) fn agreed_size(disk: &Disk, peer_size: u64, user: u64) -> u64 {
-    let own = disk.max_capacity;
-    let last = disk.superblock.last_size;
-    let possible = if peer_size != 0 && own != 0 {
-        peer_size.min(own)
-    } else if last != 0 {
-        least_known(least_known(last, own), peer_size)
+/// What a size depends on beside the own disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms {
+    /// Size of the peer's disk, 0 if there is none or it is unknown.
+    pub(super) peer: u64,
+    /// What the administrator asked for, or 0.
+    pub(super) user: u64,
+    /// The peer, which is not there, will have the room.
+    pub(super) peer_has_space: bool,
+}
+
+/// The size that a volume gets on a disk that allows `own` sectors at most.
+pub(super) fn agreed_size(own: u64, last: u64, terms: Terms) -> u64 {
+    let peer = if terms.peer_has_space {
+        own
     } else {
-        own.max(peer_size)
+        terms.peer
     };
-    if user != 0 && user <= possible {
-        user
+    let possible = if peer != 0 && own != 0 {
+        peer.min(own)
+    } else if last != 0 {
+        least_known(least_known(last, own), peer)
+    } else {
+        own.max(peer)
+    };
+    if terms.user != 0 && terms.user <= possible {
+        terms.user
     } else {
         possible
     }
 }
 
 impl Step<'_> {
-    /// Tells the peer our sizes and limits.
-    pub(super) fn send_sizes(&mut self, volume: usize, want_reply: bool) {
+    /// Tells the peer our sizes and limits. `flags`: how it shall take them.
+    pub(super) fn send_sizes(&mut self, volume: usize, want_reply: bool, flags: SizeFlags) {
         let agreed = self.resource.agreed;
         let Some(record) = self.volumes.get(volume) else {
             return;
@@ -76,11 +84,14 @@ impl Step<'_> {
             max_bio_size: most,
             // Flushes are honoured on both devices (`QUEUE_ORDERED_NONE` is all that 8.4 says).
             queue_order_type: 0,
-            flags: SizeFlags::default(),
+            flags,
         };
         let mut limits = QueueLimits::default();
         if let Some(disk) = record.disk_at_least(DiskState::Negotiating) {
-            sizes.disk_size = disk.max_capacity;
+            // What is possible now, though the metadata may have to move for it: both nodes have
+            // to come to the same size by what they tell each other.
+            let plan = record.plan(None, record.terms(0));
+            sizes.disk_size = plan.map_or(disk.max_capacity, |plan| plan.max_capacity);
             sizes.user_size = record.options.size;
             sizes.max_bio_size = disk.max_bio_bytes.min(most);
             limits = disk.limits;
@@ -96,74 +107,79 @@ impl Step<'_> {
             return;
         };
         record.peer_size = sizes.disk_size;
-        let state = record.state;
-        let current = record.capacity;
-        let (new, user) = new_size(record, sizes);
-        if new == 0 {
+        // The lower device has changed, and the peer does not know yet what is possible now.
+        let disk = record.disk.as_ref();
+        let unheard = disk.is_some_and(|disk| record.lower != disk.laid_out_for);
+        let grew = if disk.is_some() {
+            self.size_with_disk(volume, sizes)
+        } else {
+            self.size_without_disk(volume, sizes)
+        };
+        let Some(grew) = grew else {
+            return;
+        };
+        if self.state(volume).conn <= ConnState::WfReportParams {
             return;
         }
-        let usable = state.disk >= DiskState::Outdated && state.disk != DiskState::DUnknown;
-        let fresh = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
-        let refused = if record.disk.is_some() {
-            new < current && usable && fresh
-        } else {
-            new < current && state.role == Role::Primary
-        };
-        if refused {
-            self.notice(
-                volume,
-                Notice::PeerTooSmall {
-                    possible: new,
-                    current,
-                },
-            );
-            return self.leave();
-        }
-        if let Some(record) = self.volumes.get_mut(volume) {
-            record.options.size = user;
-        }
-        self.resize(volume, new);
-        if state.conn > ConnState::WfReportParams && sizes.current_size != new {
-            self.send_sizes(volume, false);
-        }
-    }
-
-    /// Gives the volume its size.
-    pub(super) fn resize(&mut self, volume: usize, sectors: u64) {
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
-        let changed = record.capacity != sectors;
-        record.capacity = sectors;
-        let mut save = false;
-        if let Some(disk) = &mut record.disk {
-            save = disk.superblock.last_size != sectors;
-            disk.superblock.last_size = sectors;
+        let pending = core::mem::take(&mut record.resize_pending);
+        // A size of 0 asks for an answer.
+        if sizes.current_size != record.capacity || unheard {
+            self.send_sizes(volume, false, sizes.flags);
         }
-        if changed {
-            self.push(Effect::SetCapacity { volume, sectors });
-        }
-        if save {
-            self.save(volume);
+        if pending || (grew && self.state(volume).conn == ConnState::Connected) {
+            self.sync_growth(volume, sizes.flags.has(SizeFlags::NO_RESYNC));
         }
     }
-}
 
-/// The size that a report of the peer leads to, 0 to leave it as it is, and what the administrator
-/// asks for with it.
-fn new_size(record: &VolumeRecord, sizes: SizeNumbers) -> (u64, u64) {
-    let Some(disk) = &record.disk else {
-        // Without a disk, the peer's present size is the one that counts.
+    /// Takes the peer's sizes into account; whether the volume grew, or `None` if that ends here.
+    fn size_with_disk(&mut self, volume: usize, sizes: SizeNumbers) -> Option<bool> {
+        let record = self.volumes.get(volume)?;
+        let state = record.state;
+        let user = if state.conn == ConnState::WfReportParams {
+            least_known(record.options.size, sizes.user_size)
+        } else {
+            sizes.user_size
+        };
+        let plan = record.plan(None, record.terms(user))?;
+        let (new, current) = (plan.sectors, record.capacity);
+        if new == 0 {
+            return None;
+        }
+        let usable = state.disk >= DiskState::Outdated && state.disk != DiskState::DUnknown;
+        let fresh = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
+        if new < current && usable && fresh {
+            return self.refuse_size(volume, new, current);
+        }
+        self.volumes.get_mut(volume)?.options.size = user;
+        let clean = sizes.flags.has(SizeFlags::NO_RESYNC);
+        Some(self.put_in_force(volume, plan, clean) == Change::Grew)
+    }
+
+    /// Without a disk, the peer's present size is the one that counts.
+    fn size_without_disk(&mut self, volume: usize, sizes: SizeNumbers) -> Option<bool> {
+        let record = self.volumes.get(volume)?;
+        let current = record.capacity;
         let told = [sizes.current_size, sizes.user_size, sizes.disk_size];
-        let size = told.into_iter().find(|&size| size != 0).unwrap_or(0);
-        let ignored = record.capacity != 0 && sizes.disk_size == 0;
-        let size = if ignored { 0 } else { size };
-        return (size, record.options.size);
-    };
-    let user = if record.state.conn == ConnState::WfReportParams {
-        least_known(record.options.size, sizes.user_size)
-    } else {
-        sizes.user_size
-    };
-    (agreed_size(disk, sizes.disk_size, user), user)
+        let new = told.into_iter().find(|&size| size != 0)?;
+        if current != 0 && sizes.disk_size == 0 {
+            // It has no disk either.
+            return Some(false);
+        }
+        if new < current && record.state.role == Role::Primary {
+            return self.refuse_size(volume, new, current);
+        }
+        self.set_capacity(volume, new);
+        Some(false)
+    }
+
+    /// The peer's disk is too small for the data that is in use.
+    fn refuse_size(&mut self, volume: usize, possible: u64, current: u64) -> Option<bool> {
+        let notice = Notice::PeerTooSmall { possible, current };
+        self.notice(volume, notice);
+        self.leave();
+        None
+    }
 }

@@ -11,6 +11,10 @@ use crate::engine::bytes::{
 use crate::engine::control::AttrSink;
 use crate::engine::login::LoginError;
 use crate::engine::meta::activity_log_block::Ring;
+use crate::engine::meta::geometry::{
+    Geometry,
+    Layout, //
+};
 use crate::engine::meta::superblock::{
     Flags,
     Superblock, //
@@ -30,9 +34,11 @@ use crate::engine::resource::{
     Event,
     IoKind,
     Loss,
+    LowerSizes,
     PeerProtocol,
     PeerSyncParams,
     RarePacket,
+    SizeWish,
     Token, //
 };
 use crate::engine::state::StateBits;
@@ -69,7 +75,10 @@ code_newtypes!(Call Token StateBits Features Flags UuidFlags SizeFlags);
 
 code_structs! {
     Env { now, random }
-    Disk { superblock, max_capacity, max_bio_bytes, limits }
+    Disk { superblock, geometry, laid_out_for, max_capacity, max_bio_bytes, limits }
+    LowerSizes { data, meta }
+    Geometry { layout, superblock, md_size, al_offset, bm_offset, ring }
+    SizeWish { size, assume_peer_has_space, assume_clean, al_stripes, al_stripe_kib }
     Superblock {
         clean, last_size, uuids, device_uuid, flags, md_size, al_offset, al_slots, bm_offset,
         peer_max_bio_size, ring,
@@ -132,6 +141,12 @@ code_enums! {
         12 Invalidate { volume, remote },
         13 NewCurrentUuid { volume, clear_bitmap },
         14 Verify { volume, range },
+        15 Resize { volume, wish },
+    }
+    Layout {
+        0 Internal,
+        1 FlexibleExternal,
+        2 Indexed(index),
     }
     RarePacket {
         0 Protocol(protocol),

@@ -102,6 +102,7 @@ impl<R: Recorder> Traced<Resource, R> {
             for volume in volumes.iter() {
                 volume.bits.put(w)?;
                 volume.open_count.put(w)?;
+                volume.lower.put(w)?;
             }
             event.put(w)
         });
@@ -140,6 +141,7 @@ impl<R: Recorder> Traced<Resource, R> {
         for volume in volumes.iter_mut() {
             volume.bits = Code::get(r)?;
             volume.open_count = Code::get(r)?;
+            volume.lower = Code::get(r)?;
         }
         let event = Event::get(r)?;
         say_arguments(say, &[&env, &event])?;

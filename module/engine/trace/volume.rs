@@ -135,6 +135,7 @@ calls! {
 
     fn log_committed(ok: bool) with fx;
     fn metadata_failed();
+    fn metadata_moves(ring: Ring);
 }
 
 const SET_DISK: &str = "set_disk";
@@ -143,6 +144,7 @@ const SET_BITS: &str = "set_bits";
 const MERGE_BITMAP: &str = "merge_bitmap";
 const RESIZE_BITMAP: &str = "resize_bitmap";
 const LOG_PREPARE: &str = "log_prepare";
+const LOG_REFRESH: &str = "log_refresh";
 const TAKE_BITMAP_PAGE: &str = "take_bitmap_page";
 
 impl<S: Storage, R: Recorder> Traced<Volume<S>, R> {
@@ -241,6 +243,17 @@ impl<S: Storage, R: Recorder> Traced<Volume<S>, R> {
         write
     }
 
+    /// As [`Volume::log_refresh`]. Written down.
+    pub fn log_refresh(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<u32> {
+        let on = self.begin(LOG_REFRESH, &|_| Ok(()));
+        let position = self.value.log_refresh(block, crc);
+        if on {
+            let digest = position.map(|_| Digest::of(block));
+            self.end(format_args!("{position:?} {digest:?}"));
+        }
+        position
+    }
+
     /// As [`Volume::take_bitmap_page`]. Written down.
     pub fn take_bitmap_page(&mut self, page: u64, image: &mut [u8; PAGE_BYTES]) -> bool {
         let on = self.begin(TAKE_BITMAP_PAGE, &|w| page.put(w));
@@ -311,6 +324,9 @@ impl<S: Allocate, R: Recorder> Traced<Volume<S>, R> {
             }
             LOG_PREPARE => {
                 self.log_prepare(&mut [0; BLOCK_BYTES], crc);
+            }
+            LOG_REFRESH => {
+                self.log_refresh(&mut [0; BLOCK_BYTES], crc);
             }
             TAKE_BITMAP_PAGE => {
                 let page: u64 = Code::get(r)?;

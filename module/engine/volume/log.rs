@@ -20,6 +20,7 @@ use crate::engine::meta::activity_log::{
 };
 use crate::engine::meta::activity_log_block::{
     Crc32c,
+    Ring,
     BLOCK_BYTES,
     MAX_UPDATES, //
 };
@@ -180,6 +181,26 @@ impl<S: Storage> Volume<S> {
         }
         self.counters.log_writes = self.counters.log_writes.wrapping_add(1);
         Some(write)
+    }
+
+    /// The metadata is going to move, to a log of shape `ring`: every page has to be written.
+    pub fn metadata_moves(&mut self, ring: Ring) {
+        if let Some(disk) = &mut self.disk {
+            disk.log.set_ring(ring);
+            disk.bitmap.mark_all_pages();
+        }
+    }
+
+    /// One of the blocks that fill a log that moved; `block` receives it. Returns its position in
+    /// the log, in blocks of 4 KiB. `None` if there is no log, or a transaction is on its way.
+    pub fn log_refresh(&mut self, block: &mut [u8; BLOCK_BYTES], crc: Crc32c) -> Option<u32> {
+        match self.disk.as_mut()?.log.refresh(block, crc) {
+            Ok(position) => position,
+            Err(NoRoom) => {
+                self.broken.raise(Invariant::MetadataRoom);
+                None
+            }
+        }
     }
 
     /// The transaction is on disk (`ok`), or could not be written: then the disk has to go.

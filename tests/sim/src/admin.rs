@@ -3,12 +3,12 @@
 //! The administrator and what he says.
 
 use tandem_engine::engine::meta::activity_log::{ActivityLog, LogSlot};
-use tandem_engine::engine::resource::{Admin, Disk as EngineDisk, Event, Token};
+use tandem_engine::engine::resource::{Admin, Disk as EngineDisk, Event, SizeWish, Token};
 use tandem_engine::engine::state::DiskState;
 use tandem_engine::engine::volume::DiskTables;
 use tandem_engine::engine::wire::state::QueueLimits;
 
-use crate::disk::RING;
+use crate::disk::{geometry, RING};
 use crate::event::What;
 use crate::world::World;
 
@@ -54,6 +54,8 @@ impl World {
         });
         let disk = EngineDisk {
             superblock: node.disk.superblock(),
+            geometry: geometry(),
+            laid_out_for: node.lower_sizes(),
             max_capacity: node.disk.sectors(),
             max_bio_bytes: 1 << 20,
             limits: QueueLimits::default(),
@@ -73,6 +75,18 @@ impl World {
     pub fn connect(&mut self, n: usize) -> Token {
         let options = self.nodes[n].config.net.clone();
         self.admin(n, Admin::Connect { options })
+    }
+
+    /// Lets the disk of a node grow, which its engine hears when it looks.
+    pub fn grow(&mut self, n: usize, sectors: u64) {
+        let disk = &mut self.nodes[n].disk;
+        disk.show(disk.sectors() + sectors);
+        self.tell(n, || format!("its disk grows by {sectors} sectors"));
+    }
+
+    /// Gives the volume another size.
+    pub fn resize(&mut self, n: usize, wish: SizeWish) -> Token {
+        self.admin(n, Admin::Resize { volume: 0, wish })
     }
 
     /// Promotes a node.

@@ -24,9 +24,8 @@ impl World {
             self.oracle.split |= self.oracle.declared.is_some_and(|other| other != n);
             self.oracle.declared = Some(n);
             let disk = self.nodes[n].disk.cached.clone();
-            return self
-                .oracle
-                .adopt(&disk[..self.config.sectors[0].min(self.config.sectors[1]) as usize]);
+            let volume = self.config.volume() as usize;
+            return self.oracle.adopt(&disk[..volume]);
         }
         if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
             self.oracle.split = true;
@@ -190,10 +189,10 @@ impl World {
     /// First sector in which the disks differ, where nothing rotted.
     pub fn difference(&self) -> Option<usize> {
         let [a, b] = &self.nodes;
-        a.disk
-            .cached
-            .iter()
-            .zip(&b.disk.cached)
+        let volume = a.disk.superblock().last_size as usize;
+        let equal = a.disk.cached.iter().zip(&b.disk.cached);
+        equal
+            .take(volume)
             .position(|(&a, &b)| a != b && a != ROT && b != ROT)
     }
 

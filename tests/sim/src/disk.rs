@@ -22,6 +22,9 @@ use crate::Heap;
 /// Shape of the activity log.
 pub const RING: Ring = Ring::DEFAULT;
 
+/// Sectors of the device with the metadata.
+pub const META_SECTORS: u64 = 1 << 20;
+
 /// Blocks of 4 KiB of metadata.
 const LOG_BLOCKS: usize = 8;
 
@@ -56,13 +59,19 @@ pub struct Disk {
     /// What the log says, until it is written again.
     logged: std::cell::RefCell<Option<Vec<u32>>>,
     pages: Vec<[u8; PAGE_BYTES]>,
+    /// The size that it shows; there may be more.
+    shown: u64,
+}
+
+/// Where the metadata is: on a device of its own with room for any size.
+pub fn geometry() -> Geometry {
+    Geometry::new(Layout::FlexibleExternal, META_SECTORS, RING).expect("geometry")
 }
 
 impl Disk {
     /// A disk of `sectors` sectors with freshly created metadata, filled with `content`.
     pub fn new(sectors: u64, content: u32, device_uuid: u64) -> Self {
-        let geometry = Geometry::new(Layout::FlexibleExternal, 1 << 20, RING).expect("geometry");
-        let superblock = Superblock::created(&geometry, device_uuid);
+        let superblock = Superblock::created(&geometry(), device_uuid);
         let mut image = [0; SUPERBLOCK_BYTES];
         superblock.emit(&mut image);
         let mut block = [0; BLOCK_BYTES];
@@ -78,12 +87,19 @@ impl Disk {
             log: vec![block; LOG_BLOCKS],
             logged: std::cell::RefCell::default(),
             pages: vec![[0; PAGE_BYTES]; pages],
+            shown: sectors,
         }
     }
 
-    /// Size in sectors.
+    /// Size in sectors, as it shows.
     pub fn sectors(&self) -> u64 {
-        self.cached.len() as u64
+        self.shown
+    }
+
+    /// Shows another size, up to the one that it was made with.
+    pub fn show(&mut self, sectors: u64) {
+        assert!(sectors <= self.cached.len() as u64, "it has no more");
+        self.shown = sectors;
     }
 
     /// The superblock, as it is on disk.
@@ -208,7 +224,7 @@ impl Disk {
 
     /// The bitmap on disk.
     pub fn bitmap(&self) -> Bitmap<Heap> {
-        let sectors = self.sectors();
+        let sectors = self.superblock().last_size;
         let words = vec![0; Bitmap::<Heap>::words_needed(sectors) as usize];
         let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
         let mut bitmap = Bitmap::new(words, changed, sectors).unwrap_or_else(|_| unreachable!());

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use tandem_engine::engine::control::RetCode;
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
-use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, VolumeRecord};
+use tandem_engine::engine::resource::{
+    Effect, Event, Handler, LowerSizes, Resource, Token, VolumeRecord,
+};
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
@@ -15,7 +17,7 @@ use tandem_engine::engine::volume::{
     DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume, WantedAck,
 };
 
-use crate::disk::{Disk, Flush, MetaWrite};
+use crate::disk::{Disk, Flush, MetaWrite, META_SECTORS};
 use crate::listener::Listener;
 use crate::oracle::Lows;
 use crate::packet::Packet;
@@ -332,6 +334,14 @@ impl Node {
     /// The state of its volume.
     pub fn state(&self) -> DeviceState {
         self.records[0].state
+    }
+
+    /// The sizes of its lower devices, which only tell what they have now.
+    pub fn lower_sizes(&self) -> LowerSizes {
+        LowerSizes {
+            data: self.disk.sectors(),
+            meta: META_SECTORS,
+        }
     }
 
     /// Whether write `id` or a later one of that sector is in memory, on its way to the disk.

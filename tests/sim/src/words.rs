@@ -75,6 +75,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::LoseConnection { .. } => "gives up what was sent and not answered".into(),
         Effect::InstallDisk { .. } => "takes the disk".into(),
         Effect::ReleaseDisk { .. } => "gives the disk up".into(),
+        Effect::ResizeBitmap { sectors, .. } => format!("bitmap for {sectors} sectors"),
         Effect::SetCapacity { sectors, .. } => format!("size: {sectors} sectors"),
         Effect::SaveSuperblock { .. } => "saves the superblock".into(),
         Effect::SaveBitmap { .. } => "saves the bitmap".into(),

@@ -3,10 +3,10 @@
 //! The thread that feeds the resource and carries its effects out, one by one.
 
 use tandem_engine::engine::ids::Instant;
-use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
+use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
 use tandem_engine::engine::resource::{
-    Admin, Call, Effect, Env, Event, IoKind, Loss, Notice, Outgoing, Output,
+    Admin, Call, Effect, Env, Event, IoKind, Loss, LowerSizes, Notice, Outgoing, Output,
 };
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
@@ -20,6 +20,7 @@ use crate::node::{Item, MetaOp, Net, RxWait};
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::world::World;
+use crate::Heap;
 
 struct Collect(Vec<Effect>);
 
@@ -74,6 +75,10 @@ impl World {
         let node = &mut self.nodes[n];
         node.records[0].bits = node.volume.out_of_sync();
         node.records[0].open_count = u32::from(node.open);
+        node.records[0].lower = match node.lower {
+            true => node.lower_sizes(),
+            false => LowerSizes::default(),
+        };
         let env = Env {
             now: Instant(self.now),
             random: self.rng.draw(),
@@ -178,6 +183,10 @@ impl World {
                 node.broken = false;
             }
             Effect::ReleaseDisk { .. } => self.after(n, 1, What::TryRelease),
+            Effect::ResizeBitmap {
+                sectors, set_new, ..
+            } => self.resize_bitmap(n, sectors, set_new),
+            Effect::MoveMetadata { .. } => self.fail("external metadata moves".into()),
             Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
             Effect::SaveBitmap { .. } => self.save_bitmap(n),
@@ -311,6 +320,16 @@ impl World {
             }),
         };
         self.queue(n, Item::Packet(packet));
+    }
+
+    fn resize_bitmap(&mut self, n: usize, sectors: u64, set_new: bool) {
+        let words = vec![0; Bitmap::<Heap>::words_needed(sectors) as usize];
+        let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
+        let volume = &mut self.nodes[n].volume;
+        let resized = volume.resize_bitmap((words, changed), sectors, set_new);
+        if resized.is_err() {
+            self.fail("the memory for a bitmap is too small".into());
+        }
     }
 
     fn save_superblock(&mut self, n: usize) {

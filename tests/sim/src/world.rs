@@ -38,6 +38,8 @@ pub struct Config {
     pub settings: bool,
     /// Size of the volumes, in sectors.
     pub sectors: [u64; 2],
+    /// Sectors by which the disks can grow.
+    pub spare: u64,
     /// The nodes.
     pub node: NodeConfig,
 }
@@ -55,8 +57,16 @@ impl Default for Config {
             scarce: 0,
             settings: false,
             sectors: [6 * 8192; 2],
+            spare: 0,
             node: NodeConfig::default(),
         }
+    }
+}
+
+impl Config {
+    /// The largest size that the volume can get, in sectors.
+    pub(crate) fn volume(&self) -> u64 {
+        self.sectors[0].min(self.sectors[1]) + self.spare
     }
 }
 
@@ -109,10 +119,12 @@ impl World {
     /// Two nodes with power, a working link, and disks with fresh metadata and different data.
     pub fn new(seed: u64, config: Config) -> Self {
         let node = |n: usize| {
-            let disk = Disk::new(config.sectors[n], n as u32 + 1, n as u64 + 77);
+            let all = config.sectors[n] + config.spare;
+            let mut disk = Disk::new(all, n as u32 + 1, n as u64 + 77);
+            disk.show(config.sectors[n]);
             Node::new(disk, config.node.clone())
         };
-        let mut oracle = Oracle::new(config.sectors[0].min(config.sectors[1]), 1);
+        let mut oracle = Oracle::new(config.volume(), 1);
         oracle.synced = false;
         Self {
             now: 0,
@@ -147,8 +159,10 @@ impl World {
         use tandem_engine::engine::meta::superblock::Flags;
         let mut world = Self::new(seed, config);
         for node in &mut world.nodes {
-            node.disk.cached.fill(1);
-            node.disk.durable.fill(1);
+            // What they do not show yet was never the same.
+            let shown = node.disk.sectors() as usize;
+            node.disk.cached[..shown].fill(1);
+            node.disk.durable[..shown].fill(1);
             let mut superblock = node.disk.superblock();
             superblock.uuids.current = 0x1000;
             superblock.uuids.history = [0x2000, 0x3000];
