@@ -66,6 +66,8 @@ pub(crate) struct Case {
     pub(crate) limit: Duration,
     /// Whether only the debug kernel can do what it asks for.
     pub(crate) debug_only: bool,
+    /// Memory that its machines need, in MiB.
+    pub(crate) mem_mib: u32,
     /// Arranges, acts, and judges by events and states.
     pub(crate) run: fn(&Pair<'_>) -> Result<()>,
 }
@@ -78,6 +80,7 @@ impl Case {
             pairs: ALL,
             limit: Duration::from_secs(120),
             debug_only: false,
+            mem_mib: 512,
             run,
         }
     }
@@ -91,6 +94,12 @@ impl Case {
     /// The same for the debug kernel only.
     pub(crate) const fn debug_only(mut self) -> Self {
         self.debug_only = true;
+        self
+    }
+
+    /// The same on machines with more memory, in MiB.
+    pub(crate) const fn memory(mut self, mib: u32) -> Self {
+        self.mem_mib = mib;
         self
     }
 

@@ -156,9 +156,7 @@ impl Worker {
     }
 
     fn run(&mut self, job: Job) -> Result<()> {
-        let cluster = self
-            .machines(job.drivers)
-            .context("before the case: no machines")?;
+        let cluster = self.machines(job).context("before the case: no machines")?;
         let begins: Vec<usize> = cluster
             .nodes()
             .iter()
@@ -189,9 +187,9 @@ impl Worker {
     }
 
     /// Machines as after a boot: the ones at hand reset, or new ones.
-    fn machines(&mut self, drivers: Drivers) -> Result<Cluster> {
+    fn machines(&mut self, Job { case, drivers }: Job) -> Result<Cluster> {
         if let Some((loaded, cluster)) = self.cluster.take() {
-            if loaded == drivers {
+            if loaded == drivers && cluster.spec().mem_mib >= case.mem_mib {
                 match reset(&cluster) {
                     Ok(()) => return Ok(cluster),
                     Err(error) => eprintln!("tandem: a reset failed, booting anew: {error:#}"),
@@ -203,8 +201,8 @@ impl Worker {
             disk_bytes: DISK_BYTES,
             kernel: self.kernel,
             mem_mib: match self.kernel {
-                Kernel::Stock => 512,
-                Kernel::Debug => 1024,
+                Kernel::Stock => case.mem_mib,
+                Kernel::Debug => case.mem_mib.max(1024),
             },
             // Ours meets itself on two processors; the others run quicker on one.
             cpus: if drivers == TANDEM { 2 } else { 1 },

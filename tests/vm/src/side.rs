@@ -101,6 +101,16 @@ impl<'a> Side<'a> {
         Ok("/dev/mapper/part".into())
     }
 
+    /// Gives the part another size, in sectors, while it is in use.
+    pub fn resize_part(&self, device: &str, first: u64, sectors: u64) -> Result<()> {
+        self.node
+            .ok(&format!(
+                "dmsetup reload part --table '0 {sectors} linear {device} {first}' && \
+                 dmsetup resume part"
+            ))
+            .map(drop)
+    }
+
     /// Takes the part away again.
     pub fn no_part(&self) -> Result<()> {
         self.node.ok("dmsetup remove part").map(drop)
