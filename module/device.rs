@@ -19,7 +19,10 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::control::disk::DiskPaths;
-use crate::disk::Attaching;
+use crate::disk::{
+    Attaching,
+    Release, //
+};
 use crate::driver::Driver;
 use crate::engine::broken::Invariant;
 use crate::engine::ids::{
@@ -149,6 +152,8 @@ pub struct Reports {
     /// A bit for each invariant.
     broken: AtomicU32,
     drained: AtomicBool,
+    disk_timeout: AtomicBool,
+    flush_unsupported: AtomicBool,
 }
 
 /// One device.
@@ -171,6 +176,8 @@ pub struct Device {
     lower: SpinLock<Option<Arc<Lower>>>,
     /// The disk that will be in use when the engine says so.
     pub attaching: Mutex<Option<Attaching>>,
+    /// How far the disk is on its way out of use.
+    pub release: Release,
     /// Where the disk is, as the administrator said it.
     pub paths: Mutex<Option<DiskPaths>>,
     /// The block device; gone when the minor is being deleted.
@@ -218,6 +225,7 @@ impl Device {
                 told: crate::spinlocks!(peers, Told::default, c"tandem_told")?,
                 lower: crate::spinlock!(None, c"tandem_lower")?,
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
+                release: Release::new(),
                 paths: crate::mutex!(None, c"tandem_paths")?,
                 disk: crate::mutex!(None, c"tandem_disk")?,
                 open_count: AtomicU32::new(0),
@@ -235,6 +243,8 @@ impl Device {
                     metadata_error: AtomicBool::new(false),
                     broken: AtomicU32::new(0),
                     drained: AtomicBool::new(false),
+                    disk_timeout: AtomicBool::new(false),
+                    flush_unsupported: AtomicBool::new(false),
                 },
                 stopping: AtomicBool::new(false),
                 thread: crate::mutex!(None, c"tandem_thread")?,
@@ -474,6 +484,7 @@ impl Device {
             Report::IoError { write: false } => &self.reports.read_error,
             // The range is marked; what becomes of the peer's disk it tells us itself.
             Report::PeerWriteFailed => return,
+            Report::DiskTimeout => &self.reports.disk_timeout,
             Report::Drained => &self.reports.drained,
             Report::Broken(invariant) => return self.must(Err(invariant)),
         };
@@ -501,10 +512,27 @@ impl Device {
             .filter(move |invariant| found & invariant.bit() != 0)
     }
 
-    /// Metadata could not be written.
-    pub fn report_metadata_error(&self) {
-        self.reports.metadata_error.store(true, Ordering::Release);
+    /// Metadata could not be written, or in time.
+    pub fn report_metadata_error(&self, error: Error) {
+        let flag = match error {
+            ETIMEDOUT => &self.reports.disk_timeout,
+            _ => &self.reports.metadata_error,
+        };
+        flag.store(true, Ordering::Release);
         self.resource.wake.raise();
+    }
+
+    /// The disk says that it cannot be flushed.
+    pub fn report_flush_unsupported(&self) {
+        self.reports
+            .flush_unsupported
+            .store(true, Ordering::Release);
+        self.resource.wake.raise();
+    }
+
+    /// Whether the disk said so since the last call.
+    pub fn take_flush_unsupported(&self) -> bool {
+        self.reports.flush_unsupported.swap(false, Ordering::AcqRel)
     }
 
     /// Whether a resync has ended since the last call.
@@ -527,6 +555,7 @@ impl Device {
         use crate::engine::resource::IoKind;
         let reports = &self.reports;
         [
+            (&reports.disk_timeout, IoKind::Timeout),
             (&reports.metadata_error, IoKind::Metadata),
             (&reports.write_error, IoKind::Write),
             (&reports.read_error, IoKind::Read),

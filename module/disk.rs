@@ -4,6 +4,10 @@
 #![forbid(unsafe_code)]
 
 use core::fmt;
+use core::sync::atomic::{
+    AtomicU8,
+    Ordering, //
+};
 
 use kernel::prelude::*;
 use kernel::str::CStr;
@@ -11,6 +15,7 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::engine::control::RetCode;
+use crate::engine::fault::Fault;
 use crate::engine::meta::activity_log::{
     ActivityLog,
     LogSlot, //
@@ -36,6 +41,7 @@ use crate::engine::resource::{
 use crate::engine::volume::DiskTables;
 use crate::engine::wire::state::QueueLimits;
 use crate::engine::wire::MAX_BIO_SIZE;
+use crate::fault_injection;
 use crate::lower::Lower;
 use crate::notify;
 use crate::request::base_limits;
@@ -45,10 +51,11 @@ use crate::storage::{
 };
 use crate::sys::bdev::{
     BlockDevice,
-    Holder,
-    MetaIo, //
+    Holder, //
 };
 use crate::sys::log::Level;
+use crate::sys::meta_io::MetaIo;
+use crate::volume_thread;
 
 /// A disk that was opened and read, waiting for the engine's word.
 pub struct Attaching {
@@ -56,6 +63,70 @@ pub struct Attaching {
     pub lower: Arc<Lower>,
     /// Its bitmap and its log.
     pub tables: DiskTables<KernelStorage>,
+}
+
+/// How far a disk is on its way out of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nobody wants it to go.
+    InUse,
+    /// It has to answer what it was asked.
+    Draining,
+    /// Its bitmap was written (`saved`), or could not be; it may have to answer for that.
+    Closing {
+        /// See above.
+        saved: bool,
+    },
+    /// It is gone; the engine has to be told.
+    Done {
+        /// As above.
+        saved: bool,
+    },
+}
+
+/// A [`Stage`] that several threads look at.
+pub struct Release(AtomicU8);
+
+impl Release {
+    /// No disk is on its way.
+    pub fn new() -> Self {
+        Self(AtomicU8::new(0))
+    }
+
+    fn set(&self, stage: Stage) {
+        let number = match stage {
+            Stage::InUse => 0,
+            Stage::Draining => 1,
+            Stage::Closing { saved } => 2 + u8::from(saved),
+            Stage::Done { saved } => 4 + u8::from(saved),
+        };
+        self.0.store(number, Ordering::Release);
+    }
+
+    fn stage(&self) -> Stage {
+        match self.0.load(Ordering::Acquire) {
+            0 => Stage::InUse,
+            1 => Stage::Draining,
+            number @ 2..=3 => Stage::Closing { saved: number == 3 },
+            number => Stage::Done { saved: number == 5 },
+        }
+    }
+
+    /// Whether the volume's thread has to go on with it.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.stage(), Stage::Draining | Stage::Closing { .. })
+    }
+
+    /// Whether the disk is gone since the last call, and its bitmap was saved.
+    pub fn take_done(&self) -> Option<bool> {
+        match self.stage() {
+            Stage::Done { saved } => {
+                self.set(Stage::InUse);
+                Some(saved)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a disk cannot be attached.
@@ -124,13 +195,13 @@ pub fn attach(
         "no such place for metadata",
     ))?;
     let (data, meta) = open(data, meta, layout)?;
-    let (superblock, geometry) = read_superblock(&meta, layout)?;
+    let (superblock, geometry) = read_superblock(device.minor, &meta, layout)?;
     let laid_out_for = LowerSizes {
         data: data.capacity(),
         meta: meta.capacity(),
     };
     let max_capacity = geometry.max_data_sectors(laid_out_for.data);
-    let attaching = prepare(data, meta, &superblock, geometry, &options)?;
+    let attaching = prepare(device.minor, data, meta, &superblock, geometry, &options)?;
     let limits = attaching.lower.data.limits();
     let disk = Disk {
         superblock: Superblock {
@@ -188,6 +259,7 @@ fn open(
 }
 
 fn read_superblock(
+    minor: u32,
     meta: &BlockDevice,
     layout: Layout,
 ) -> core::result::Result<(Superblock, Geometry), Refused> {
@@ -204,12 +276,13 @@ fn read_superblock(
     }
     let at = layout.superblock(sectors).ok_or_else(too_small)?;
     let mut io = MetaIo::new(SUPERBLOCK_BYTES).map_err(no_memory)?;
-    let image = io
-        .read(meta, at, SUPERBLOCK_BYTES)
-        .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock"))?;
-    let image = image
-        .try_into()
-        .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock"))?;
+    let unread = || refused(RetCode::ERR_IO_MD_DISK, "cannot read the superblock");
+    if fault_injection::strikes(Fault::MetadataRead, minor) {
+        return Err(unread());
+    }
+    let image = io.read(meta, at, SUPERBLOCK_BYTES, || false);
+    let image = image.map_err(|_| unread())?;
+    let image = image.try_into().map_err(|_| unread())?;
     Superblock::parse(image, layout, sectors).map_err(|error| Refused {
         code: RetCode(error.ret_code()),
         what: error.as_str(),
@@ -219,15 +292,19 @@ fn read_superblock(
 
 /// Takes all memory that the disk's I/O will need, and reads the bitmap.
 fn prepare(
+    minor: u32,
     data: BlockDevice,
     meta: BlockDevice,
     superblock: &Superblock,
     geometry: Geometry,
     options: &DiskOptions,
 ) -> core::result::Result<Attaching, Refused> {
-    let lower = Lower::new(data, meta, geometry, options).map_err(no_memory)?;
+    let lower = Lower::new(minor, data, meta, geometry, options).map_err(no_memory)?;
     let lower = Arc::new(lower, GFP_KERNEL).map_err(|_| no_memory(ENOMEM))?;
     let no_bitmap = |_| refused(RetCode::ERR_NOMEM_BITMAP, "no memory for the bitmap");
+    if fault_injection::strikes(Fault::BitmapMemory, minor) {
+        return Err(no_bitmap(ENOMEM));
+    }
     let mut bitmap = new_bitmap(superblock.last_size).map_err(no_bitmap)?;
     lower
         .read_bitmap(&mut bitmap)
@@ -280,19 +357,61 @@ impl Device {
         self.set_lower(Some(lower));
     }
 
-    /// Waits until the I/O at the disk has ended. May sleep.
-    pub fn drain_disk(&self) {
-        // Nothing new is started: the policy that forbids it came before.
-        const LOOK_AGAIN_MS: u32 = 20;
-        let idle = || self.volume.lock().counters().local_pending == 0;
-        while !self.room.wait_until_timeout(LOOK_AGAIN_MS, idle) {}
+    /// Lets the disk do what the options say now. May sleep.
+    pub fn tune_disk(&self, options: &DiskOptions) {
+        let Some(lower) = self.lower() else {
+            return;
+        };
+        if lower.tune(options).is_err() {
+            let line = format_args!(
+                "no memory for copies: with disk-timeout, requests wait for the disk all the same"
+            );
+            notify::log_device(Level::Warning, self, line);
+        }
+        // It looks at the clock in another rhythm now.
+        self.wake.raise();
     }
 
-    /// Takes the disk out of use, which nothing uses any more. May sleep.
-    pub fn release_disk(&self) {
+    /// The disk shall go out of use. The volume's thread sees to it, however long it takes.
+    pub fn begin_release(&self) {
+        self.release.set(Stage::Draining);
+        self.wake.raise();
+    }
+
+    /// Takes a disk out of use that shall go, when it has answered everything. May sleep.
+    pub fn go_on_with_release(&self) {
+        // Nothing new is started: the policy that forbids it came before.
+        let Some(lower) = self.lower() else {
+            return self.released(false);
+        };
+        let idle = || self.volume.lock().counters().local_pending == 0 && lower.is_idle();
+        if self.release.stage() == Stage::Draining && idle() {
+            // It answers again, if it had been given up.
+            lower.give_up(false);
+            // The last word of this disk: what it missed, it must remember.
+            let saved = volume_thread::save_bitmap(self).is_ok();
+            // After a failure nothing is written any more.
+            let saved = saved && self.volume.lock().keeps_metadata();
+            if !saved {
+                let line = format_args!("the bitmap could not be saved on the way down");
+                notify::log_device(Level::Error, self, line);
+            }
+            self.release.set(Stage::Closing { saved });
+        }
+        if let Stage::Closing { saved } = self.release.stage() {
+            if lower.is_idle() {
+                drop(lower);
+                self.released(saved);
+            }
+        }
+    }
+
+    fn released(&self, saved: bool) {
         let lower = self.set_lower(None);
         let tables = self.volume.lock().set_disk(None);
         drop((lower, tables));
+        self.release.set(Stage::Done { saved });
+        self.resource.wake.raise();
     }
 
     /// Gives the device another size, in sectors. May sleep.
@@ -315,7 +434,7 @@ impl Device {
             let line = format_args!("no memory for a bitmap of the new size; free some");
             notify::log_device(Level::Error, self, line);
             self.volume.lock().metadata_failed();
-            self.report_metadata_error();
+            self.report_metadata_error(ENOMEM);
         }
     }
 

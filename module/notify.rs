@@ -280,6 +280,11 @@ pub fn log(level: Level, name: &str, line: fmt::Arguments<'_>) {
     log::print(level, format_args!("drbd {}", name), line);
 }
 
+/// Writes a line about a minor to the kernel log, where its resource is not at hand.
+pub fn log_minor(level: Level, minor: u32, line: fmt::Arguments<'_>) {
+    log::print(level, format_args!("drbd drbd{}", minor), line);
+}
+
 /// Writes a line about a device to the kernel log.
 pub fn log_device(level: Level, device: &Device, line: fmt::Arguments<'_>) {
     let (number, minor) = (device.number, device.minor);

@@ -138,11 +138,7 @@ fn show_device(to: &SeqFile, view: &View<'_>, record: &VolumeRecord, device: &De
 
 fn show_figures(to: &SeqFile, view: &View<'_>, figures: &Figures) {
     let counters = &figures.counters;
-    let order = match view.write_ordering() {
-        0 => 'n',
-        1 => 'd',
-        _ => 'f',
-    };
+    let order = view.core.decisions.write_order().letter();
     seq_print!(
         to,
         "    ns:{} nr:{} dw:{} dr:{} al:{} bm:{} ",

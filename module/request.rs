@@ -10,6 +10,7 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::driver::Driver;
+use crate::engine::fault::Fault;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -23,9 +24,11 @@ use crate::engine::volume::{
     Refusal,
     WriteFlags, //
 };
+use crate::fault_injection;
 use crate::lower::Lower;
 use crate::sys::bio::{
     BioFlags,
+    BioHold,
     BioOp,
     BlkStatus,
     Done,
@@ -37,6 +40,7 @@ use crate::sys::disk::{
     DiskLimits,
     DiskOps, //
 };
+use crate::sys::page::PageVec;
 use crate::sys::params;
 
 /// Largest request, in sectors: 1 MiB.
@@ -72,12 +76,17 @@ impl EndIo for Io {
         let ok = done.status.is_ok();
         match self {
             Io::Local { device, ticket } => {
+                if let Some(pages) = done.pages.filter(|_| ok) {
+                    device.fill_read(ticket, &pages);
+                }
                 device.feed_atomic(|volume, fx| volume.local_done(ticket, ok, fx));
             }
             Io::Read { device, bio } if ok => {
                 drop(device);
                 bio.complete(done.status);
             }
+            // A read ahead may fail, and nobody needs to know.
+            Io::Read { bio, .. } if bio.flags().read_ahead => bio.complete(done.status),
             Io::Read { device, bio } => device.read_failed(bio),
             Io::Peer { device, ticket } => {
                 if let Some(pages) = done.pages {
@@ -143,6 +152,19 @@ pub fn new_disk(driver: &Driver, device: &Arc<Device>) -> Result<Disk> {
         &base_limits(),
         Ops(device.clone()),
     )
+}
+
+/// Memory of our own for what the disk gets of a request, so that the request need not wait for it;
+/// `Some(None)` if it has no data, `None` if there is no memory.
+fn own_payload(held: &BioHold, lower: &Lower) -> Option<Option<PageVec>> {
+    if !held.has_data() {
+        return Some(None);
+    }
+    let mut pages = lower.try_copy(held.bytes())?;
+    if held.op() == BioOp::Write {
+        pages.payload_mut().copy_payload(&held.payload()).ok()?;
+    }
+    Some(Some(pages))
 }
 
 impl Device {
@@ -218,6 +240,16 @@ impl Device {
 
     /// Passes a read straight to the lower disk. May sleep.
     fn read_local(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
+        let (fault, ahead) = match bio.flags().read_ahead {
+            true => (Fault::ReadAhead, true),
+            false => (Fault::DataRead, false),
+        };
+        if fault_injection::strikes(fault, self.minor) {
+            return match ahead {
+                true => bio.complete(BlkStatus::IO_ERROR),
+                false => self.read_failed(bio),
+            };
+        }
         let Some(lower) = self.lower() else {
             return self.read_failed(bio);
         };
@@ -252,17 +284,71 @@ impl Device {
     /// Submits the local half of a request. May sleep.
     pub fn submit_local(self: &Arc<Self>, ticket: Ticket) {
         let held = self.with_request(ticket.index, |bio| bio.hold());
-        let (Some(held), Some(lower)) = (held, self.lower()) else {
-            return self.feed(|volume, fx| volume.local_done(ticket, false, fx));
+        let submitted = match (held, self.lower()) {
+            (Some(held), Some(lower)) => self.submit_held(ticket, held, &lower),
+            _ => Err(EIO),
         };
+        if submitted.is_err() {
+            self.feed(|volume, fx| volume.local_done(ticket, false, fx));
+        }
+    }
+
+    fn submit_held(self: &Arc<Self>, ticket: Ticket, held: BioHold, lower: &Lower) -> Result {
+        let fault = match held.op() {
+            BioOp::Read => Fault::DataRead,
+            _ => Fault::DataWrite,
+        };
+        if fault_injection::strikes(fault, self.minor) {
+            return Err(EIO);
+        }
+        let bios = &self.resource.driver.bios;
         let context = Io::Local {
             device: self.clone(),
             ticket,
         };
-        let bios = &self.resource.driver.bios;
-        match bios.clone_of(&held, &lower.data, held.sector(), context) {
-            Ok(clone) => clone.submit(),
-            Err(_) => self.feed(|volume, fx| volume.local_done(ticket, false, fx)),
+        if !lower.is_watched() {
+            let clone = bios.clone_of(&held, &lower.data, held.sector(), context)?;
+            clone.submit();
+            return Ok(());
+        }
+        let Some(payload) = own_payload(&held, lower) else {
+            if !self.volume.lock().local_starts(ticket, false) {
+                return Err(EIO);
+            }
+            let clone = bios.clone_of(&held, &lower.data, held.sector(), context)?;
+            clone.submit();
+            return Ok(());
+        };
+        let (op, flags, sector, bytes) = (held.op(), held.flags(), held.sector(), held.bytes());
+        // From here on the request may be answered, and its memory given back.
+        if !self.volume.lock().local_starts(ticket, true) {
+            return Err(EIO);
+        }
+        drop(held);
+        let bio = match payload {
+            Some(pages) => bios.with_pages(&lower.data, op, flags, sector, pages, context)?,
+            None => {
+                let op = if bytes == 0 { BioOp::Flush } else { op };
+                bios.without_data(&lower.data, op, flags, sector, bytes, context)?
+            }
+        };
+        bio.submit();
+        Ok(())
+    }
+
+    /// A read that went to memory of our own is done: hands its data on, unless somebody else has
+    /// answered meanwhile. Any context.
+    fn fill_read(&self, ticket: Ticket, pages: &PageVec) {
+        let held = {
+            let volume = self.volume.lock();
+            let awaited = volume.is_at_disk(ticket);
+            let hold = |bio: &mut MasterBio| (bio.op() == BioOp::Read).then(|| bio.hold());
+            let held = awaited.then(|| self.with_request(ticket.index, hold));
+            held.flatten().flatten()
+        };
+        if let Some(mut held) = held {
+            // As long as what was asked for, by construction.
+            let _ = held.payload_mut().copy_payload(&pages.payload());
         }
     }
 
@@ -274,6 +360,7 @@ impl Device {
             return self.feed(|volume, fx| volume.digest_unread(ticket, fx));
         }
         let submitted = match (view, self.lower()) {
+            (Some(view), _) if fault_injection::strikes(view.fault(), self.minor) => Err(EIO),
             (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower),
             _ => Err(EIO),
         };

@@ -255,7 +255,7 @@ impl View<'_> {
         }
     }
 
-    /// How the peer's writes are ordered: the weakest way of all disks.
+    /// How the peer's writes are kept in order.
     pub fn resource_statistics(&self) -> ResourceStatistics {
         ResourceStatistics {
             res_stat_write_ordering: self.write_ordering(),
@@ -264,15 +264,7 @@ impl View<'_> {
 
     /// 0 none, 1 drain, 2 flush.
     pub fn write_ordering(&self) -> u32 {
-        let attached = self.core.records.iter().filter(|r| r.disk.is_some());
-        let way = |record: &VolumeRecord| {
-            if record.options.disk_flushes {
-                2
-            } else {
-                u32::from(record.options.disk_drain)
-            }
-        };
-        attached.map(way).min().unwrap_or(2)
+        self.core.decisions.write_order() as u32
     }
 
     /// State of the connection.

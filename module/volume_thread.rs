@@ -26,19 +26,20 @@ const RESYNC_TICK_MS: u32 = 20;
 /// How long the thread sleeps when nothing wakes it, in milliseconds.
 const IDLE_TICK_MS: u32 = 1000;
 
+/// How often a disk is looked at that is on its way out of use, in milliseconds.
+const RELEASE_TICK_MS: u32 = 20;
+
 /// Runs until the device is stopped. `block` is where blocks of the activity log are made.
 pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
     while !device.is_stopping() {
-        let syncing = {
+        let (syncing, timeout_ms) = {
             let volume = device.volume.lock();
-            volume.resync_progress().is_some() || volume.verify_progress().is_some()
+            let syncing = volume.resync_progress().is_some() || volume.verify_progress().is_some();
+            (syncing, volume.policy().disk_timeout_ms)
         };
-        let tick = if syncing {
-            RESYNC_TICK_MS
-        } else {
-            IDLE_TICK_MS
-        };
-        device.wake.wait_timeout(tick);
+        device
+            .wake
+            .wait_timeout(tick_ms(device, syncing, timeout_ms));
         device.run_deferred();
         if device.log_wanted.swap(false, Ordering::AcqRel) {
             write_log(device, &mut block);
@@ -49,6 +50,28 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
         }
         while device.feed(|volume, fx| volume.resync_more(fx)) {}
         while device.feed(|volume, fx| volume.verify_more(fx)) {}
+        if timeout_ms != 0 {
+            device.feed(|volume, fx| volume.watch_disk(Device::now(), fx));
+        }
+        if device.release.is_under_way() {
+            device.go_on_with_release();
+        }
+    }
+}
+
+/// How long the thread may sleep when nothing wakes it.
+fn tick_ms(device: &Device, syncing: bool, timeout_ms: u32) -> u32 {
+    let watch = match timeout_ms {
+        0 => IDLE_TICK_MS,
+        // An overdue request is noticed by a quarter too late.
+        ms => (ms / 4).clamp(RELEASE_TICK_MS, IDLE_TICK_MS),
+    };
+    if device.release.is_under_way() {
+        RELEASE_TICK_MS
+    } else if syncing {
+        RESYNC_TICK_MS
+    } else {
+        watch
     }
 }
 
@@ -68,9 +91,9 @@ fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
             lower.write_log(write.block, block)
         });
         device.feed(|volume, fx| volume.log_committed(done.is_ok(), fx));
-        if done.is_err() {
+        if let Err(error) = done {
             // Who waits goes on waiting until the disk is given up.
-            return device.report_metadata_error();
+            return device.report_metadata_error(error);
         }
     }
 }

@@ -9,6 +9,7 @@ use core::fmt;
 
 use kernel::prelude::*;
 
+use crate::disk_words;
 use crate::engine::ids::{
     Extent,
     Instant, //
@@ -365,10 +366,9 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Warning,
             format_args!("Forced to consider local data as UpToDate!"),
         ),
-        Notice::DiskFailed => write(
-            Level::Error,
-            format_args!("Local IO failed in the lower device. Detaching..."),
-        ),
+        Notice::DiskTimeout | Notice::DiskFailed | Notice::WriteOrder { .. } => {
+            disk_words::of_disk(notice, write);
+        }
         Notice::SplitBrainSolved {
             primaries,
             from_peer,
@@ -491,6 +491,8 @@ fn advice(notice: Notice) -> &'static str {
         }
         Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
         Notice::Agreed { .. }
+        | Notice::DiskTimeout
+        | Notice::WriteOrder { .. }
         | Notice::LoggedIn { .. }
         | Notice::UsingDigest { .. }
         | Notice::VerifyDone

@@ -219,6 +219,10 @@ fn with_record<R>(device: &Arc<Device>, look: impl FnOnce(&VolumeRecord) -> R) -
 
 /// Takes a device's disk out of use. May sleep.
 pub(super) fn detach(device: &Arc<Device>, force: bool) -> RetCode {
+    if let Some(lower) = device.lower().filter(|_| force) {
+        // Somebody who waits for the disk may hold what the command needs.
+        lower.give_up(true);
+    }
     let code = device
         .resource
         .command(Some(device), |volume| Admin::Detach { volume, force });

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::digests;
+use crate::engine::fault::Fault;
 use crate::engine::ids::{
     Extent,
     MAX_REQUEST_BYTES, //
@@ -17,6 +18,7 @@ use crate::engine::resource::{
 use crate::engine::wire::data::blocks_behind_digest;
 use crate::engine::wire::params::ProtocolSettings;
 use crate::engine::wire::Header;
+use crate::fault_injection;
 use crate::sys::digest::{
     Digest,
     DIGEST_MAX, //
@@ -49,6 +51,12 @@ impl Receiver<'_> {
         Err(Stop::Network)
     }
 
+    /// Whether a fault on demand hits the volume that a packet is for.
+    pub(super) fn strikes(&self, header: Header, fault: Fault) -> bool {
+        let device = self.resource.link.device(header.volume);
+        device.is_some_and(|device| fault_injection::strikes(fault, device.minor))
+    }
+
     pub(super) fn payload(&mut self, bytes: u32) -> core::result::Result<PageVec, Stop> {
         let mut pages = self.memory(bytes)?;
         self.inbox.receive_pages(&mut pages)?;
@@ -74,7 +82,15 @@ impl Receiver<'_> {
         let mut told = [0; DIGEST_MAX];
         let told = told.get_mut(..size).ok_or(Stop::Network)?;
         self.inbox.receive(told)?;
-        let pages = self.payload(bytes)?;
+        if self.strikes(header, Fault::PeerMemory) {
+            return Err(Stop::Network);
+        }
+        let mut pages = self.payload(bytes)?;
+        if pages.len() != 0 && self.strikes(header, Fault::Receive) {
+            let mut first = [0];
+            pages.copy_out(0, &mut first)?;
+            pages.copy_in(0, &first.map(|byte: u8| !byte))?;
+        }
         if let Some(digest) = &mut self.integrity {
             let mut found = [0; DIGEST_MAX];
             if digest.of_payload(&pages.payload(), &mut found)? != told {

@@ -20,6 +20,7 @@ use crate::device::{
 };
 use crate::digests;
 use crate::engine::bitmap_code::TransferCursor;
+use crate::engine::fault::Fault;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
@@ -417,6 +418,9 @@ impl Receiver<'_> {
         if request.size == 0 || !extent.fits(capacity, MAX_REQUEST_BYTES) {
             let problem = Problem::Request(PeerRequestError::OutOfRange);
             return Err(Stop::refused(header.command, problem));
+        }
+        if self.strikes(header, Fault::PeerMemory) {
+            return Err(Stop::Network);
         }
         let mut payload = Some(self.memory(request.size)?);
         let taken = self.with_slot(&device, |volume, fx| {

@@ -13,7 +13,8 @@ use crate::engine::resource::{
     Effect,
     Event,
     Loss,
-    Outgoing, //
+    Outgoing,
+    WriteOrder, //
 };
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
@@ -79,6 +80,7 @@ impl Resource {
                     session.ping_wanted.store(true, Ordering::Release);
                 }
             }
+            Effect::SetWriteOrder { order } => self.order_writes(order),
             Effect::StartNetwork => self.receiver.begin(),
             Effect::CloseNetwork => self.close_network(core),
             Effect::StopNetwork => self.receiver.leave(),
@@ -88,6 +90,7 @@ impl Resource {
             | Effect::ReleaseDisk { .. }
             | Effect::ResizeBitmap { .. }
             | Effect::MoveMetadata { .. }
+            | Effect::TuneDisk { .. }
             | Effect::SetCapacity { .. }
             | Effect::SaveSuperblock { .. }
             | Effect::SaveBitmap { .. }
@@ -111,6 +114,7 @@ impl Resource {
             | Effect::ReleaseDisk { volume }
             | Effect::ResizeBitmap { volume, .. }
             | Effect::MoveMetadata { volume, .. }
+            | Effect::TuneDisk { volume }
             | Effect::SetCapacity { volume, .. }
             | Effect::SaveSuperblock { volume }
             | Effect::SaveBitmap { volume }
@@ -127,6 +131,9 @@ impl Resource {
         let device = core.devices.get(volume)?.clone();
         match effect {
             Effect::SetPolicy { policy, .. } => {
+                if let Some(lower) = device.lower().filter(|_| policy.abandon) {
+                    lower.give_up(true);
+                }
                 device.feed(|volume, fx| volume.set_policy(policy, fx));
                 device.room.wake_all();
             }
@@ -136,15 +143,11 @@ impl Resource {
                 self.drop_items();
             }
             Effect::InstallDisk { .. } => device.install_disk(),
-            Effect::ReleaseDisk { .. } => {
-                device.drain_disk();
-                // The last word of this disk: what it missed, it must remember.
-                if volume_thread::save_bitmap(&device).is_err() {
-                    let line = format_args!("the bitmap could not be saved on the way down");
-                    notify::log_device(Level::Error, &device, line);
+            Effect::ReleaseDisk { .. } => device.begin_release(),
+            Effect::TuneDisk { .. } => {
+                if let Some(record) = core.records.get(volume) {
+                    device.tune_disk(&record.options);
                 }
-                device.release_disk();
-                return Some(Event::DiskReleased { volume });
             }
             Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
             Effect::SetResyncLimits { limits, .. } => {
@@ -196,14 +199,14 @@ impl Resource {
             Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, device),
             Effect::SaveBitmap { .. } => {
-                if volume_thread::save_bitmap(device).is_err() {
-                    device.report_metadata_error();
+                if let Err(error) = volume_thread::save_bitmap(device) {
+                    device.report_metadata_error(error);
                 }
             }
             Effect::FillBitmap { set, .. } => {
                 device.fill_bitmap(set);
-                if volume_thread::save_bitmap(device).is_err() {
-                    device.report_metadata_error();
+                if let Err(error) = volume_thread::save_bitmap(device) {
+                    device.report_metadata_error(error);
                 }
             }
             _ => {}
@@ -237,9 +240,9 @@ impl Resource {
         if !device.volume.lock().keeps_metadata() {
             return;
         }
-        if lower.write_superblock(&disk.superblock).is_err() {
+        if let Err(error) = lower.write_superblock(&disk.superblock) {
             device.volume.lock().metadata_failed();
-            device.report_metadata_error();
+            device.report_metadata_error(error);
         }
     }
 
@@ -253,10 +256,16 @@ impl Resource {
         }
         let line = format_args!("Writing the whole bitmap, the metadata moves");
         notify::log_device(Level::Info, device, line);
-        if volume_thread::move_metadata(device, &lower, &disk.superblock, relocation).is_err() {
+        let moved = volume_thread::move_metadata(device, &lower, &disk.superblock, relocation);
+        if let Err(error) = moved {
             device.volume.lock().metadata_failed();
-            device.report_metadata_error();
+            device.report_metadata_error(error);
         }
+    }
+
+    fn order_writes(&self, order: WriteOrder) {
+        let flushes = order == WriteOrder::Flush;
+        self.barriers_flush.store(flushes, Ordering::Release);
     }
 
     fn close_network(&self, core: &Core) {

@@ -137,6 +137,8 @@ pub struct Resource {
     answered: WaitQueue,
     /// Lines about failed connections.
     throttle: SpinLock<Throttle>,
+    /// The disks are flushed for the peer's barriers.
+    barriers_flush: AtomicBool,
     /// Runs the administrator's handlers.
     pub handlers: Handlers,
     /// Wakes the receiver when a handler came back.
@@ -178,6 +180,7 @@ impl Resource {
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
+                barriers_flush: AtomicBool::new(true),
                 handlers: Handlers::new()?,
                 handled: Signal::new()?,
             },
@@ -331,21 +334,28 @@ impl Resource {
         });
     }
 
-    /// Flushes the lower disks of all volumes. False if one could not be flushed: it is given up.
-    /// May sleep.
+    /// Flushes the lower disks of all volumes, if that is how the peer's writes are kept in order.
+    /// False if one failed at that: it is given up. May sleep.
     pub fn flush_disks(&self) -> bool {
         let mut position = 0;
         let mut all = true;
         while let Some(device) = self.link.device_at(position) {
             position += 1;
+            if !self.barriers_flush.load(Ordering::Acquire) {
+                break;
+            }
             let Some(lower) = device.lower() else {
                 continue;
             };
-            if lower.disk_flushes && lower.data.flush().is_err() {
-                let line = format_args!("local disk FLUSH FAILED; look at the lower device");
-                notify::log_device(Level::Error, &device, line);
-                device.report_metadata_error();
-                all = false;
+            match lower.flush() {
+                Ok(()) => {}
+                Err(EOPNOTSUPP) => device.report_flush_unsupported(),
+                Err(error) => {
+                    let line = format_args!("local disk FLUSH FAILED; look at the lower device");
+                    notify::log_device(Level::Error, &device, line);
+                    device.report_metadata_error(error);
+                    all = false;
+                }
             }
         }
         all
@@ -476,6 +486,12 @@ impl Resource {
         }
         for invariant in device.take_broken() {
             self.post_for(device, |volume| Event::Broken { volume, invariant });
+        }
+        if device.take_flush_unsupported() {
+            self.post(Event::FlushUnsupported);
+        }
+        if let Some(saved) = device.release.take_done() {
+            self.post_for(device, |volume| Event::DiskReleased { volume, saved });
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });

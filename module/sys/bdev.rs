@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Block devices below us: opening, geometry, flush, and synchronous metadata I/O.
+//! Block devices below us: opening, geometry, flush.
 
 use super::shim;
 use kernel::{
@@ -12,17 +12,13 @@ use kernel::{
     },
     ffi::{
         c_uint,
-        c_ushort,
         c_void, //
     },
     prelude::*,
     sync::Arc, //
 };
 
-use core::{
-    mem::MaybeUninit,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 
 /// Sectors are of this many bytes, everywhere.
 pub const SECTOR_SIZE: usize = 512;
@@ -272,133 +268,6 @@ impl NameWriter<'_> {
         }
         // A digit is below 10.
         self.push(&[b'0' + (number % 10) as u8]);
-    }
-}
-
-/// How a metadata write is to be made safe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteFlags {
-    /// The data must be on the medium when the write is done.
-    pub fua: bool,
-    /// All that was written before must be on the medium before this is.
-    pub preflush: bool,
-}
-
-/// A private buffer for metadata I/O of one caller, with all memory that this needs.
-pub struct MetaIo {
-    pages: NonNull<bindings::page>,
-    order: u32,
-    bytes: usize,
-}
-
-// SAFETY: The buffer is owned, and may be used from any thread.
-unsafe impl Send for MetaIo {}
-// SAFETY: Nothing is changed through a shared reference.
-unsafe impl Sync for MetaIo {}
-
-impl MetaIo {
-    /// Largest buffer, in bytes.
-    pub const BYTES_MAX: usize = 128 * 1024;
-
-    /// Allocates a zeroed buffer of `bytes` bytes, a multiple of the sector size. May sleep.
-    ///
-    /// Errors: `EINVAL` for a bad size, `ENOMEM`.
-    pub fn new(bytes: usize) -> Result<Self> {
-        if bytes == 0 || bytes > Self::BYTES_MAX || bytes % SECTOR_SIZE != 0 {
-            return Err(EINVAL);
-        }
-        let order = bytes
-            .div_ceil(super::payload::PAGE_SIZE)
-            .next_power_of_two()
-            .trailing_zeros();
-        let gfp = bindings::GFP_KERNEL | bindings::__GFP_ZERO;
-        // SAFETY: May sleep, as the caller was told; the order is small.
-        let pages = unsafe { bindings::alloc_pages(gfp, order) };
-        Ok(Self {
-            pages: NonNull::new(pages).ok_or(ENOMEM)?,
-            order,
-            bytes,
-        })
-    }
-
-    /// The buffer, as read last or as to be written.
-    pub fn buffer(&self) -> &[u8] {
-        // SAFETY: The pages are ours, contiguous, mapped, initialised, and of that many bytes; I/O
-        // on them needs `&mut self`.
-        unsafe { core::slice::from_raw_parts(self.address(), self.bytes) }
-    }
-
-    /// The buffer, to be filled before a write.
-    pub fn buffer_mut(&mut self) -> &mut [u8] {
-        // SAFETY: As in `buffer`, and borrowed exclusively.
-        unsafe { core::slice::from_raw_parts_mut(self.address(), self.bytes) }
-    }
-
-    fn address(&self) -> *mut u8 {
-        // SAFETY: The pages are live; there is no high memory.
-        unsafe { shim::tandem_page_address(self.pages.as_ptr()) }.cast()
-    }
-
-    /// Reads `bytes` bytes from `sector` into the buffer's front, and waits. May sleep.
-    ///
-    /// Errors: `EINVAL` if `bytes` isn't a multiple of the sector size or more than the buffer
-    /// has; what the device says, mostly `EIO`.
-    pub fn read(&mut self, device: &BlockDevice, sector: u64, bytes: usize) -> Result<&[u8]> {
-        self.transfer(device, sector, bytes, bindings::req_op_REQ_OP_READ)?;
-        self.buffer().get(..bytes).ok_or(EINVAL)
-    }
-
-    /// Writes the first `bytes` bytes of the buffer to `sector`, and waits. May sleep.
-    ///
-    /// Errors: as for [`MetaIo::read`].
-    pub fn write(
-        &mut self,
-        device: &BlockDevice,
-        sector: u64,
-        bytes: usize,
-        flags: WriteFlags,
-    ) -> Result {
-        let mut operation = bindings::req_op_REQ_OP_WRITE;
-        if flags.fua {
-            operation |= flag(bindings::req_flag_bits___REQ_FUA);
-        }
-        if flags.preflush {
-            operation |= flag(bindings::req_flag_bits___REQ_PREFLUSH);
-        }
-        self.transfer(device, sector, bytes, operation)
-    }
-
-    fn transfer(&mut self, device: &BlockDevice, sector: u64, bytes: usize, op: u32) -> Result {
-        if bytes == 0 || bytes > self.bytes || bytes % SECTOR_SIZE != 0 {
-            return Err(EINVAL);
-        }
-        let op = op
-            | flag(bindings::req_flag_bits___REQ_SYNC)
-            | flag(bindings::req_flag_bits___REQ_META)
-            | flag(bindings::req_flag_bits___REQ_PRIO);
-        let mut segment = bindings::bio_vec::default();
-        let mut bio = MaybeUninit::<bindings::bio>::uninit();
-        let bio = bio.as_mut_ptr();
-        const ONE: c_ushort = 1;
-        // SAFETY: Bio and segment live until the end of this function, which waits for the I/O.
-        unsafe { bindings::bio_init(bio, device.as_ptr(), &raw mut segment, ONE, op) };
-        // SAFETY: The bio is initialised and has room for one segment; the pages are ours, and
-        // contiguous over `bytes` bytes.
-        unsafe { bindings::__bio_add_page(bio, self.pages.as_ptr(), bytes as c_uint, 0) };
-        // SAFETY: The bio is initialised.
-        unsafe { (*bio).bi_iter.bi_sector = sector };
-        // SAFETY: The bio is complete, and we may sleep.
-        let result = to_result(unsafe { bindings::submit_bio_wait(bio) });
-        // SAFETY: The bio is initialised, and idle again.
-        unsafe { bindings::bio_uninit(bio) };
-        result
-    }
-}
-
-impl Drop for MetaIo {
-    fn drop(&mut self) {
-        // SAFETY: The pages are ours and of this order.
-        unsafe { bindings::__free_pages(self.pages.as_ptr(), self.order) };
     }
 }
 

@@ -65,6 +65,11 @@ impl BlkStatus {
     /// The general failure.
     pub const IO_ERROR: Self = Self(10);
 
+    /// The kernel's number.
+    pub(super) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// The status that stands for an error.
     pub fn from_error(error: Error) -> Self {
         // SAFETY: A lookup in a table.
@@ -315,6 +320,14 @@ impl MasterBio {
 ///
 /// Owns one count of the bio's pending ends.
 pub struct BioHold(ManuallyDrop<MasterBio>);
+
+impl BioHold {
+    /// The place where the data of a read is to go, as [`MasterBio::payload_mut`]. Others may write
+    /// to it at the same time: what they leave there is a mixture then.
+    pub fn payload_mut(&mut self) -> PayloadMut<'_> {
+        self.0.payload_mut()
+    }
+}
 
 impl core::ops::Deref for BioHold {
     type Target = MasterBio;

@@ -23,6 +23,7 @@ pub mod genl;
 pub mod helper;
 pub mod lock;
 pub mod log;
+pub mod meta_io;
 pub mod page;
 pub mod params;
 pub mod payload;

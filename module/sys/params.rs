@@ -5,7 +5,13 @@
 //! They are defined in `shim.c`: the `module!` macro knows neither strings nor permissions.
 
 use super::shim;
+use crate::engine::fault::Faults;
 use kernel::prelude::*;
+
+use core::sync::atomic::{
+    AtomicI32,
+    Ordering, //
+};
 
 /// Room for the path of a program, with its final zero.
 pub const PATH_MAX: usize = 80;
@@ -32,6 +38,26 @@ pub fn allow_open_on_secondary() -> bool {
 pub fn proc_details() -> i32 {
     // SAFETY: A word that sysfs may write meanwhile, as for every parameter.
     unsafe { core::ptr::read_volatile(&raw const shim::tandem_proc_details) }
+}
+
+/// `enable_faults`, `fault_rate` and `fault_devs`: what is to fail.
+pub fn faults() -> Faults {
+    // SAFETY: Words that sysfs may write meanwhile, as for every parameter.
+    let read = |word: *const kernel::ffi::c_int| unsafe { core::ptr::read_volatile(word) };
+    Faults {
+        // The bits are what counts.
+        enabled: read(&raw const shim::tandem_enable_faults) as u32,
+        // A negative rate is none.
+        rate: u32::try_from(read(&raw const shim::tandem_fault_rate)).unwrap_or(0),
+        devices: read(&raw const shim::tandem_fault_devs) as u32,
+    }
+}
+
+/// `fault_count`: one more; returns how many there were before. Any context.
+pub fn count_fault() -> i32 {
+    // SAFETY: A word that is only used as an atomic or, by sysfs, read and written whole.
+    let count = unsafe { AtomicI32::from_ptr(&raw mut shim::tandem_fault_count) };
+    count.fetch_add(1, Ordering::Relaxed)
 }
 
 /// `usermode_helper`: the program that is told of events. May sleep.

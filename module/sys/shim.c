@@ -37,6 +37,10 @@ unsigned int tandem_minor_count = 32;
 bool tandem_disable_sendpage;
 bool tandem_allow_oos;
 int tandem_proc_details;
+int tandem_enable_faults;
+int tandem_fault_rate;
+int tandem_fault_count;
+int tandem_fault_devs;
 static char usermode_helper[80] = "/sbin/drbdadm";
 
 module_param_named(minor_count, tandem_minor_count, uint, 0444);
@@ -45,6 +49,14 @@ module_param_named(disable_sendpage, tandem_disable_sendpage, bool, 0644);
 module_param_named(allow_oos, tandem_allow_oos, bool, 0);
 MODULE_PARM_DESC(allow_oos, "DONT USE!");
 module_param_named(proc_details, tandem_proc_details, int, 0644);
+module_param_named(enable_faults, tandem_enable_faults, int, 0664);
+MODULE_PARM_DESC(enable_faults, "Bit mask of the kinds of faults to simulate");
+module_param_named(fault_rate, tandem_fault_rate, int, 0664);
+MODULE_PARM_DESC(fault_rate, "How many of 100 operations fail");
+module_param_named(fault_count, tandem_fault_count, int, 0664);
+MODULE_PARM_DESC(fault_count, "Count of simulated faults");
+module_param_named(fault_devs, tandem_fault_devs, int, 0644);
+MODULE_PARM_DESC(fault_devs, "Bit mask of the minors to simulate faults on (0: all)");
 module_param_string(usermode_helper, usermode_helper, sizeof(usermode_helper), 0644);
 
 void tandem_usermode_helper(char *to, size_t size)

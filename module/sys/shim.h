@@ -21,6 +21,10 @@ extern unsigned int tandem_minor_count;
 extern bool tandem_disable_sendpage;
 extern bool tandem_allow_oos;
 extern int tandem_proc_details;
+extern int tandem_enable_faults;
+extern int tandem_fault_rate;
+extern int tandem_fault_count;
+extern int tandem_fault_devs;
 void tandem_usermode_helper(char *to, size_t size);
 
 /* Flags of allocations that must not start I/O. */

@@ -38,6 +38,10 @@ unsafe extern "C" {
     pub(super) static tandem_disable_sendpage: bool;
     pub(super) safe static tandem_allow_oos: bool;
     pub(super) static tandem_proc_details: c_int;
+    pub(super) static tandem_enable_faults: c_int;
+    pub(super) static tandem_fault_rate: c_int;
+    pub(super) static mut tandem_fault_count: c_int;
+    pub(super) static tandem_fault_devs: c_int;
     pub(super) fn tandem_usermode_helper(to: *mut c_char, size: usize);
 
     safe static tandem_gfp_noio: bindings::gfp_t;

@@ -59,6 +59,8 @@ impl Step<'_> {
         let flags = disk.superblock.flags;
         self.take_disk(volume, disk, options);
         self.push(Effect::InstallDisk { volume });
+        self.push(Effect::TuneDisk { volume });
+        self.choose_write_order();
         self.first_size(volume);
         let record = self.volumes.get(volume);
         let crashed = record.is_some_and(|v| v.crashed_primary);
@@ -167,6 +169,8 @@ impl Step<'_> {
             record.options = options;
         }
         self.save(volume);
+        self.push(Effect::TuneDisk { volume });
+        self.choose_write_order();
         self.set_policy(volume, false);
         self.set_resync_limits(volume);
         if self.state(volume).conn >= ConnState::Connected {
@@ -186,7 +190,7 @@ impl Step<'_> {
             ..old
         };
         if force {
-            return self.detach_agreed(token, volume);
+            return self.detach_by_force(token, volume);
         }
         let new = self.sanitize(volume, wanted);
         match rules::judge(old, new, &self.context(volume)) {
@@ -194,6 +198,40 @@ impl Step<'_> {
             // The peer may be Primary and live on our disk.
             _ if rules::needs_peer(old, new) => self.ask_to_detach(token, volume, wanted),
             _ => self.detach_agreed(token, volume),
+        }
+    }
+
+    /// The disk goes at once, whatever the peer says and whether or not the lower device answers.
+    fn detach_by_force(&mut self, token: Token, volume: usize) {
+        self.abandon(volume);
+        let wanted = DeviceState {
+            disk: DiskState::Failed,
+            ..self.state(volume)
+        };
+        self.force(volume, wanted);
+        self.leave_unmarked(volume);
+        // It may have failed already, and be waited for.
+        self.set_policy(volume, false);
+        if wanted.role == Role::Secondary && self.resource.conn == ConnState::WfReportParams {
+            // The peer may wait for what the disk does not answer.
+            self.trouble(Loss::NetworkFailure);
+        }
+        self.answer_state(token, Ok(StateSuccess::Success));
+    }
+
+    /// Until its bitmap is saved, a disk does not know what it misses. (The peer marks what it
+    /// could not give a Secondary, but not what a Primary lost.)
+    fn leave_unmarked(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            let failed = record.state.disk == DiskState::Failed;
+            record.left_unmarked = failed && record.state.role == Role::Primary;
+        }
+    }
+
+    /// From now on nobody waits for the disk, which is about to be given up.
+    fn abandon(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.abandoned = true;
         }
     }
 
@@ -205,18 +243,23 @@ impl Step<'_> {
         }
         wanted.disk = DiskState::Failed;
         self.force(volume, wanted);
-        if let Some(record) = self.volumes.get_mut(volume) {
-            record.left_unmarked = false;
-        }
+        self.leave_unmarked(volume);
         self.detaching(token, volume);
     }
 
-    /// The lower device reported an error.
+    /// The lower device reported an error, or nothing for too long.
     pub(super) fn io_error(&mut self, volume: usize, kind: IoKind) {
-        let old = self.state(volume);
-        if old.disk <= DiskState::Failed {
-            return;
+        if self.state(volume).disk > DiskState::Failed {
+            self.disk_fails(volume, kind);
+        } else if kind == IoKind::Timeout {
+            self.abandon(volume);
         }
+        // Failed requests may wait for the word that it changes nothing for them.
+        self.set_policy(volume, false);
+    }
+
+    fn disk_fails(&mut self, volume: usize, kind: IoKind) {
+        let old = self.state(volume);
         let policy = self
             .volumes
             .get(volume)
@@ -228,6 +271,10 @@ impl Step<'_> {
             }
             _ => DiskState::Failed,
         };
+        if kind == IoKind::Timeout {
+            self.notice(volume, Notice::DiskTimeout);
+            self.abandon(volume);
+        }
         if wanted.disk == DiskState::Failed {
             self.notice(volume, Notice::DiskFailed);
             if policy == OnIoError::CallHelper {
@@ -235,10 +282,7 @@ impl Step<'_> {
             }
         }
         self.force(volume, wanted);
-        if let Some(record) = self.volumes.get_mut(volume) {
-            // The peer marks what it could not give a Secondary, but not what a Primary lost.
-            record.left_unmarked = wanted.disk == DiskState::Failed && old.role == Role::Primary;
-        }
+        self.leave_unmarked(volume);
         if wanted.disk == DiskState::Failed && old.role == Role::Secondary {
             // What the peer wrote may have been lost with the disk's cache, and there is no way
             // to take back that we have it but the end of the connection.
@@ -247,7 +291,9 @@ impl Step<'_> {
     }
 
     /// Nothing uses the disk any more.
-    pub(super) fn disk_released(&mut self, volume: usize) {
+    ///
+    /// `saved`: its bitmap was written in the end, and knows what the disk misses.
+    pub(super) fn disk_released(&mut self, volume: usize, saved: bool) {
         let mut wanted = self.state(volume);
         if wanted.disk != DiskState::Failed {
             return;
@@ -257,6 +303,8 @@ impl Step<'_> {
         if let Some(record) = self.volumes.get_mut(volume) {
             record.disk = None;
             record.negotiating = None;
+            record.abandoned = false;
+            record.left_unmarked &= !saved;
             // From here on applications see the peer's data.
             let peer = record.peer_uuids.filter(|_| {
                 wanted.conn >= ConnState::Connected && wanted.peer_disk == DiskState::UpToDate

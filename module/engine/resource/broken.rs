@@ -26,7 +26,7 @@ impl Event {
             | Event::IoError { volume, .. }
             | Event::Broken { volume, .. }
             | Event::Drained { volume }
-            | Event::DiskReleased { volume } => Some(volume),
+            | Event::DiskReleased { volume, .. } => Some(volume),
             // Of commands, some are about the resource; packets have the peer's number.
             Event::Admin(..)
             | Event::Packet { .. }
@@ -38,6 +38,7 @@ impl Event {
             | Event::Trouble(_)
             | Event::Disconnected(_)
             | Event::HandlerDone { .. }
+            | Event::FlushUnsupported
             | Event::Tick => None,
         }
     }

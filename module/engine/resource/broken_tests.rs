@@ -88,7 +88,10 @@ fn the_same_is_told_once_and_acts_each_time() {
 fn an_event_of_a_volume_that_is_not_there_ends_the_connection() {
     for event in [
         Event::BitmapReceived { volume: 1 },
-        Event::DiskReleased { volume: 1 },
+        Event::DiskReleased {
+            volume: 1,
+            saved: true,
+        },
         Event::Drained { volume: usize::MAX },
     ] {
         let mut node = primary();

@@ -3,6 +3,7 @@
 //! A volume's state changes, and what follows from it.
 
 use crate::engine::meta::superblock::Flags;
+use crate::engine::options::OnNoData;
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -204,6 +205,7 @@ impl Step<'_> {
     pub(super) fn set_policy(&mut self, volume: usize, hold: bool) {
         let version = self.resource.agreed.version;
         let protocol = self.resource.net.as_ref().map(|net| net.protocol);
+        let on_no_data = self.resource.options.on_no_data_accessible;
         if let Some(record) = self.volumes.get(volume) {
             let mut policy = policy_of(
                 record.state,
@@ -214,6 +216,10 @@ impl Step<'_> {
             policy.hold |= hold;
             policy.ack = protocol.map_or(WantedAck::Written, ack_of);
             policy.drain = record.drain;
+            policy.balancing = record.options.read_balancing;
+            policy.disk_timeout_ms = record.options.disk_timeout.saturating_mul(100);
+            policy.abandon = record.abandoned && record.state.disk == DiskState::Failed;
+            policy.keep_failed = on_no_data == OnNoData::SuspendIo;
             self.push(Effect::SetPolicy { volume, policy });
         }
     }

@@ -46,6 +46,7 @@ use super::handler::{
 use super::notice::Notice;
 use super::record::Disk;
 use super::resize::SizeWish;
+use super::write_order::WriteOrder;
 
 /// What the engine may not find out by itself.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +105,7 @@ pub enum Admin {
     Detach {
         /// The volume, by position.
         volume: usize,
-        /// Do not wait and do not ask.
+        /// Do not ask the peer, and do not wait for the lower device.
         force: bool,
     },
     /// Change the disk options.
@@ -345,6 +346,8 @@ pub enum Event {
         /// What failed.
         kind: IoKind,
     },
+    /// A lower device says that it cannot be flushed.
+    FlushUnsupported,
     /// Something that must never be was found in the data path of a volume, or around it.
     Broken {
         /// The volume, by position.
@@ -361,6 +364,8 @@ pub enum Event {
     DiskReleased {
         /// The volume, by position.
         volume: usize,
+        /// Its bitmap could be written: the disk knows what it misses.
+        saved: bool,
     },
     /// A handler came back.
     HandlerDone {
@@ -382,6 +387,8 @@ pub enum IoKind {
     Write,
     /// Metadata: superblock, activity log, bitmap.
     Metadata,
+    /// Something was not answered within `disk-timeout`.
+    Timeout,
 }
 
 /// A packet to send on the data socket, not yet encoded.
@@ -475,6 +482,16 @@ pub enum Effect {
         volume: usize,
         /// From where to where.
         relocation: Relocation,
+    },
+    /// Let the lower disk do what the record's options say now.
+    TuneDisk {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// From now on the peer's writes are kept in order this way.
+    SetWriteOrder {
+        /// How.
+        order: WriteOrder,
     },
     /// Set the size of the device, in sectors, and tell the kernel.
     SetCapacity {

@@ -28,6 +28,7 @@ mod rules;
 mod size;
 mod split_brain;
 mod verify;
+mod write_order;
 
 #[cfg(test)]
 mod broken_tests;
@@ -84,6 +85,7 @@ pub use record::{
 };
 
 pub use resize::SizeWish;
+pub use write_order::WriteOrder;
 
 use admin::Pending;
 use fencing::Fence;
@@ -112,6 +114,8 @@ pub struct Resource {
     connections: u32,
     /// Calls of handlers so far.
     calls: u32,
+    /// How the peer's writes are kept in order.
+    write_order: WriteOrder,
     /// Rules of our own that were broken.
     broken: Broken,
 }
@@ -140,6 +144,7 @@ impl Resource {
             fence: None,
             connections: 0,
             calls: 0,
+            write_order: WriteOrder::default(),
             broken: Broken::default(),
         }
     }
@@ -152,6 +157,11 @@ impl Resource {
     /// The network options, while the connection is configured.
     pub fn net(&self) -> Option<&NetOptions> {
         self.net.as_ref()
+    }
+
+    /// How the peer's writes are kept in order.
+    pub fn write_order(&self) -> WriteOrder {
+        self.write_order
     }
 
     /// The resource options.
@@ -215,9 +225,10 @@ impl Step<'_> {
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::VerifyFinished { volume } => self.verify_finished(volume),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
+            Event::FlushUnsupported => self.flush_unsupported(),
             Event::Broken { volume, invariant } => self.broken(volume, invariant),
             Event::Drained { volume } => self.drained(volume),
-            Event::DiskReleased { volume } => self.disk_released(volume),
+            Event::DiskReleased { volume, saved } => self.disk_released(volume, saved),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => {
                 self.ask_again();

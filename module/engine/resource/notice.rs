@@ -9,6 +9,8 @@ use crate::engine::options::{
 };
 use crate::engine::state::ConnState;
 
+use super::write_order::WriteOrder;
+
 /// What an administrator should read in the kernel log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -127,6 +129,13 @@ pub enum Notice {
     Absent,
     /// The disk failed and is given up.
     DiskFailed,
+    /// The disk leaves something unanswered for longer than `disk-timeout`.
+    DiskTimeout,
+    /// Writes of the peer are ordered in another way from now on.
+    WriteOrder {
+        /// How.
+        order: WriteOrder,
+    },
     /// A split brain was resolved by policy.
     SplitBrainSolved {
         /// How many of the nodes were Primary.

@@ -2,7 +2,10 @@
 
 //! From a volume's state to the policy of its data path. A pure function.
 
-use crate::engine::options::WireProtocol;
+use crate::engine::options::{
+    ReadBalancing,
+    WireProtocol, //
+};
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -41,13 +44,18 @@ pub(super) fn policy_of(
         },
         peer_readable: state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate,
         hold: state.is_suspended() || in_transition(state, version),
-        log: state.role == Role::Primary && al_updates,
+        // A disk that is not written needs no log; one that was given up could not write it.
+        log: state.role == Role::Primary && al_updates && state.disk >= DiskState::Inconsistent,
         only_disk,
         peer_writes: state.peer == Role::Primary,
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
         ack: WantedAck::Written,
         drain: Drain::None,
+        balancing: ReadBalancing::default(),
+        disk_timeout_ms: 0,
+        abandon: false,
+        keep_failed: false,
     }
 }
 

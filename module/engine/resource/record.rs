@@ -78,6 +78,8 @@ pub struct VolumeRecord {
     pub left_uuid: u64,
     /// That disk failed: it does not even have the marks of what it misses.
     pub left_unmarked: bool,
+    /// The disk was given up by force: nobody waits for its answers.
+    pub abandoned: bool,
     /// We were Primary and crashed, and the peer did not get in sync with us since.
     pub crashed_primary: bool,
     /// The next state report of the peer may start a resync.
@@ -137,6 +139,7 @@ impl VolumeRecord {
             exposed_uuid: 0,
             left_uuid: 0,
             left_unmarked: false,
+            abandoned: false,
             crashed_primary: false,
             consider_resync: false,
             negotiating: None,

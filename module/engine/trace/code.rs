@@ -16,6 +16,7 @@ use crate::engine::ids::{
     PeerTicket,
     Ticket, //
 };
+use crate::engine::options::ReadBalancing;
 use crate::engine::volume::{
     Drain,
     LocalUse,
@@ -229,7 +230,7 @@ code_structs! {
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        ack, peer_log, drain,
+        ack, peer_log, drain, balancing, disk_timeout_ms, abandon, keep_failed,
     }
 }
 
@@ -276,5 +277,18 @@ code_enums! {
         0 None,
         1 Own,
         2 Peer,
+    }
+    ReadBalancing {
+        0 PreferLocal,
+        1 PreferRemote,
+        2 RoundRobin,
+        3 LeastPending,
+        4 WhenCongestedRemote,
+        5 Striping32K,
+        6 Striping64K,
+        7 Striping128K,
+        8 Striping256K,
+        9 Striping512K,
+        10 Striping1M,
     }
 }

@@ -117,13 +117,14 @@ code_enums! {
         9 Disconnected(loss),
         10 ResyncFinished { volume, failed },
         11 IoError { volume, kind },
-        12 DiskReleased { volume },
+        12 DiskReleased { volume, saved },
         13 Tick,
         14 Login(result),
         15 HandlerDone { call, status },
         16 VerifyFinished { volume },
         17 Drained { volume },
         18 Broken { volume, invariant },
+        19 FlushUnsupported,
     }
     Admin {
         0 Attach { volume, disk, options },
@@ -179,6 +180,7 @@ code_enums! {
         0 Read,
         1 Write,
         2 Metadata,
+        3 Timeout,
     }
 }
 

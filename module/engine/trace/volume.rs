@@ -83,6 +83,8 @@ calls! {
     fn read(extent: Extent) with fx -> Result<ReadRoute, Refusal>;
     fn read_failed(extent: Extent) with fx -> Result<Ticket, Refusal>;
     fn local_done(ticket: Ticket, ok: bool) with fx;
+    fn local_starts(ticket: Ticket, copied: bool) -> bool;
+    fn watch_disk(now: Instant) with fx;
 
     fn send_begin(ticket: Ticket, epoch: u32, now: Instant) -> Option<SendView>;
     fn send_done(ticket: Ticket) with fx;

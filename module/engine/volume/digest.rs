@@ -61,13 +61,12 @@ impl<S: Storage> Volume<S> {
     /// What we have of a range is read. Nobody has to wait for that: who writes meanwhile makes
     /// the answer stale.
     pub(super) fn read_for_digest(&mut self, index: u32, sectors: u32, fx: &mut Effects) {
-        self.counters.local_pending += 1;
         self.counters.read = self.counters.read.wrapping_add(sectors.into());
         self.pace.causes(sectors.into());
         if let Some(peer) = self.peers.get_mut(index) {
             peer.operation = Operation::Read;
         }
-        fx.push(VolumeEffect::SubmitPeer(PeerTicket { index }));
+        self.submit_peer(index, fx);
     }
 
     /// The digest of what we have is there: whether to send the request. It has to be sent at once,

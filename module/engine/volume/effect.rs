@@ -109,6 +109,8 @@ pub enum Report {
         /// For a write; else for a read.
         write: bool,
     },
+    /// The lower device leaves something unanswered for longer than `disk-timeout`.
+    DiskTimeout,
     /// The peer could not write what we sent.
     PeerWriteFailed,
     /// The requests that somebody waits for are gone (`Policy::drain`).

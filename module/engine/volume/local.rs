@@ -30,7 +30,10 @@ use super::slot::{
     REFUSED,
     WAITING, //
 };
-use super::table::ALONE;
+use super::table::{
+    List,
+    ALONE, //
+};
 use super::{
     Storage,
     Volume, //
@@ -43,15 +46,6 @@ pub enum Refusal {
     Full,
     /// There is no good copy of the data within reach, or the range is not in the volume.
     Io,
-}
-
-/// How a read is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadRoute {
-    /// From the local disk, without a slot.
-    Local,
-    /// Through a slot: from the peer, or later.
-    Slot(Ticket),
 }
 
 /// Effects that one request can cause when it is started, finished or released.
@@ -83,56 +77,7 @@ impl<S: Storage> Volume<S> {
         Ok(ticket)
     }
 
-    /// Decides where a read goes.
-    pub fn read(&mut self, extent: Extent, fx: &mut Effects) -> Result<ReadRoute, Refusal> {
-        self.check(extent)?;
-        let local = match self.policy.local {
-            LocalUse::Full => true,
-            LocalUse::WriteMostly => self
-                .disk
-                .as_ref()
-                .is_some_and(|disk| disk.bitmap.is_in_sync(extent)),
-            LocalUse::WriteOnly | LocalUse::None => false,
-        };
-        if local && !self.policy.hold {
-            let sectors = u64::from(extent.bytes / 512);
-            self.counters.read = self.counters.read.wrapping_add(sectors);
-            return Ok(ReadRoute::Local);
-        }
-        self.read_slot(extent, false, fx).map(ReadRoute::Slot)
-    }
-
-    /// The local disk failed a read that was routed to it.
-    pub fn read_failed(&mut self, extent: Extent, fx: &mut Effects) -> Result<Ticket, Refusal> {
-        self.mark(extent);
-        fx.push(VolumeEffect::Report(Report::IoError { write: false }));
-        self.read_slot(extent, true, fx)
-    }
-
-    fn read_slot(
-        &mut self,
-        extent: Extent,
-        failed: bool,
-        fx: &mut Effects,
-    ) -> Result<Ticket, Refusal> {
-        if !self.policy.peer_readable && !self.policy.hold {
-            return Err(Refusal::Io);
-        }
-        let (index, ticket) = self.take_slot()?;
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.operation = Operation::Read;
-            slot.extent = extent;
-            if failed {
-                slot.local = Local::Failed;
-            }
-        }
-        if !self.try_start(index, fx) {
-            self.slots.move_to(index, WAITING);
-        }
-        Ok(ticket)
-    }
-
-    fn check(&self, extent: Extent) -> Result<(), Refusal> {
+    pub(super) fn check(&self, extent: Extent) -> Result<(), Refusal> {
         let served = self.policy.hold
             || self.policy.peer_readable
             || self.policy.mirror == MirrorUse::Send
@@ -144,14 +89,14 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    fn take_slot(&mut self) -> Result<(u32, Ticket), Refusal> {
+    pub(super) fn take_slot(&mut self) -> Result<(u32, Ticket), Refusal> {
         let index = self.slots.take().ok_or(Refusal::Full)?;
         let slot = self.slots.get(index).ok_or(Refusal::Full)?;
         Ok((index, slot.ticket(index)))
     }
 
     /// Starts a request unless something is in its way.
-    fn try_start(&mut self, index: u32, fx: &mut Effects) -> bool {
+    pub(super) fn try_start(&mut self, index: u32, fx: &mut Effects) -> bool {
         let Some(&slot) = self.slots.get(index) else {
             return true;
         };
@@ -169,24 +114,6 @@ impl<S: Storage> Volume<S> {
         true
     }
 
-    /// Starts a read that had to wait, or that the local disk cannot serve.
-    fn start_read(&mut self, index: u32, slot: Slot, fx: &mut Effects) {
-        self.slots.move_to(index, ALONE);
-        let local = self.policy.local == LocalUse::Full && slot.local == Local::None;
-        if local {
-            if let Some(slot) = self.slots.get_mut(index) {
-                slot.local = Local::Submitted;
-            }
-            self.counters.local_pending += 1;
-            fx.push(VolumeEffect::SubmitLocal(slot.ticket(index)));
-        } else if self.policy.peer_readable {
-            self.queue(index);
-            fx.push(VolumeEffect::QueueRead(slot.ticket(index)));
-        } else {
-            self.settle(index, fx);
-        }
-    }
-
     fn start_write(&mut self, index: u32, fx: &mut Effects) {
         self.slots.move_to(index, ALONE);
         let policy = self.policy;
@@ -200,13 +127,13 @@ impl<S: Storage> Volume<S> {
         if !policy.good_data {
             // A resync would overwrite it: nothing may be reported as written.
             slot.local = Local::Failed;
-            return self.settle(index, fx);
+            return self.conclude(index, fx);
         }
-        slot.local = if has_disk {
-            Local::Submitted
+        if has_disk {
+            slot.submit_local();
         } else {
-            Local::None
-        };
+            slot.local = Local::None;
+        }
         if operation == Operation::Flush {
             fx.push(VolumeEffect::FlushStream);
         } else if policy.mirror == MirrorUse::Send {
@@ -233,7 +160,7 @@ impl<S: Storage> Volume<S> {
     /// The lower device finished a request's local half.
     pub fn local_done(&mut self, ticket: Ticket, ok: bool, fx: &mut Effects) {
         let Some(slot) = self.find(ticket).filter(|s| s.local == Local::Submitted) else {
-            return self.raise(Invariant::Request, fx);
+            return self.late_local_done(fx);
         };
         slot.local = if ok { Local::Done } else { Local::Failed };
         let slot = *slot;
@@ -244,17 +171,11 @@ impl<S: Storage> Volume<S> {
             self.mark(slot.extent);
             fx.push(VolumeEffect::Report(Report::IoError { write: !reads }));
         }
-        if reads && !ok {
-            // Another copy may be within reach.
-            self.start_read(ticket.index, slot, fx);
-        } else {
-            self.settle(ticket.index, fx);
-        }
+        self.settle(ticket.index, fx);
         self.resume(fx);
     }
 
-    /// Reports a request when both halves are done, and frees its slot when nothing can need it
-    /// any more.
+    /// Concludes a request when both halves are done, unless it has to wait.
     pub(super) fn settle(&mut self, index: u32, fx: &mut Effects) {
         let Some(&slot) = self.slots.get(index) else {
             return;
@@ -262,17 +183,40 @@ impl<S: Storage> Volume<S> {
         if !slot.finished() {
             return;
         }
+        if slot.operation == Operation::Read && self.read_elsewhere(index, slot, fx) {
+            return;
+        }
+        let list = self.holds_back(slot).filter(|_| !slot.completed);
+        match list {
+            Some(list) => self.slots.move_to(index, list),
+            None => self.conclude(index, fx),
+        }
+    }
+
+    /// Where a request waits that is done and not to be reported yet.
+    fn holds_back(&self, slot: Slot) -> Option<List> {
+        let policy = self.policy;
         let refused = slot.mirror == Mirror::Refused;
         let lost = refused || slot.mirror == Mirror::Lost;
+        let failed = slot.local == Local::Failed && !slot.succeeded();
+        if policy.hold && (lost || failed) {
+            return Some(HELD);
+        }
+        if refused && slot.operation != Operation::Read && policy.peer_readable {
+            return Some(REFUSED);
+        }
+        // The resource has not heard of the failure yet, and may find that I/O has to wait.
+        let early = policy.keep_failed && !policy.abandon;
+        (failed && early).then_some(HELD)
+    }
+
+    /// Reports a request whose halves are both done, and frees its slot when nothing can need it
+    /// any more.
+    fn conclude(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&slot) = self.slots.get(index) else {
+            return;
+        };
         if !slot.completed {
-            if self.policy.hold && lost {
-                self.slots.move_to(index, HELD);
-                return;
-            }
-            if refused && slot.operation != Operation::Read && self.policy.peer_readable {
-                self.slots.move_to(index, REFUSED);
-                return;
-            }
             self.complete(index, slot, fx);
         }
         // A write that the peer has is kept until the barrier behind it is acknowledged.
@@ -287,8 +231,9 @@ impl<S: Storage> Volume<S> {
             fx.push(VolumeEffect::CloseEpoch(slot.epoch));
         }
         let ok = match slot.operation {
-            // Without a disk of its own, a flush has nothing to flush here.
-            Operation::Flush => slot.local != Local::Failed,
+            // Without a disk of its own, a flush has nothing to flush here; nor does it matter
+            // any more what a disk has that fails, when the peer's has everything.
+            Operation::Flush => slot.local != Local::Failed || self.policy.peer_readable,
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
             _ => {
@@ -349,7 +294,7 @@ impl<S: Storage> Volume<S> {
             }
             self.slots.move_to(index, ALONE);
             if !self.try_again(index, fx) {
-                self.settle(index, fx);
+                self.conclude(index, fx);
             }
         }
         while let Some(index) = self
@@ -360,8 +305,12 @@ impl<S: Storage> Volume<S> {
             if fx.room() < EFFECTS_PER_REQUEST {
                 return;
             }
+            if self.policy.hold {
+                self.slots.move_to(index, HELD);
+                continue;
+            }
             self.slots.move_to(index, ALONE);
-            self.settle(index, fx);
+            self.conclude(index, fx);
         }
         self.releasing = false;
     }
@@ -376,8 +325,12 @@ impl<S: Storage> Volume<S> {
         let ticket = slot.ticket(index);
         let nowhere = slot.local != Local::Done && slot.logged == 0;
         match slot.operation {
-            Operation::Flush => false,
-            Operation::Read | Operation::Write | Operation::Discard | Operation::Zeroes { .. }
+            Operation::Flush if slot.local != Local::Failed => false,
+            Operation::Flush
+            | Operation::Read
+            | Operation::Write
+            | Operation::Discard
+            | Operation::Zeroes { .. }
                 if nowhere && policy.good_data =>
             {
                 // From the beginning: it has reached nothing yet.
@@ -387,7 +340,7 @@ impl<S: Storage> Volume<S> {
                 self.retry = true;
                 true
             }
-            Operation::Read => false,
+            Operation::Flush | Operation::Read => false,
             _ if policy.mirror == MirrorUse::Send => {
                 slot.resent = true;
                 fx.push(VolumeEffect::QueueWrite(ticket));

@@ -22,11 +22,13 @@ mod overlap;
 mod pace;
 mod peer;
 mod policy;
+mod read;
 mod remote;
 mod resync;
 mod slot;
 mod table;
 mod verify;
+mod watch;
 
 #[cfg(test)]
 mod broken_tests;
@@ -55,10 +57,7 @@ pub use effect::{
     VolumeEffect,
     MAX_EFFECTS, //
 };
-pub use local::{
-    ReadRoute,
-    Refusal, //
-};
+pub use local::Refusal;
 pub use log::LogWrite;
 pub use mirror::SendView;
 pub use overlap::OverlapNode;
@@ -79,6 +78,7 @@ pub use policy::{
     Policy,
     ResyncUse, //
 };
+pub use read::ReadRoute;
 pub use remote::{
     PeerRequestError,
     ReadFor, //
@@ -171,6 +171,12 @@ pub struct Volume<S: Storage> {
     forgetting: bool,
     /// A write of the disk's metadata failed.
     unsaved: bool,
+    /// Requests have to be completed without the disk that was given up.
+    abandoning: bool,
+    /// Requests that were completed although the disk has not answered.
+    adrift: u32,
+    /// The next read goes to the peer (`round-robin`).
+    peers_turn: bool,
 }
 
 impl<S: Storage> Volume<S> {
@@ -199,6 +205,9 @@ impl<S: Storage> Volume<S> {
             releasing: false,
             forgetting: false,
             unsaved: false,
+            abandoning: false,
+            adrift: 0,
+            peers_turn: false,
         }
     }
 
@@ -287,6 +296,7 @@ impl<S: Storage> Volume<S> {
         self.check_drained(fx);
         self.retry = true;
         self.releasing |= !policy.hold || !policy.peer_readable;
+        self.abandoning = policy.abandon;
         self.resume(fx);
     }
 
@@ -323,13 +333,17 @@ impl<S: Storage> Volume<S> {
 
     /// Whether an earlier step left something to do.
     pub fn has_work(&self) -> bool {
-        self.retry || self.losing || self.releasing || self.forgetting || self.broken.is_waiting()
+        let unfinished = self.losing || self.releasing || self.forgetting || self.abandoning;
+        self.retry || unfinished || self.broken.is_waiting()
     }
 
     /// Goes on with what earlier steps left.
     pub fn resume(&mut self, fx: &mut Effects) {
         if self.forgetting {
             self.forget_sent(fx);
+        }
+        if self.abandoning {
+            self.abandon_disk(fx);
         }
         if self.losing {
             self.lose_requests(fx);

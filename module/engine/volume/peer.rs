@@ -2,7 +2,11 @@
 
 //! The slot of one request of the peer: a write it sent, data it wants, or data we asked it for.
 
-use crate::engine::ids::Extent;
+use crate::engine::fault::Fault;
+use crate::engine::ids::{
+    Extent,
+    Instant, //
+};
 
 use super::slot::{
     Operation,
@@ -173,6 +177,20 @@ pub struct PeerView {
     pub block_id: u64,
     /// What is to be done when it was read.
     pub answer: Answer,
+    /// It is part of a resync or verify; else the peer's application wants it.
+    pub resync: bool,
+}
+
+impl PeerView {
+    /// Which of the faults that can be had on demand concerns it.
+    pub fn fault(&self) -> Fault {
+        match (self.operation == Operation::Read, self.resync) {
+            (true, true) => Fault::ResyncRead,
+            (true, false) => Fault::DataRead,
+            (false, true) => Fault::ResyncWrite,
+            (false, false) => Fault::DataWrite,
+        }
+    }
 }
 
 /// One request of the peer.
@@ -187,6 +205,8 @@ pub struct PeerSlot {
     pub(super) arrival: u64,
     /// How many of its extents it holds a reference to in the activity log (0, 1 or 2).
     pub(super) logged: u8,
+    /// When the disk was first seen to have it; 0: not yet.
+    pub(super) at_disk: Instant,
     /// The connection is gone: finish the I/O, answer nobody.
     pub(super) orphan: bool,
     /// The resync that it is part of was given up: it says nothing of what is in sync.

@@ -4,6 +4,8 @@
 //!
 //! The resource decides over states; the volume's hot path only looks here.
 
+use crate::engine::options::ReadBalancing;
+
 use super::peer::WantedAck;
 
 /// Where reads are served and whether writes have a local half.
@@ -83,4 +85,21 @@ pub struct Policy {
     pub peer_log: bool,
     /// Requests whose end somebody waits for.
     pub drain: Drain,
+    /// Which of two good copies serves a read.
+    pub balancing: ReadBalancing,
+    /// After so many milliseconds without an answer the disk is given up; 0: never.
+    pub disk_timeout_ms: u32,
+    /// The disk was given up by force: what can be completed without its answer is.
+    pub abandon: bool,
+    /// A request that found no good copy waits for another policy instead of failing
+    /// (`on-no-data-accessible suspend-io`).
+    pub keep_failed: bool,
+}
+
+impl Policy {
+    /// Whether a read from our disk needs a slot: it is counted, or another copy may have to
+    /// serve it in the end.
+    pub(super) fn watches_reads(&self) -> bool {
+        self.disk_timeout_ms != 0 || self.balancing == ReadBalancing::LeastPending
+    }
 }

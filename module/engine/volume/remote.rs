@@ -5,6 +5,7 @@
 use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
+    Instant,
     PeerTicket,
     MAX_DISCARD_BYTES,
     MAX_REQUEST_BYTES, //
@@ -275,7 +276,6 @@ impl<S: Storage> Volume<S> {
             return;
         }
         self.peers.move_to(index, PEER_ACTIVE);
-        self.counters.local_pending += 1;
         let sectors = u64::from(peer.extent.bytes / 512);
         if !matches!(peer.kind, PeerKind::Write { .. } | PeerKind::Read) {
             self.pace.causes(sectors);
@@ -289,6 +289,15 @@ impl<S: Storage> Volume<S> {
             }
             _ => self.counters.read = self.counters.read.wrapping_add(sectors),
         }
+        self.submit_peer(index, fx);
+    }
+
+    /// The lower device gets a request of the peer.
+    pub(super) fn submit_peer(&mut self, index: u32, fx: &mut Effects) {
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.at_disk = Instant::default();
+        }
+        self.counters.local_pending += 1;
         fx.push(VolumeEffect::SubmitPeer(PeerTicket { index }));
     }
 
@@ -312,6 +321,7 @@ impl<S: Storage> Volume<S> {
             flags: peer.flags,
             block_id: peer.block_id,
             answer: peer.kind.answer(),
+            resync: !matches!(peer.kind, PeerKind::Write { .. } | PeerKind::Read),
         })
     }
 

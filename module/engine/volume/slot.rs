@@ -175,6 +175,12 @@ pub struct Slot {
     pub(super) barrier_acked: bool,
     /// The disk of its local half was given up since: what the present one has of it is unknown.
     pub(super) former_disk: bool,
+    /// A read that the peer shall serve although our disk could.
+    pub(super) balanced: bool,
+    /// Its local half works on memory of its own: it may be completed without it.
+    pub(super) copied: bool,
+    /// When the disk was first seen to have its local half; 0: not yet.
+    pub(super) at_disk: Instant,
     /// It was reported to the application.
     pub(super) completed: bool,
     /// When the mirror half was sent, for `ko-count`.
@@ -198,6 +204,19 @@ impl Slot {
             index,
             generation: self.links.generation(),
         }
+    }
+
+    /// The lower device gets the local half.
+    pub(super) fn submit_local(&mut self) {
+        self.local = Local::Submitted;
+        self.copied = false;
+        self.former_disk = false;
+        self.at_disk = Instant::default();
+    }
+
+    /// Whether the present disk was not asked yet.
+    pub(super) fn may_try_local(&self) -> bool {
+        self.local == Local::None || self.local == Local::Failed && self.former_disk
     }
 
     /// Whether both halves are done, so that the request may be completed.

@@ -33,6 +33,10 @@ pub(super) const MIRRORED: Policy = Policy {
     ack: WantedAck::Written,
     peer_log: false,
     drain: Drain::None,
+    balancing: crate::engine::options::ReadBalancing::PreferLocal,
+    disk_timeout_ms: 0,
+    abandon: false,
+    keep_failed: false,
 };
 
 fn bitmap() -> Bitmap<Vecs> {

@@ -406,9 +406,8 @@ impl<S: Storage> Volume<S> {
         *again = true;
         let peer = *slot;
         if retry {
-            self.counters.local_pending += 1;
             self.pace.causes(u64::from(peer.extent.bytes / SECTOR_SIZE));
-            fx.push(VolumeEffect::SubmitPeer(ticket));
+            self.submit_peer(ticket.index, fx);
             return false;
         }
         if !peer.orphan {

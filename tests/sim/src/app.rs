@@ -141,7 +141,8 @@ impl World {
             AppKind::Flush(completed) => {
                 self.tell(n, || "application's flush is done".into());
                 // A flush is the own disk's: who lives on the peer's is promised nothing.
-                if self.nodes[n].volume.policy().local == LocalUse::Full {
+                let node = &self.nodes[n];
+                if node.volume.policy().local == LocalUse::Full && !node.broken {
                     self.oracle.flushed(completed);
                     if self.peer_is_flushed(n) {
                         self.oracle.peer_flushed();

@@ -3,7 +3,7 @@
 //! The driver of one volume: carries its steps' effects out on the disk and the link.
 
 use tandem_engine::engine::broken::Invariant;
-use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
+use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::resource::{Event, IoKind};
@@ -120,6 +120,7 @@ impl World {
                 let kind = if write { IoKind::Write } else { IoKind::Read };
                 self.after(n, 0, What::DiskTrouble(kind));
             }
+            Report::DiskTimeout => self.after(n, 0, What::DiskTrouble(IoKind::Timeout)),
             Report::VerifyFinished => self.verify_finished(n),
             Report::Different { start, sectors } => {
                 self.tell(n, || format!("tells {start}+{sectors} to differ"));
@@ -152,9 +153,13 @@ impl World {
         let delay = self.rng.within(1, self.config.disk);
         let op = self.next_op();
         let node = &mut self.nodes[n];
+        let watched = node.volume.policy().disk_timeout_ms != 0;
+        let starts = !watched || node.volume.local_starts(ticket, true);
+        self.begin_watch(n);
+        let node = &mut self.nodes[n];
         let Some(app) = node.requests[ticket.index as usize]
             .clone()
-            .filter(|_| node.lower)
+            .filter(|_| node.lower && starts)
         else {
             return self.after(n, 0, What::LocalFailed(ticket));
         };
@@ -183,6 +188,27 @@ impl World {
         }
     }
 
+    /// Lets somebody look after the disk while it has something.
+    fn begin_watch(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        let policy = node.volume.policy();
+        let due = policy.disk_timeout_ms != 0 && !policy.abandon;
+        if due && !node.watching && node.volume.counters().local_pending != 0 {
+            node.watching = true;
+            let ms = u64::from(policy.disk_timeout_ms / 4).clamp(1, 500);
+            self.after(n, ms, What::Watch);
+        }
+    }
+
+    pub(crate) fn watch_disk(&mut self, n: usize) {
+        let mut fx = Effects::new();
+        let now = Instant(self.now);
+        self.nodes[n].watching = false;
+        self.nodes[n].volume.watch_disk(now, &mut fx);
+        self.finish(n, fx);
+        self.begin_watch(n);
+    }
+
     pub(crate) fn check_logged(&mut self, n: usize, extent: Extent) {
         if !self.nodes[n].volume.policy().log {
             return;
@@ -201,6 +227,7 @@ impl World {
     pub(crate) fn submit_peer(&mut self, n: usize, ticket: PeerTicket) {
         let delay = self.rng.within(1, self.config.disk);
         let op = self.next_op();
+        self.begin_watch(n);
         let node = &mut self.nodes[n];
         let view = node.volume.peer_view(ticket).filter(|_| node.lower);
         let Some(view) = view else {

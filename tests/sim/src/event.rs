@@ -35,6 +35,8 @@ pub enum What {
     EpochFlushed(u64, Flush),
     /// A reply cannot be sent any more.
     ReplyDropped(PeerTicket),
+    /// Somebody looks whether the disk still answers.
+    Watch,
     /// The receiver notices that the connection is gone.
     Lost(u64, Loss),
     /// A ping was not answered; unless the link was mended since.
@@ -75,6 +77,21 @@ pub enum What {
     GiveUp(Token),
     /// A handler came back.
     HandlerDone(Call, u8),
+}
+
+impl What {
+    /// Whether it is an answer of the disk for data.
+    fn is_of_disk(&self) -> bool {
+        matches!(
+            self,
+            What::LocalWrite(..)
+                | What::LocalFlush(..)
+                | What::LocalRead(_)
+                | What::DirectRead(_)
+                | What::PeerWrite(..)
+                | What::PeerRead(_)
+        )
+    }
 }
 
 /// Something that will happen.
@@ -118,10 +135,20 @@ fn syncs(volume: &Volume<Heap>) -> bool {
 }
 
 impl World {
-    pub(crate) fn happen(&mut self, n: usize, what: What) {
+    /// Something is due on a node; unless its disk hangs, and would have to answer.
+    pub(crate) fn turn(&mut self, n: usize, what: What) {
+        if self.hung[n] && what.is_of_disk() {
+            self.stuck[n].push(what);
+        } else {
+            self.happen(n, what);
+        }
+    }
+
+    fn happen(&mut self, n: usize, what: What) {
         let mut fx = Effects::new();
         match what {
             What::Worker => self.worker(n),
+            What::Watch => self.watch_disk(n),
             What::MetaDone(op) => self.meta_done(n, op),
             What::TryRelease => self.try_release(n),
             What::Tick => {
@@ -154,11 +181,8 @@ impl World {
                 self.finish(n, fx);
             }
             What::LocalRead(ticket) => {
-                let node = &mut self.nodes[n];
-                if let Some(app) = &mut node.requests[ticket.index as usize] {
-                    app.data = node.disk.read(app.extent);
-                }
-                node.volume.local_done(ticket, true, &mut fx);
+                self.nodes[n].fill_read(ticket);
+                self.nodes[n].volume.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
             What::DirectRead(mut app) => {

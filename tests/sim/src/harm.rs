@@ -96,6 +96,7 @@ impl World {
         }
         self.tell(n, || "CRASH".into());
         self.stop_timer(n);
+        self.stuck[n].clear();
         let primary = self.nodes[n].state().role == Role::Primary;
         let conn = self.nodes[n].conn.as_ref().map(|c| c.id);
         // What waits behind the first write was not begun.
@@ -134,6 +135,21 @@ impl World {
         if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
             let delay = self.rng.within(1, self.config.notice);
             self.after(peer, delay, What::Lost(id, Loss::NetworkFailure));
+        }
+    }
+
+    /// A node's disk does not answer any more.
+    pub fn hang_disk(&mut self, n: usize) {
+        self.tell(n, || "DISK HANGS".into());
+        self.hung[n] = true;
+    }
+
+    /// It answers everything.
+    pub fn wake_disk(&mut self, n: usize) {
+        self.tell(n, || "DISK ANSWERS".into());
+        self.hung[n] = false;
+        for what in core::mem::take(&mut self.stuck[n]) {
+            self.after(n, 0, what);
         }
     }
 

@@ -171,6 +171,8 @@ pub struct Node {
     pub broken: bool,
     /// An operation of it or of a former one has failed since both were in sync.
     pub suspect: bool,
+    /// Somebody is going to look whether the disk still answers.
+    pub watching: bool,
     /// Requests by slot.
     pub requests: Vec<Option<App>>,
     /// Requests without slot.
@@ -297,6 +299,7 @@ impl Node {
             lower: false,
             broken: false,
             suspect: false,
+            watching: false,
             requests: vec![None; slots],
             parked: VecDeque::new(),
             payloads: vec![None; peers],
@@ -369,6 +372,15 @@ impl Node {
         let answered = |token: Token| self.answers.iter().any(|answer| answer.0 == token);
         let waits = |&&(token, at): &&(Token, u64)| at < time && !answered(token);
         self.commands.iter().find(waits).map(|&(token, _)| token)
+    }
+
+    /// The disk has served a read; nobody may wait for it any more.
+    pub(crate) fn fill_read(&mut self, ticket: Ticket) {
+        let wanted = self.volume.is_at_disk(ticket);
+        let app = self.requests[ticket.index as usize].as_mut();
+        if let Some(app) = app.filter(|_| wanted) {
+            app.data = self.disk.read(app.extent);
+        }
     }
 
     /// Requests of the application that are not completed.

@@ -187,6 +187,8 @@ impl World {
                 sectors, set_new, ..
             } => self.resize_bitmap(n, sectors, set_new),
             Effect::MoveMetadata { .. } => self.fail("external metadata moves".into()),
+            // The simulator's disks know no options.
+            Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
             Effect::SaveBitmap { .. } => self.save_bitmap(n),
@@ -458,7 +460,8 @@ impl World {
         node.lower = false;
         // What a verify has found is in a bitmap that goes with the disk.
         self.watch.give_up();
-        self.post(n, Event::DiskReleased { volume: 0 }, false);
+        let saved = !self.nodes[n].broken;
+        self.post(n, Event::DiskReleased { volume: 0, saved }, false);
     }
 
     fn answered(

@@ -90,6 +90,10 @@ pub struct World {
     pub(crate) mutings: u64,
     /// How many of 1000 operations of a node's disk fail.
     pub disk_errors: [u64; 2],
+    /// The node's disk does not answer for data.
+    pub(crate) hung: [bool; 2],
+    /// What it would have answered.
+    pub(crate) stuck: [Vec<What>; 2],
     /// How long things take.
     pub config: Config,
     /// What the application may expect.
@@ -137,6 +141,8 @@ impl World {
             held: Vec::new(),
             mutings: 0,
             disk_errors: [0; 2],
+            hung: [false; 2],
+            stuck: Default::default(),
             oracle,
             equal_blocks: 0,
             watch: Watch::default(),
@@ -269,7 +275,7 @@ impl World {
         match ev {
             Ev::Node { n, life, what } => {
                 if self.nodes[n].up && self.nodes[n].life == life {
-                    self.happen(n, what);
+                    self.turn(n, what);
                 }
             }
             Ev::Deliver { to, .. } | Ev::Eof { to, .. } if self.muted[1 - to] => self.held.push(ev),
