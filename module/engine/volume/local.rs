@@ -137,6 +137,10 @@ impl<S: Storage> Volume<S> {
         if operation == Operation::Flush {
             fx.push(VolumeEffect::FlushStream);
         } else if policy.mirror == MirrorUse::Send {
+            if !has_disk {
+                // A disk that is on its way out: the peer may not know that yet and not mark it.
+                self.mark(extent);
+            }
             fx.push(VolumeEffect::QueueWrite(ticket));
             self.queue(index);
         } else {

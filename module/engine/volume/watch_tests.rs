@@ -158,6 +158,13 @@ fn nothing_is_started_on_a_disk_that_was_abandoned() {
 }
 
 #[test]
+fn a_write_that_starts_while_the_disk_goes_is_marked() {
+    let mut v = volume(ABANDONED);
+    write(&mut v, 3);
+    assert_eq!(v.out_of_sync(), 1);
+}
+
+#[test]
 fn many_requests_are_abandoned_in_many_steps() {
     let mut v = volume(WATCHED);
     let tickets: Vec<Ticket> = (0..40)

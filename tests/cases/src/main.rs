@@ -16,6 +16,7 @@ mod pair;
 mod refusal;
 mod report;
 mod runner;
+mod trouble;
 
 use std::{process::ExitCode, str::FromStr};
 

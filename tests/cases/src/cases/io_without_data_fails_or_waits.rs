@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A Primary without disk that loses its peer answers with errors, or, with
+//! `on-no-data-accessible suspend-io`, with nothing until the peer is back; then all goes on.
+
+use anyhow::{ensure, Result};
+use vm::Link;
+
+use crate::{
+    case::Case,
+    pair::Pair,
+    trouble::{await_end, begin, expect_letter, expect_running, write_letter},
+};
+
+pub(crate) const CASE: Case = Case::new("io_without_data_fails_or_waits", run).limit(240);
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    pair.in_sync()?;
+    pair.a.ok(&write_letter('x', 3))?;
+    pair.a.setup("detach 0")?;
+    pair.b.await_event("peer-disk:Diskless")?;
+    pair.cable(Link::Down)?;
+    pair.a.await_event("peer-disk:DUnknown")?;
+    ensure!(
+        !pair.a.sh(&write_letter('y', 3))?.success(),
+        "a write succeeded that no disk has"
+    );
+    pair.cable(Link::Up)?;
+    pair.a.await_event("peer-disk:UpToDate")?;
+    expect_letter(&pair.a, 'x', 3)?;
+
+    pair.a
+        .setup("resource-options r0 --on-no-data-accessible=suspend-io")?;
+    pair.cable(Link::Down)?;
+    pair.a.await_event("suspended:no-data")?;
+    begin(&pair.a, "write", &write_letter('z', 3))?;
+    pair.a.await_proc("ap:1")?;
+    expect_running(&pair.a, "write")?;
+    pair.cable(Link::Up)?;
+    await_end(&pair.a, "write", 0)?;
+    expect_letter(&pair.a, 'z', 3)
+}
