@@ -127,8 +127,8 @@ tidy:  ## the style ratchet
 	$(TESTS) run --release --manifest-path tests/Cargo.toml -p tidy
 
 .PHONY: install
-install:  ## module and tool, for the kernel of KDIR or the running one
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' KDIR='$(KDIR)' scripts/install
+install:  ## module, tool and manual, for KDIR's kernel or the running one (DRBD_NAMES=yes: as drbdadm ..., too)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' KDIR='$(KDIR)' DRBD_NAMES='$(DRBD_NAMES)' scripts/install
 
 .PHONY: uninstall
 uninstall:  ## the way back

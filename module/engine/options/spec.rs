@@ -133,6 +133,8 @@ pub struct OptionSpec {
     pub invariant: bool,
     /// Never shown without `CAP_SYS_ADMIN`.
     pub secret: bool,
+    /// What it is for, in sentences; may begin with a space.
+    pub about: &'static str,
 }
 
 /// A value of an option.
@@ -156,6 +158,7 @@ impl OptionSpec {
             kind,
             invariant: false,
             secret: false,
+            about: "",
         }
     }
 
@@ -209,6 +212,12 @@ impl OptionSpec {
     /// The same option, but hidden from ordinary users.
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// The same option, with what it is for.
+    pub const fn described(mut self, about: &'static str) -> Self {
+        self.about = about;
         self
     }
 

@@ -142,25 +142,26 @@ pub trait OptionTable: Default {
     }
 }
 
-/// Makes a struct that implements [`OptionTable`]: `field: Type = line of the table`.
+/// Makes a struct that implements [`OptionTable`]: `field: Type = line of the table`. What the doc
+/// comment of a field says, help and manual say, too.
 macro_rules! option_table {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $($(#[$field_meta:meta])* $field:ident: $type:ty = $spec:expr;)*
+            $($(#[doc = $doc:literal])* $field:ident: $type:ty = $spec:expr;)*
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
-            $($(#[$field_meta])* pub $field: $type,)*
+            $($(#[doc = $doc])* pub $field: $type,)*
         }
 
         /// One constant for each option, so that field and line cannot be mixed up.
         #[expect(non_upper_case_globals)]
         mod line {
             use super::*;
-            $(pub(super) const $field: OptionSpec = $spec;)*
+            $(pub(super) const $field: OptionSpec = $spec.described(concat!($($doc),*));)*
         }
 
         impl Default for $name {

@@ -27,8 +27,8 @@ pub(crate) enum Failure {
     },
     /// The configuration is wrong.
     Config(Vec<Problem>),
-    /// The configuration does not fit this node.
-    Address {
+    /// What was given does not fit: a configuration this node, a text what it is for.
+    Unfit {
         /// What is wrong.
         what: String,
         /// What to do.
@@ -130,7 +130,7 @@ impl Failure {
                 Exit::Success
             }
             Failure::AdmUsage(_) | Failure::Call { .. } => Exit::AdmUsage,
-            Failure::Config(_) | Failure::Address { .. } => Exit::Refused,
+            Failure::Config(_) | Failure::Unfit { .. } => Exit::Refused,
             Failure::Refused { refusal, .. } => Exit::of(refusal.code),
             Failure::NoSuchResource(_) => Exit::Refused,
             Failure::Metadata { .. } => Exit::Metadata,
@@ -160,7 +160,7 @@ impl Failure {
             }
             Failure::Invalid { what, hint }
             | Failure::Call { what, hint }
-            | Failure::Address { what, hint }
+            | Failure::Unfit { what, hint }
             | Failure::Metadata { what, hint }
             | Failure::Occupied { what, hint } => {
                 format!("tandem: {what}\n{}", advice(hint))

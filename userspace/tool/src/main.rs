@@ -13,9 +13,11 @@ mod exit;
 mod failure;
 mod intent;
 mod kernel;
+mod last_size;
 mod lock;
 mod model;
 mod progress;
+mod registry;
 mod render;
 
 use std::process::ExitCode;

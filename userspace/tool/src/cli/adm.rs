@@ -392,6 +392,7 @@ fn subcommand(command: &'static AdmCommand) -> Command {
     } else {
         found = found.arg(Arg::new("resource").num_args(0..).hide(true));
     }
+    found = found.next_line_help(command.options.is_some());
     found.args(command.options.iter().flat_map(|of| options_of(of)))
 }
 

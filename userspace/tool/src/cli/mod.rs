@@ -32,7 +32,7 @@ struct Tandem {
     tool: Tool,
 }
 
-/// The three tools in one.
+/// The tools in one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tool {
     /// Set devices up and show their state (drbdsetup)
@@ -42,13 +42,44 @@ pub(crate) enum Tool {
     Meta(meta::Meta),
     /// Do what /etc/drbd.conf says (drbdadm)
     Adm(adm::Adm),
+    /// Show the state of resources
+    Status(setup::Status),
+    /// Look for what is wrong with this node, and say it in plain words
+    Doctor(Doctor),
+    /// Write the manual and the completions of shells, from these definitions
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// `tandem doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// Configuration [default: /etc/drbd.conf]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config_file: Option<std::path::PathBuf>,
+}
+
+/// `tandem generate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Generate {
+    /// Folder for the manual's pages
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) man: Option<std::path::PathBuf>,
+    /// Folder for completions
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) completions: Option<std::path::PathBuf>,
+}
+
+/// The whole definition, for the manual and for completions.
+pub(crate) fn definition() -> clap::Command {
+    Tandem::command()
 }
 
 /// Reads a command line; the first argument is the name the tool was called by.
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Tool, Failure> {
     let mut command = Tandem::command();
     infer_everywhere(&mut command);
-    let args = with_tool(args);
+    let args = object_first(with_tool(args));
     let is_adm = args.get(1).is_some_and(|tool| tool == "adm");
     command
         .try_get_matches_from(args)
@@ -85,6 +116,24 @@ fn with_tool(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     };
     args.insert(1, tool.into());
     without_old_dashes(args)
+}
+
+/// `drbdsetup 0 primary`, as it was before 8.4: the object comes before the command.
+fn object_first(mut args: Vec<OsString>) -> Vec<OsString> {
+    if !args.get(1).is_some_and(|tool| tool == "setup") {
+        return args;
+    }
+    let setup = setup::Setup::augment_subcommands(clap::Command::new("setup"));
+    let is_command = |arg: Option<&OsString>| {
+        let name = arg.and_then(|arg| arg.to_str()).unwrap_or_default();
+        name == "help" || setup.find_subcommand(name).is_some()
+    };
+    let is_option = |arg: &OsString| arg.to_string_lossy().starts_with('-');
+    let may_be_object = args.get(2).is_some_and(|arg| !is_option(arg)) && !is_command(args.get(2));
+    if may_be_object && is_command(args.get(3)) {
+        args.swap(2, 3);
+    }
+    args
 }
 
 /// `drbdadm -- --force primary r0`: options before the command, which are for `drbdsetup`.

@@ -48,7 +48,7 @@ impl<T: OptionTable, const ALL: bool> OptionArgs<T, ALL> {
 
 impl<T: OptionTable, const ALL: bool> Args for OptionArgs<T, ALL> {
     fn augment_args(command: Command) -> Command {
-        command.args(Self::specs().map(arg))
+        command.next_line_help(true).args(Self::specs().map(arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -114,16 +114,22 @@ fn parse(spec: &OptionSpec, text: &str) -> Result<OptionValue, String> {
 }
 
 fn help(spec: &OptionSpec) -> String {
+    // A doc comment names fields, between backticks; a manual names options.
+    let parts = spec.about.trim().split('`').enumerate();
+    let about: String = parts
+        .map(|(at, part)| match at % 2 {
+            0 => part.to_owned(),
+            _ => part.replace('_', "-"),
+        })
+        .collect();
+    format!("{about} [default: {}]", default_of(spec))
+}
+
+fn default_of(spec: &OptionSpec) -> String {
     match spec.kind {
-        OptionKind::Number { default, unit, .. } => {
-            format!("[default: {default}{}]", unit.after_number())
-        }
-        OptionKind::Boolean { default } => {
-            format!("[default: {}]", if default { "yes" } else { "no" })
-        }
-        OptionKind::Choice { default, .. } => {
-            format!("[default: {}]", spec.word(default).unwrap_or("?"))
-        }
-        OptionKind::Text { .. } => "[default: empty]".into(),
+        OptionKind::Number { default, unit, .. } => format!("{default}{}", unit.after_number()),
+        OptionKind::Boolean { default } => (if default { "yes" } else { "no" }).to_owned(),
+        OptionKind::Choice { default, .. } => spec.word(default).unwrap_or("?").to_owned(),
+        OptionKind::Text { .. } => "empty".to_owned(),
     }
 }

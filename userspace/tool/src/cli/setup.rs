@@ -260,28 +260,17 @@ pub(crate) enum Setup {
         show_defaults: bool,
     },
     /// Show the state of resources
-    Status {
-        #[command(flatten)]
-        which: Which,
-        /// Show more, also what is as it should be
-        #[arg(short, long)]
-        verbose: bool,
-        /// Show figures
-        #[arg(short, long)]
-        statistics: bool,
-        /// For machines
-        #[arg(long)]
-        json: bool,
-        /// always, auto or never
-        #[arg(short, long, num_args = 0..=1, require_equals = true,
-              default_missing_value = "always",
-              value_parser = ["always", "auto", "never"])]
-        color: Option<String>,
-    },
+    Status(Status),
     /// Show the state as shell variables
     ShStatus(Which),
     /// Show the state and then every change of it
     Events2(Events2),
+    /// The same in the form of DRBD 8.3 and 8.4.0
+    Events(Which),
+    /// Remember the size of the lower device, for check-resize of drbdmeta
+    CheckResize(Minor),
+    /// Show names for udev: of the device, and of links to it
+    Udev(Minor),
     /// Wait until a minor is connected
     WaitConnect(Wait),
     /// Wait until a minor is connected and no resync runs
@@ -312,6 +301,31 @@ pub(crate) struct Resize {
     pub(crate) al_stripe_size: Option<u32>,
 }
 
+/// `status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Show more, also what is as it should be
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Show figures
+    #[arg(short, long)]
+    pub(crate) statistics: bool,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// always, auto or never
+    #[arg(short, long, num_args = 0..=1, require_equals = true,
+          default_missing_value = "always",
+          value_parser = ["always", "auto", "never"])]
+    pub(crate) color: Option<String>,
+    /// Show it again at every change, and after so many seconds [default: 2]
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "2",
+          value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) watch: Option<u32>,
+}
+
 /// `events2`.
 #[derive(Debug, Args)]
 pub(crate) struct Events2 {
@@ -326,6 +340,9 @@ pub(crate) struct Events2 {
     /// End after the state of now
     #[arg(long)]
     pub(crate) now: bool,
+    /// An object in JSON on each line, for machines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn yes_no(text: &str) -> Result<bool, String> {

@@ -155,3 +155,30 @@ fn help_is_no_failure() {
     let failure = setup("attach --help").unwrap_err();
     assert_eq!(failure.exit(), Exit::Success);
 }
+
+#[test]
+fn the_object_may_come_before_the_command() {
+    let Setup::Primary { minor, force } = setup("3 primary --force").unwrap() else {
+        panic!("another command");
+    };
+    assert_eq!((minor.minor, force), (3, Some(true)));
+    // A resource may be called like a command.
+    let Setup::Down { resource } = setup("down primary").unwrap() else {
+        panic!("another command");
+    };
+    assert_eq!(resource, "primary");
+}
+
+#[test]
+fn every_option_says_what_it_is_for() {
+    let tandem = Tandem::command();
+    let setup = tandem.find_subcommand("setup").unwrap();
+    for name in ["attach", "connect", "new-resource"] {
+        let command = setup.find_subcommand(name).unwrap();
+        for arg in command.get_arguments() {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let about = help.split(" [default").next().unwrap_or_default();
+            assert!(about.len() > 5, "{name} {}: '{help}'", arg.get_id());
+        }
+    }
+}

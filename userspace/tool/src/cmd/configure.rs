@@ -19,7 +19,8 @@ use crate::{
         NewDisk, //
     },
     kernel,
-    lock::MinorLock, //
+    lock::MinorLock,
+    registry, //
 };
 use tandem_engine::{
     control::{
@@ -68,6 +69,11 @@ pub(crate) fn run(command: &Setup) -> Outcome {
         minor => Some(MinorLock::take(minor)?),
     };
     kernel::request(&change.object, &change.request)?;
+    match command {
+        Setup::DelResource { resource } => registry::forget_resource(resource),
+        Setup::DelMinor(minor) => registry::forget_minor(minor.minor),
+        _ => {}
+    }
     Ok(Exit::Success)
 }
 
@@ -81,9 +87,11 @@ fn down(resource: &str) -> Outcome {
         .request(&request)
         .map_err(|error| Failure::netlink(resource, error))
     {
-        Err(failure) if failure.code() == Some(RetCode::ERR_RES_NOT_KNOWN) => Ok(Exit::Success),
-        Err(failure) => Err(failure),
-        Ok(_) => Ok(Exit::Success),
+        Err(failure) if failure.code() != Some(RetCode::ERR_RES_NOT_KNOWN) => Err(failure),
+        _ => {
+            registry::forget_resource(resource);
+            Ok(Exit::Success)
+        }
     }
 }
 

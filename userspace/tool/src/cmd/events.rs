@@ -14,7 +14,10 @@ use crate::{
         context,
         resource_name, //
     },
-    render::events::Printer, //
+    render::{
+        events::Printer,
+        json, //
+    }, //
 };
 use std::{
     io::{
@@ -41,6 +44,10 @@ pub(crate) fn run(args: &Events2) -> Outcome {
     let initial = kernel
         .dump(&Request::new(Command::GetInitialState))
         .map_err(|error| Failure::netlink("kernel", error))?;
+    let print = |line: Option<String>| match args.json {
+        true => print(line.map(|line| json::event(&line, args.timestamps).to_string())),
+        false => print(line),
+    };
     for reply in initial.iter().filter(|reply| is_wanted(reply, only)) {
         if !print(printer.line(reply))? {
             return Ok(Exit::Success);

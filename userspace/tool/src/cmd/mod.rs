@@ -5,8 +5,11 @@
 mod adm;
 mod configure;
 mod events;
+mod generate;
 mod generations;
+mod lower;
 mod meta;
+mod old_events;
 mod sh_status;
 mod show;
 mod state;
@@ -27,6 +30,9 @@ pub(crate) fn run(tool: Tool) -> Outcome {
         Tool::Setup(command) => setup(command),
         Tool::Meta(meta) => meta::run(&meta),
         Tool::Adm(adm) => adm::run(&adm),
+        Tool::Status(args) => status::run(&args),
+        Tool::Doctor(args) => adm::doctor::run(&args),
+        Tool::Generate(what) => generate::run(&what),
     }
 }
 
@@ -41,24 +47,12 @@ fn setup(command: Setup) -> Outcome {
             which,
             show_defaults,
         } => show::run(which.given(), show_defaults),
-        Setup::Status {
-            which,
-            verbose,
-            statistics,
-            json,
-            color,
-        } => status::run(
-            which.given(),
-            json,
-            &crate::render::status::Style {
-                verbose,
-                statistics,
-                color: status::wants_color(color.as_deref()),
-                width: status::width(),
-            },
-        ),
+        Setup::Status(args) => status::run(&args),
         Setup::ShStatus(which) => sh_status::run(which.given()),
         Setup::Events2(events) => events::run(&events),
+        Setup::Events(which) => old_events::run(which.given()),
+        Setup::CheckResize(minor) => lower::check_resize(minor.minor),
+        Setup::Udev(minor) => lower::udev(minor.minor),
         Setup::WaitConnect(wait) => wait::run(&wait, wait::Goal::Connected),
         Setup::WaitSync(wait) => wait::run(&wait, wait::Goal::Synced),
         change => configure::run(&change),

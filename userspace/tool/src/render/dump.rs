@@ -34,6 +34,9 @@ pub(crate) fn header(out: &mut impl Write, now: i64, host: &str, call: &str) -> 
     writeln!(out, "# {host}> drbdmeta {call}\n#\n")
 }
 
+/// Stands in a dump of metadata whose log was not applied; it keeps the dump from being restored.
+pub(crate) const UNCLEAN: &str = "This_is_an_unclean_meta_data_dump._Don't_trust_the_bitmap.";
+
 /// Everything but the bitmap.
 pub(crate) fn superblock(
     out: &mut impl Write,
@@ -49,6 +52,12 @@ pub(crate) fn superblock(
     let uuids = &superblock.uuids;
     let [younger, older] = uuids.history;
     writeln!(out, "version \"v08\";\n")?;
+    if !superblock.clean {
+        writeln!(
+            out,
+            "{UNCLEAN}\n# Apply the activity log first (apply-al).\n"
+        )?;
+    }
     writeln!(out, "# md_size_sect {}", superblock.md_size)?;
     writeln!(out, "# md_offset {}", byte(0))?;
     writeln!(out, "# al_offset {}", byte(superblock.al_offset))?;

@@ -3,7 +3,7 @@
 //! Data generations: four UUIDs and flags of the metadata.
 
 /// Flags with their bits and meanings, in the order of the one-line form.
-const FLAGS: [(u32, &str); 7] = [
+pub(crate) const FLAGS: [(u32, &str); 7] = [
     (1, "the data is consistent"),
     (16, "the data was up to date"),
     (2, "the node was Primary"),

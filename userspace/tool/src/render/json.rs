@@ -14,6 +14,7 @@ use crate::model::{
 };
 use serde_json::{
     json,
+    Map,
     Value, //
 };
 
@@ -44,6 +45,8 @@ fn device(device: &Device) -> Value {
         "volume": device.volume,
         "minor": device.minor,
         "disk-state": words::disk(device.info.dev_disk_state),
+        "client": false,
+        "quorum": true,
         "size": figures.dev_size / 2,
         "read": figures.dev_read / 2,
         "written": figures.dev_write / 2,
@@ -59,6 +62,8 @@ fn device(device: &Device) -> Value {
 fn connection(connection: &Connection, resource: &Resource) -> Value {
     let end = |address: Option<_>| address.map(crate::intent::show_endpoint);
     json!({
+        "peer-node-id": 0,
+        "name": "peer",
         "local": end(connection.local),
         "peer": end(connection.peer),
         "connection-state": words::connection(connection.info.conn_connection_state),
@@ -78,6 +83,7 @@ fn peer_device(peer: &PeerDevice, resource: &Resource) -> Value {
         "volume": peer.volume,
         "replication-state": words::replication(peer.info.peer_repl_state),
         "peer-disk-state": words::disk(peer.info.peer_disk_state),
+        "peer-client": false,
         "resync-suspended": words::resync_suspended(&peer.info),
         "received": figures.peer_dev_received / 2,
         "sent": figures.peer_dev_sent / 2,
@@ -85,6 +91,53 @@ fn peer_device(peer: &PeerDevice, resource: &Resource) -> Value {
         "pending": figures.peer_dev_pending,
         "unacked": figures.peer_dev_unacked,
         "has-sync-details": words::is_sync(peer.info.peer_repl_state),
+        "has-online-verify-details": words::is_verify(peer.info.peer_repl_state),
         "percent-in-sync": percent_in_sync(peer, resource),
     })
+}
+
+/// A line of `events2` as an object: the same keys; numbers are numbers.
+pub(crate) fn event(line: &str, has_timestamp: bool) -> Value {
+    let mut words = line.split(' ').filter(|word| !word.is_empty());
+    let mut object = Map::new();
+    let mut put = |key: &str, word: Option<&str>| {
+        if let Some(word) = word {
+            object.insert(key.to_owned(), word.into());
+        }
+    };
+    if has_timestamp {
+        put("timestamp", words.next());
+    }
+    put("action", words.next());
+    put("object", words.next().filter(|object| *object != "-"));
+    for word in words {
+        let Some((key, value)) = word.split_once(':') else {
+            continue;
+        };
+        let number = value.parse::<u64>().ok().filter(|_| key != "name");
+        let value = number.map_or_else(|| value.into(), Value::from);
+        object.insert(key.to_owned(), value);
+    }
+    Value::Object(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_the_keys_of_its_line() {
+        let line = "2026-11-23T09:15:33.000001+00:00 change device name:7 volume:0 minor:3 \
+                    disk:UpToDate size:1000 read:5";
+        assert_eq!(
+            event(line, true).to_string(),
+            "{\"timestamp\":\"2026-11-23T09:15:33.000001+00:00\",\"action\":\"change\",\
+             \"object\":\"device\",\"name\":\"7\",\"volume\":0,\"minor\":3,\
+             \"disk\":\"UpToDate\",\"size\":1000,\"read\":5}"
+        );
+        assert_eq!(
+            event("exists -", false).to_string(),
+            "{\"action\":\"exists\"}"
+        );
+    }
 }

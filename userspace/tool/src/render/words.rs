@@ -69,6 +69,12 @@ pub(crate) fn is_sync(number: u32) -> bool {
         .is_some_and(ConnState::is_sync)
 }
 
+/// Whether a verify runs.
+pub(crate) fn is_verify(number: u32) -> bool {
+    let state = u8::try_from(number).ok().and_then(ConnState::from_u8);
+    matches!(state, Some(ConnState::VerifyS | ConnState::VerifyT))
+}
+
 /// Why I/O is suspended.
 pub(crate) fn suspended(info: &ResourceInfo) -> String {
     join(&[

@@ -68,7 +68,7 @@ pub(super) fn arguments(settings: &[Setting]) -> Vec<String> {
 }
 
 /// Device with the metadata of a volume, and the place on it, for `attach`.
-fn meta_of(volume: &Volume) -> (&str, String) {
+pub(super) fn meta_of(volume: &Volume) -> (&str, String) {
     match &volume.meta {
         Some(Meta::Flexible(path)) => (path, "flexible".into()),
         Some(Meta::Indexed(path, index)) => (path, index.to_string()),

@@ -2,16 +2,14 @@
 
 //! The configuration of this node.
 
-use super::{
-    registry,
-    Target, //
-};
+use super::Target;
 use crate::{
     cli::adm::{
         Adm,
         AdmCommand, //
     },
-    failure::Failure, //
+    failure::Failure,
+    registry, //
 };
 use std::{
     io::IsTerminal,
@@ -75,10 +73,17 @@ impl Loaded {
                 .then(|| registry::file_of(name))?
         };
         let file = general.config_file.clone().or_else(remembered);
+        let also = general.config_to_test.as_deref();
+        let mut loaded = Self::of_file(file, also)?;
+        loaded.is_remembered &= general.dry_run == 0;
+        Ok(loaded)
+    }
+
+    /// Reads a file, or the usual one.
+    pub(super) fn of_file(file: Option<PathBuf>, also: Option<&Path>) -> Result<Self, Failure> {
         let file = file.map_or_else(default_file, Ok)?;
         let is_piped = file == Path::new("-");
         let whole = file.canonicalize().unwrap_or_else(|_| file.clone());
-        let also = general.config_to_test.as_deref();
         let path = if is_piped { &file } else { &whole };
         let mut config = tandem_config::read(path, also, &mut Files).map_err(Failure::Config)?;
         let file = if is_piped { STDIN.into() } else { whole };
@@ -87,7 +92,7 @@ impl Loaded {
             config,
             node: this_node(),
             file,
-            is_remembered: !is_piped && general.dry_run == 0,
+            is_remembered: !is_piped,
         })
     }
 
@@ -169,7 +174,7 @@ impl Loaded {
                 ),
             };
             let resource = target.resource;
-            Failure::Address {
+            Failure::Unfit {
                 what: format!("{}: in resource {}: {what}", resource.place, resource.name),
                 hint: hint.into(),
             }
@@ -198,7 +203,7 @@ fn problem(place: &tandem_config::Place, what: String) -> Problem {
 
 fn default_file() -> Result<PathBuf, Failure> {
     let found = FILES.iter().map(Path::new).find(|path| path.exists());
-    found.map(Path::to_owned).ok_or_else(|| Failure::Address {
+    found.map(Path::to_owned).ok_or_else(|| Failure::Unfit {
         what: "there is no /etc/drbd.conf".into(),
         hint: "write one, or name another file with --config-file".into(),
     })

@@ -7,11 +7,11 @@
 //! handlers) has a file of its own.
 
 mod adjust;
+pub(super) mod doctor;
 mod fallback;
 mod handler;
 mod lines;
 mod loaded;
-mod registry;
 mod runner;
 mod shell;
 mod steps;
@@ -264,7 +264,7 @@ impl<'a> Work<'a> {
         if self.loaded.node.has_address(address) {
             return Ok(());
         }
-        Err(Failure::Address {
+        Err(Failure::Unfit {
             what: format!(
                 "{}: in resource {}, on {}: IP {} not found on this host.",
                 target.host.place,

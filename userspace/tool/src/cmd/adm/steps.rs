@@ -9,10 +9,10 @@ use super::{
         Line, //
     },
     loaded::Loaded,
-    registry,
     runner::Runner,
     Target, //
 };
+use crate::registry;
 use std::{
     collections::BTreeSet,
     path::{
@@ -157,6 +157,11 @@ impl Steps {
             }
         }
         worst
+    }
+
+    /// The commands of all steps.
+    pub(super) fn commands(&self) -> Vec<&str> {
+        self.0.iter().map(|(_, step)| step.name.as_str()).collect()
     }
 
     /// Whether a resource has steps here.

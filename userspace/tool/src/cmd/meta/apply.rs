@@ -79,10 +79,7 @@ fn write(device: &MetaDevice, found: &Found, extents: &BTreeSet<u32>) -> io::Res
         flags: found.superblock.flags.with(Flags::AL_CLEAN),
         ..found.superblock
     };
-    let mut image = [0; BLOCK];
-    clean.emit(&mut image);
-    device.write_block(found.geometry.superblock, &image)?;
-    device.sync()
+    device.write_superblock(found.geometry.superblock, &clean)
 }
 
 /// The extents that may have had writes in flight.

@@ -18,7 +18,10 @@ use super::{
         FORCED, //
     }, //
 };
-use crate::exit::Exit;
+use crate::{
+    cli::meta::Log,
+    exit::Exit, //
+};
 use std::{
     fs,
     process::Command, //
@@ -127,7 +130,7 @@ fn image(name: &str, parts: &Parts) -> Image {
 /// Refused with the exit status of `drbdmeta`, and not a byte is changed.
 fn assert_refused(image: &Image, consent: Consent, layout: Layout) -> String {
     let before = fs::read(&image.0).unwrap();
-    let failure = create::run(&image.open_as(layout), consent).unwrap_err();
+    let failure = create::run(&image.open_as(layout), Log::default(), None, consent).unwrap_err();
     assert_eq!(failure.exit(), Exit::Occupied, "{}", failure.text());
     assert_eq!(failure.exit().number(), 40);
     assert!(fs::read(&image.0).unwrap() == before, "something changed");
@@ -150,10 +153,14 @@ fn contents_that_reach_into_the_metadata_are_kept_even_by_force() {
 fn contents_that_end_before_the_metadata_need_a_yes() {
     for (format, parts) in of_size(ROOM / 1024) {
         let image = image("ends", &parts);
-        let failure = create::run(&image.open(), Consent::default()).unwrap_err();
+        let failure =
+            create::run(&image.open(), Log::default(), None, Consent::default()).unwrap_err();
         assert_eq!(failure.exit(), Exit::Metadata, "{format:?}");
         let before = fs::read(&image.0).unwrap();
-        assert_eq!(create::run(&image.open(), FORCED).unwrap(), Exit::Success);
+        assert_eq!(
+            create::run(&image.open(), Log::default(), None, FORCED).unwrap(),
+            Exit::Success
+        );
         let after = fs::read(&image.0).unwrap();
         let room = ROOM as usize;
         assert!(after[..room] == before[..room], "{format:?}");
@@ -181,7 +188,7 @@ fn a_file_system_of_any_size_is_kept_where_metadata_alone_shall_be() {
 #[test]
 fn metadata_in_place_does_not_excuse_a_file_system_that_grew_over_it() {
     let image = image("grew", &Parts::new());
-    create::run(&image.open(), Consent::default()).unwrap();
+    create::run(&image.open(), Log::default(), None, Consent::default()).unwrap();
     let mut content = fs::read(&image.0).unwrap();
     for (at, bytes) in ext(SIZE / 1024, 0) {
         content[at..at + bytes.len()].copy_from_slice(&bytes);
@@ -197,15 +204,21 @@ fn the_check_is_left_out_on_demand() {
         force: false,
         ignore_sanity_checks: true,
     };
-    assert_eq!(create::run(&image.open(), consent).unwrap(), Exit::Success);
+    assert_eq!(
+        create::run(&image.open(), Log::default(), None, consent).unwrap(),
+        Exit::Success
+    );
 }
 
 #[test]
 fn data_of_an_unknown_kind_needs_a_yes() {
     let image = image("unknown", &vec![text(5000, b"something")]);
-    let failure = create::run(&image.open(), Consent::default()).unwrap_err();
+    let failure = create::run(&image.open(), Log::default(), None, Consent::default()).unwrap_err();
     assert_eq!(failure.exit(), Exit::Metadata);
-    assert_eq!(create::run(&image.open(), FORCED).unwrap(), Exit::Success);
+    assert_eq!(
+        create::run(&image.open(), Log::default(), None, FORCED).unwrap(),
+        Exit::Success
+    );
 }
 
 #[test]
@@ -245,6 +258,9 @@ fn an_ext4_that_was_shrunk_as_advised_has_room() {
     // It cut the image off behind the file system; a device keeps its size.
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(SIZE).unwrap();
-    assert_eq!(create::run(&image.open(), FORCED).unwrap(), Exit::Success);
+    assert_eq!(
+        create::run(&image.open(), Log::default(), None, FORCED).unwrap(),
+        Exit::Success
+    );
     run("e2fsck", &["-f", "-n", path]);
 }

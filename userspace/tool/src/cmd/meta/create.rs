@@ -14,6 +14,7 @@ use super::{
     }, //
 };
 use crate::{
+    cli::meta::Log,
     exit::Exit,
     failure::{
         Failure,
@@ -34,6 +35,7 @@ use tandem_engine::meta::{
     },
     geometry::{
         Geometry,
+        GeometryError,
         Layout, //
     },
     superblock::Superblock, //
@@ -50,14 +52,13 @@ pub(crate) struct Consent {
 
 /// Writes new metadata; asks first if that would destroy something, and refuses to damage
 /// contents that reach into the place of the metadata.
-pub(crate) fn run(device: &MetaDevice, consent: Consent) -> Outcome {
-    let geometry =
-        Geometry::new(device.layout(), device.sectors(), Ring::DEFAULT).map_err(|error| {
-            Failure::invalid(
-                format!("{}: {}", device.name(), error.as_str()),
-                "use a larger device, or another index",
-            )
-        })?;
+pub(crate) fn run(
+    device: &MetaDevice,
+    log: Log,
+    peer_max_bio_size: Option<u32>,
+    consent: Consent,
+) -> Outcome {
+    let geometry = layout_with(device, ring(log, Ring::DEFAULT))?;
     if device.read_superblock()?.is_ok() {
         confirm(
             consent.force,
@@ -75,7 +76,7 @@ pub(crate) fn run(device: &MetaDevice, consent: Consent) -> Outcome {
         )?,
         Contents::Known { format, bytes } => keep(device, &geometry, format, bytes, consent)?,
     }
-    write(device, &geometry).map_err(|error| device.failed("write", &error))?;
+    write(device, &geometry, peer_max_bio_size).map_err(|error| device.failed("write", &error))?;
     println!("New drbd meta data block successfully created.");
     Ok(Exit::Success)
 }
@@ -130,21 +131,63 @@ fn keep(
     Err(Failure::Occupied { what, hint })
 }
 
-/// The superblock comes last: until it is there, nothing else counts.
-fn write(device: &MetaDevice, geometry: &Geometry) -> io::Result<()> {
-    device.write_block(geometry.superblock, &[0; BLOCK])?;
-    device.sync()?;
+/// The shape of the log: what is given, and the rest of `or`.
+pub(super) fn ring(log: Log, or: Ring) -> Ring {
+    Ring {
+        stripes: log.al_stripes.unwrap_or(or.stripes),
+        stripe_blocks: log.al_stripe_size.map_or(or.stripe_blocks, |kib| kib / 4),
+    }
+}
+
+/// Where metadata with such a log belongs.
+pub(super) fn layout_with(device: &MetaDevice, ring: Ring) -> Result<Geometry, Failure> {
+    Geometry::new(device.layout(), device.sectors(), ring).map_err(|error| {
+        let what = format!("{}: {}", device.name(), error.as_str());
+        match error {
+            GeometryError::LogShape => Failure::Unfit {
+                what,
+                hint: "the activity log has 32 KiB to 16 GiB: --al-stripes times \
+                       --al-stripe-size-kB"
+                    .into(),
+            },
+            _ => Failure::invalid(what, "use a larger device, or another index"),
+        }
+    })
+}
+
+fn write(device: &MetaDevice, geometry: &Geometry, peer_size: Option<u32>) -> io::Result<()> {
+    begin(device, geometry)?;
     let mut page = 0;
     while let Some(sector) = geometry.bitmap_page_sector(page) {
         device.write_block(sector, &[0; BLOCK])?;
         page += 1;
     }
+    let created = Superblock::created(geometry, random()?);
+    finish(
+        device,
+        geometry,
+        &Superblock {
+            peer_max_bio_size: peer_size.unwrap_or(created.peer_max_bio_size),
+            ..created
+        },
+    )
+}
+
+/// The superblock comes last: until it is there, nothing else counts.
+pub(super) fn begin(device: &MetaDevice, geometry: &Geometry) -> io::Result<()> {
+    device.write_block(geometry.superblock, &[0; BLOCK])?;
+    device.sync()
+}
+
+/// What follows when the bitmap is written: an empty log, and the superblock.
+pub(super) fn finish(
+    device: &MetaDevice,
+    geometry: &Geometry,
+    superblock: &Superblock,
+) -> io::Result<()> {
     initialize_log(device, geometry)?;
     device.sync()?;
-    let mut image = [0; BLOCK];
-    Superblock::created(geometry, random()?).emit(&mut image);
-    device.write_block(geometry.superblock, &image)?;
-    device.sync()
+    device.write_superblock(geometry.superblock, superblock)
 }
 
 /// Fills the activity log with blocks that say nothing.

@@ -105,6 +105,19 @@ impl MetaDevice {
         self.file.write_all_at(&block.0, byte(sector)?)
     }
 
+    /// Writes a superblock, durably.
+    pub(crate) fn write_superblock(&self, sector: u64, superblock: &Superblock) -> io::Result<()> {
+        let mut image = [0; BLOCK];
+        superblock.emit(&mut image);
+        self.write_block(sector, &image)?;
+        self.sync()
+    }
+
+    /// The path, as the kernel has it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes everything written so far durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()

@@ -6,6 +6,9 @@ mod apply;
 mod contents;
 mod create;
 mod device;
+mod generations;
+mod grown;
+mod restore;
 
 use crate::{
     cli::meta::{
@@ -18,6 +21,7 @@ use crate::{
         Outcome, //
     },
     intent::MetaPlace,
+    last_size,
     lock::MinorLock,
     render::{
         dump,
@@ -52,16 +56,34 @@ struct Found {
 /// Does what was asked for.
 pub(crate) fn run(meta: &Meta) -> Outcome {
     let layout = layout(&meta.index)?;
+    if let MetaCommand::VerifyDump { file } = &meta.command {
+        return restore::verify(file);
+    }
     let _lock = meta.minor.0.map(MinorLock::take).transpose()?;
     let device = MetaDevice::open(&meta.device, layout)?;
-    match meta.command {
-        MetaCommand::CreateMd => create::run(
-            &device,
-            Consent {
+    let minor = meta.minor.0;
+    match &meta.command {
+        MetaCommand::CreateMd { log, peer } => {
+            let consent = Consent {
                 force: meta.force,
                 ignore_sanity_checks: meta.ignore_sanity_checks,
-            },
-        ),
+            };
+            let exit = create::run(&device, *log, peer.peer_max_bio_size, consent)?;
+            remember(minor, &device);
+            Ok(exit)
+        }
+        MetaCommand::RestoreMd { file, log } => {
+            let exit = restore::run(&device, file, *log, meta.force)?;
+            remember(minor, &device);
+            Ok(exit)
+        }
+        MetaCommand::VerifyDump { .. } => Ok(Exit::Success),
+        MetaCommand::SetGi { generations } => {
+            generations::set(&device, &find(&device)?, generations, meta.force)
+        }
+        MetaCommand::Outdate => generations::outdate(&device, &find(&device)?),
+        MetaCommand::Invalidate => generations::invalidate(&device, &find(&device)?),
+        MetaCommand::CheckResize => grown::run(minor, &device),
         MetaCommand::ApplyAl => apply::run(&device, &find(&device)?),
         MetaCommand::WipeMd => wipe(&device, meta.force),
         MetaCommand::DumpMd => print_dump(meta, &device),
@@ -77,11 +99,31 @@ pub(crate) fn run(meta: &Meta) -> Outcome {
             println!("{:016X}", find(&device)?.superblock.device_uuid);
             Ok(Exit::Success)
         }
-        MetaCommand::WriteDevUuid { uuid } => name_device(&device, uuid),
+        MetaCommand::WriteDevUuid { uuid } => name_device(&device, *uuid),
         MetaCommand::Dstate => {
             println!("{}", disk_state(find(&device)?.superblock.flags));
             Ok(Exit::Success)
         }
+    }
+}
+
+/// Why a disk that is not in use could not be attached, if so.
+pub(super) fn fault_of(path: &std::path::Path, index: &str) -> Option<Failure> {
+    let look = || {
+        let device = MetaDevice::open(path, layout(index)?)?;
+        let found = find(&device)?;
+        match found.superblock.clean {
+            true => Ok(()),
+            false => Err(damaged(&device, SuperblockError::Unclean)),
+        }
+    };
+    look().err()
+}
+
+/// Remembers how large the device is, for `check-resize`.
+fn remember(minor: Option<u32>, device: &MetaDevice) {
+    if let Some(minor) = minor.filter(|_| device.layout() == Layout::Internal) {
+        last_size::remember(minor, device.sectors().saturating_mul(512), device.path());
     }
 }
 
@@ -135,8 +177,9 @@ fn disk_state(flags: Flags) -> &'static str {
 }
 
 fn print_dump(meta: &Meta, device: &MetaDevice) -> Outcome {
-    let found = find(device)?;
-    if !found.superblock.clean {
+    let mut found = find(device)?;
+    found.superblock.peer_max_bio_size = stored_peer_size(device, &found)?;
+    if !found.superblock.clean && !meta.force {
         return Err(damaged(device, SuperblockError::Unclean));
     }
     let (now, host) = (
@@ -169,23 +212,37 @@ fn print_dump(meta: &Meta, device: &MetaDevice) -> Outcome {
     Ok(Exit::Success)
 }
 
+/// The peer's largest bio as it is on disk; what is too small to be believed is shown, too.
+fn stored_peer_size(device: &MetaDevice, found: &Found) -> Result<u32, Failure> {
+    const OFFSET: usize = 84;
+    let image = device
+        .read_block(found.geometry.superblock)
+        .map_err(|error| device.failed("read", &error))?;
+    let bytes = image.get(OFFSET..).and_then(<[u8]>::first_chunk);
+    Ok(bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes)))
+}
+
 fn name_device(device: &MetaDevice, uuid: u64) -> Outcome {
     let found = find(device)?;
     let named = Superblock {
         device_uuid: uuid,
         ..found.superblock
     };
-    let mut image = [0; device::BLOCK];
-    named.emit(&mut image);
     device
-        .write_block(found.geometry.superblock, &image)
-        .and_then(|()| device.sync())
+        .write_superblock(found.geometry.superblock, &named)
         .map_err(|error| device.failed("write", &error))?;
     Ok(Exit::Success)
 }
 
 fn wipe(device: &MetaDevice, force: bool) -> Outcome {
     let sector = device.superblock_sector()?;
+    if matches!(device.read_superblock()?, Err(SuperblockError::NotFound)) {
+        eprintln!(
+            "tandem: there is no metadata on {} to destroy",
+            device.name()
+        );
+        return Ok(Exit::Success);
+    }
     confirm(
         force,
         &format!("This destroys the metadata on {}.", device.name()),
@@ -194,7 +251,7 @@ fn wipe(device: &MetaDevice, force: bool) -> Outcome {
         .write_block(sector, &[0; device::BLOCK])
         .and_then(|()| device.sync())
         .map_err(|error| device.failed("write", &error))?;
-    eprintln!("tandem: metadata on {} destroyed", device.name());
+    println!("DRBD meta data block successfully wiped out.");
     Ok(Exit::Success)
 }
 

@@ -24,7 +24,7 @@ fn link_of_resource(name: &str) -> PathBuf {
 }
 
 /// The file that something was set up from, if that is known and still there.
-pub(super) fn file_of(name: &str) -> Option<PathBuf> {
+pub(crate) fn file_of(name: &str) -> Option<PathBuf> {
     let link = match parse_minor(name) {
         Ok(minor) => link_of_minor(minor),
         Err(_) => link_of_resource(name),
@@ -33,12 +33,12 @@ pub(super) fn file_of(name: &str) -> Option<PathBuf> {
 }
 
 /// Remembers the file of a minor.
-pub(super) fn remember_minor(minor: u32, file: &Path) {
+pub(crate) fn remember_minor(minor: u32, file: &Path) {
     remember(&link_of_minor(minor), file);
 }
 
 /// Remembers the file of a resource.
-pub(super) fn remember_resource(name: &str, file: &Path) {
+pub(crate) fn remember_resource(name: &str, file: &Path) {
     remember(&link_of_resource(name), file);
 }
 
@@ -50,4 +50,14 @@ fn remember(link: &Path, file: &Path) {
     let _ = fs::create_dir_all(FOLDER);
     let _ = fs::remove_file(link);
     let _ = std::os::unix::fs::symlink(file, link);
+}
+
+/// Forgets the file of a minor that is gone.
+pub(crate) fn forget_minor(minor: u32) {
+    let _ = fs::remove_file(link_of_minor(minor));
+}
+
+/// Forgets the file of a resource that is gone.
+pub(crate) fn forget_resource(name: &str) {
+    let _ = fs::remove_file(link_of_resource(name));
 }
