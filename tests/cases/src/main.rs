@@ -12,6 +12,7 @@ mod cases;
 mod files;
 mod fuzz;
 mod judge;
+mod own;
 mod pair;
 mod refusal;
 mod report;

@@ -19,6 +19,7 @@ macro_rules! cases {
 }
 
 cases! {
+    a_node_needs_only_our_tool,
     bad_packet_ends_only_its_connection,
     commands_survive_failed_allocations,
     corrupt_data_ends_the_connection,
@@ -60,6 +61,7 @@ cases! {
     resync_keeps_to_its_rate,
     secondary_refuses_open,
     suspended_io_waits_for_resume_io,
+    the_ocf_agent_runs_on_our_tool,
     too_small_lower_device_is_refused,
     unload_leaves_nothing,
     verify_finds_what_differs,

@@ -120,7 +120,7 @@ fn with_tool(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// `drbdsetup 0 primary`, as it was before 8.4: the object comes before the command.
 fn object_first(mut args: Vec<OsString>) -> Vec<OsString> {
-    if !args.get(1).is_some_and(|tool| tool == "setup") {
+    if args.get(1).is_none_or(|tool| tool != "setup") {
         return args;
     }
     let setup = setup::Setup::augment_subcommands(clap::Command::new("setup"));

@@ -111,7 +111,7 @@ impl<R: BufRead> Words<R> {
         }
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), Failure> {
+    fn take(&mut self, word: &str) -> Result<(), Failure> {
         match self.next()? {
             Some(found) if found == word => Ok(()),
             Some(found) if found == UNCLEAN => Err(Failure::Unfit {
@@ -134,9 +134,9 @@ impl<R: BufRead> Words<R> {
 
     /// `NAME NUMBER;`
     fn named(&mut self, name: &str) -> Result<u64, Failure> {
-        self.expect(name)?;
+        self.take(name)?;
         let number = self.number()?;
-        self.expect(";")?;
+        self.take(";")?;
         Ok(number)
     }
 
@@ -147,18 +147,18 @@ impl<R: BufRead> Words<R> {
 
     /// Everything before the bitmap's words.
     pub(super) fn head(&mut self) -> Result<Head, Failure> {
-        self.expect("version")?;
-        self.expect("\"v08\"")?;
-        self.expect(";")?;
-        self.expect("uuid")?;
-        self.expect("{")?;
+        self.take("version")?;
+        self.take("\"v08\"")?;
+        self.take(";")?;
+        self.take("uuid")?;
+        self.take("{")?;
         let mut uuids = [0; 4];
         for uuid in &mut uuids {
             *uuid = self.number()?;
-            self.expect(";")?;
+            self.take(";")?;
         }
         let flags = self.small("flags")?;
-        self.expect("}")?;
+        self.take("}")?;
         let last_size = self.named("la-size-sect")?;
         if self.named("bm-byte-per-bit")? != BLOCK as u64 {
             return Err(self.wrong("expected 4096 bytes for each bit"));
@@ -180,8 +180,8 @@ impl<R: BufRead> Words<R> {
             head.ring.stripes = self.small("al-stripes")?;
             head.ring.stripe_blocks = self.small("al-stripe-size-4k")?;
         }
-        self.expect("bm")?;
-        self.expect("{")?;
+        self.take("bm")?;
+        self.take("{")?;
         Ok(head)
     }
 
@@ -205,7 +205,7 @@ impl<R: BufRead> Words<R> {
             } else {
                 self.waiting.push_front(word);
             }
-            self.expect(";")?;
+            self.take(";")?;
             each(number, times)?;
         }
         match self.next()? {
