@@ -7,6 +7,10 @@ use crate::engine::resource::Notice;
 use crate::sys::log::Level;
 use crate::words::Write;
 
+/// What to do about a disk that failed.
+pub const DISK_FAILED: &str =
+    "look at the lower device; attach it again, or replace it and create its metadata anew";
+
 /// Writes a notice about a disk.
 pub fn of_disk(notice: Notice, write: Write<'_>) {
     match notice {

@@ -489,9 +489,8 @@ fn advice(notice: Notice) -> &'static str {
             "report this bug with the log and /sys/kernel/debug/tandem/broken; \
              if the disk is gone, attach it again"
         }
-        Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
+        Notice::DiskFailed | Notice::DiskTimeout => disk_words::DISK_FAILED,
         Notice::Agreed { .. }
-        | Notice::DiskTimeout
         | Notice::WriteOrder { .. }
         | Notice::LoggedIn { .. }
         | Notice::UsingDigest { .. }

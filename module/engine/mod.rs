@@ -38,7 +38,6 @@ pub mod broken;
 pub mod bytes;
 pub mod control;
 pub mod establish;
-#[expect(clippy::arithmetic_side_effects)]
 pub mod fault;
 pub mod ids;
 pub mod login;

@@ -19,7 +19,6 @@ use crate::engine::state::{
 
 use super::effect::{
     Effect,
-    IoKind,
     Loss,
     Outgoing,
     Token, //
@@ -36,6 +35,19 @@ use super::resize::Change;
 use super::rules;
 use super::size::agreed_size;
 use super::Step;
+
+/// What kind of I/O failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoKind {
+    /// A read of data.
+    Read,
+    /// A write of data.
+    Write,
+    /// Metadata: superblock, activity log, bitmap.
+    Metadata,
+    /// Something was not answered within `disk-timeout`.
+    Timeout,
+}
 
 impl Step<'_> {
     /// A disk whose superblock and bitmap were read shall be used.

@@ -4,9 +4,9 @@
 
 use crate::engine::broken::Invariant;
 
+use super::attach::IoKind;
 use super::effect::{
     Event,
-    IoKind,
     Loss, //
 };
 use super::notice::Notice;

@@ -39,6 +39,7 @@ use crate::engine::wire::state::{
     UuidReport, //
 };
 
+use super::attach::IoKind;
 use super::handler::{
     Call,
     Handler, //
@@ -376,19 +377,6 @@ pub enum Event {
     },
     /// Some time has passed; comes about once a second.
     Tick,
-}
-
-/// What kind of I/O failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IoKind {
-    /// A read of data.
-    Read,
-    /// A write of data.
-    Write,
-    /// Metadata: superblock, activity log, bitmap.
-    Metadata,
-    /// Something was not answered within `disk-timeout`.
-    Timeout,
 }
 
 /// A packet to send on the data socket, not yet encoded.

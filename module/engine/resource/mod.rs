@@ -56,12 +56,12 @@ use super::wire::handshake::{
     Features, //
 };
 
+pub use attach::IoKind;
 pub use effect::{
     Admin,
     Effect,
     Env,
     Event,
-    IoKind,
     Loss,
     Outgoing,
     Output,

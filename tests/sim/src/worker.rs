@@ -187,8 +187,6 @@ impl World {
                 sectors, set_new, ..
             } => self.resize_bitmap(n, sectors, set_new),
             Effect::MoveMetadata { .. } => self.fail("external metadata moves".into()),
-            // The simulator's disks know no options.
-            Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
             Effect::SaveBitmap { .. } => self.save_bitmap(n),
@@ -230,8 +228,8 @@ impl World {
             Effect::StartVerify { side, range, .. } => self.start_verify(n, side, range),
             Effect::StopVerifyAt { sector, .. } => self.stop_verify_at(n, sector),
             Effect::StopVerify { .. } => self.stop_verify(n),
-            // A dead peer is noticed by the link's own timers.
-            Effect::Ping => {}
+            // A dead peer is noticed by the link's own timers; disks here know no options.
+            Effect::Ping | Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::StartNetwork => {
                 self.nodes[n].net = Net::Looking;
                 self.after(n, 1, What::Connecting);
