@@ -31,8 +31,10 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::meta::activity_log_block::BLOCK_BYTES;
+use crate::engine::resource::Dependency;
 use crate::engine::volume::{
     Effects,
+    Limit,
     OverlapNode,
     PeerSlot,
     Report,
@@ -154,6 +156,9 @@ pub struct Reports {
     drained: AtomicBool,
     disk_timeout: AtomicBool,
     flush_unsupported: AtomicBool,
+    congested_fill: AtomicBool,
+    congested_extents: AtomicBool,
+    relieved: AtomicBool,
 }
 
 /// One device.
@@ -180,6 +185,8 @@ pub struct Device {
     pub release: Release,
     /// Where the disk is, as the administrator said it.
     pub paths: Mutex<Option<DiskPaths>>,
+    /// What others who wait for its resync need to know of it.
+    pub dependency: SpinLock<Dependency>,
     /// The block device; gone when the minor is being deleted.
     disk: Mutex<Option<Disk>>,
     /// How often the block device is open, for writing or at all.
@@ -227,6 +234,7 @@ impl Device {
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
                 release: Release::new(),
                 paths: crate::mutex!(None, c"tandem_paths")?,
+                dependency: crate::spinlock!(Dependency::default(), c"tandem_dependency")?,
                 disk: crate::mutex!(None, c"tandem_disk")?,
                 open_count: AtomicU32::new(0),
                 primary: AtomicBool::new(false),
@@ -245,6 +253,9 @@ impl Device {
                     drained: AtomicBool::new(false),
                     disk_timeout: AtomicBool::new(false),
                     flush_unsupported: AtomicBool::new(false),
+                    congested_fill: AtomicBool::new(false),
+                    congested_extents: AtomicBool::new(false),
+                    relieved: AtomicBool::new(false),
                 },
                 stopping: AtomicBool::new(false),
                 thread: crate::mutex!(None, c"tandem_thread")?,
@@ -486,6 +497,9 @@ impl Device {
             Report::PeerWriteFailed => return,
             Report::DiskTimeout => &self.reports.disk_timeout,
             Report::Drained => &self.reports.drained,
+            Report::Congested(Limit::Fill) => &self.reports.congested_fill,
+            Report::Congested(Limit::Extents) => &self.reports.congested_extents,
+            Report::Relieved => &self.reports.relieved,
             Report::Broken(invariant) => return self.must(Err(invariant)),
         };
         flag.store(true, Ordering::Release);
@@ -548,6 +562,23 @@ impl Device {
     /// Whether the requests that somebody waits for are gone since the last call.
     pub fn take_drained(&self) -> bool {
         self.reports.drained.swap(false, Ordering::AcqRel)
+    }
+
+    /// The limit of what may be on its way to the peer that was reached since the last call.
+    pub fn take_congested(&self) -> Option<Limit> {
+        let reports = &self.reports;
+        [
+            (&reports.congested_fill, Limit::Fill),
+            (&reports.congested_extents, Limit::Extents),
+        ]
+        .into_iter()
+        .find(|(flag, _)| flag.swap(false, Ordering::AcqRel))
+        .map(|(_, limit)| limit)
+    }
+
+    /// Whether nothing is on its way any more to a peer that was too slow, since the last call.
+    pub fn take_relieved(&self) -> bool {
+        self.reports.relieved.swap(false, Ordering::AcqRel)
     }
 
     /// The worst I/O error since the last call.

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::engine::resource::Dependency;
 use crate::faults::Faults;
 use crate::notify::Notifier;
 use crate::recorder::Recorder;
@@ -78,6 +79,18 @@ impl Driver {
     pub fn device(&self, minor: u32) -> Option<Arc<Device>> {
         let registry = self.registry.lock();
         registry.devices.iter().find(|d| d.minor == minor).cloned()
+    }
+
+    /// What others who wait for that device's resync need to know of it; `None` if there is no such
+    /// device. May sleep.
+    pub fn dependency(&self, minor: u32) -> Option<Dependency> {
+        self.device(minor).map(|device| *device.dependency.lock())
+    }
+
+    /// Lets all resources look whether their resyncs have to wait. May sleep.
+    pub fn dependencies_changed(&self) {
+        let registry = self.registry.lock();
+        registry.resources.iter().for_each(|r| r.wake.raise());
     }
 
     /// The resource that was created next after `former` (first of all, if `None`). `None` at the

@@ -252,6 +252,11 @@ impl Link {
         self.overflow.store(false, Ordering::Release);
     }
 
+    /// Changes how many writes an epoch may have, from the next one on. Any context.
+    pub fn set_max_epoch_size(&self, writes: u32) {
+        self.outbox.lock().stream.set_max_epoch_size(writes);
+    }
+
     /// Whether something could not be queued: the connection has to be given up.
     pub fn has_overflowed(&self) -> bool {
         self.overflow.load(Ordering::Acquire)

@@ -27,6 +27,7 @@ use crate::status::{
     Figures,
     View, //
 };
+use crate::sys::params;
 use crate::sys::procfs::Show;
 
 /// The version of DRBD that this is compatible with; tools choose their language by it.
@@ -134,6 +135,61 @@ fn show_device(to: &SeqFile, view: &View<'_>, record: &VolumeRecord, device: &De
     ) {
         show_progress(to, record, &figures);
     }
+    if params::proc_details() >= 1 {
+        show_log(to, device);
+    }
+}
+
+/// How the activity log is used, and from `proc_details` 2 on, who waits for it.
+fn show_log(to: &SeqFile, device: &Device) {
+    let (log, waiting) = {
+        let volume = device.volume.lock();
+        (volume.log_use(), volume.waiting_for_log())
+    };
+    if let Some(log) = log {
+        let (used, slots, seen) = (log.used, log.slots, log.usage);
+        seq_print!(
+            to,
+            "\tact_log: used:{}/{} hits:{} misses:{} ",
+            used,
+            slots,
+            seen.hits,
+            seen.misses
+        );
+        seq_print!(
+            to,
+            "starving:{} locked:{} changed:{}\n",
+            seen.starving,
+            seen.locked,
+            seen.changed
+        );
+    }
+    if params::proc_details() >= 2 {
+        seq_print!(to, "\tblocked on activity log: {}\n", waiting);
+    }
+}
+
+/// Where resync or verify is, in sectors.
+fn show_position(to: &SeqFile, record: &VolumeRecord, figures: &Figures) {
+    const SECTORS_PER_BIT: u64 = 8;
+    let conn = record.state.conn;
+    let verify = matches!(conn, ConnState::VerifyS | ConnState::VerifyT);
+    let at = if verify {
+        figures.blocks.saturating_sub(figures.left)
+    } else {
+        figures.cursor.min(figures.blocks)
+    };
+    seq_print!(
+        to,
+        "\t{:3}% sector pos: {}/{}",
+        at / (figures.blocks / 100 + 1),
+        at * SECTORS_PER_BIT,
+        figures.blocks * SECTORS_PER_BIT
+    );
+    if verify && record.verify.stop != u64::MAX {
+        seq_print!(to, " stop sector: {}", record.verify.stop);
+    }
+    seq_print!(to, "\n");
 }
 
 fn show_figures(to: &SeqFile, view: &View<'_>, figures: &Figures) {
@@ -235,6 +291,11 @@ fn show_speed(to: &SeqFile, record: &VolumeRecord, figures: &Figures, resync: Pr
     );
     show_rate(to, rate(done, since_mark));
     seq_print!(to, " (");
+    if params::proc_details() >= 1 {
+        let seconds = now.since(pace.recent) / 1000;
+        show_rate(to, rate(pace.recent_left.saturating_sub(left), seconds));
+        seq_print!(to, " -- ");
+    }
     let seconds = now.since(resync.started) / 1000;
     show_rate(to, rate(resync.total - left, seconds));
     seq_print!(to, ")");
@@ -251,4 +312,7 @@ fn show_speed(to: &SeqFile, record: &VolumeRecord, figures: &Figures, resync: Pr
         ""
     };
     seq_print!(to, " K/sec{}\n", stalled);
+    if params::proc_details() >= 1 {
+        show_position(to, record, figures);
+    }
 }

@@ -92,9 +92,9 @@ impl Ping {
     /// After what idle time something has to be done.
     fn limit(&self, session: &Session) -> u32 {
         if self.sent {
-            session.net.ping_timeout * 100
+            session.tuning().ping_timeout
         } else {
-            session.net.ping_int * 1000
+            session.tuning().ping_int
         }
     }
 

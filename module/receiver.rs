@@ -6,6 +6,7 @@
 
 use core::sync::atomic::{
     AtomicBool,
+    AtomicU32,
     Ordering, //
 };
 
@@ -25,6 +26,8 @@ pub struct Receiver {
     calling: AtomicBool,
     /// It shall end.
     leaving: AtomicBool,
+    /// How long to wait before the peer is looked for again, in milliseconds.
+    pause: AtomicU32,
     wake: WaitQueue,
 }
 
@@ -35,6 +38,7 @@ impl Receiver {
             thread: crate::mutex!(None, c"tandem_receiver")?,
             calling: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            pause: AtomicU32::new(0),
             wake: WaitQueue::new()?,
         })
     }
@@ -86,8 +90,17 @@ impl Receiver {
         drop(thread);
     }
 
-    /// Sleeps for `ms` milliseconds, or until the thread shall end. May sleep.
-    pub fn pause(&self, ms: u32) {
-        self.wake.wait_until_timeout(ms, || self.leaving());
+    /// The engine wants the peer to be looked for again after `ms` milliseconds. Any context.
+    pub fn look_again(&self, ms: u64) {
+        let ms = u32::try_from(ms).unwrap_or(u32::MAX);
+        self.pause.store(ms, Ordering::Release);
+    }
+
+    /// Sleeps for as long as the engine said, or until the thread shall end. May sleep.
+    pub fn pause(&self) {
+        let ms = self.pause.swap(0, Ordering::AcqRel);
+        if ms != 0 {
+            self.wake.wait_until_timeout(ms, || self.leaving());
+        }
     }
 }

@@ -24,6 +24,7 @@ use kernel::uaccess::{
     UserSliceWriter, //
 };
 
+use crate::driver::Driver;
 use crate::engine::bytes::Writer;
 use crate::engine::options::ResourceOptions;
 use crate::engine::resource::Resource;
@@ -39,10 +40,7 @@ use crate::engine::volume::{
     Tables,
     Volume, //
 };
-use crate::faults::{
-    self,
-    Faults, //
-};
+use crate::faults;
 use crate::storage::{
     array,
     KernelStorage, //
@@ -51,6 +49,7 @@ use crate::sys::lock::{
     Mutex,
     SpinLock, //
 };
+use crate::waiting;
 
 /// A volume that can be recorded.
 pub type TracedVolume = Traced<Volume<KernelStorage>, Arc<Recorder>>;
@@ -198,6 +197,7 @@ impl debugfs::BinaryWriter for Ended {
 
 /// The files in debugfs; gone when dropped.
 pub struct Files {
+    _waiting: Pin<KBox<debugfs::File<waiting::File>>>,
     _broken: Pin<KBox<debugfs::File<faults::File>>>,
     _switch: Pin<KBox<debugfs::File<Switch>>>,
     _ended: Pin<KBox<debugfs::File<Ended>>>,
@@ -206,11 +206,16 @@ pub struct Files {
 
 impl Files {
     /// Makes them. May sleep.
-    pub fn new(recorder: &Arc<Recorder>, faults: &Arc<Faults>) -> Result<Self> {
+    pub fn new(driver: &Arc<Driver>) -> Result<Self> {
+        let recorder = &driver.recorder;
         let folder = debugfs::Dir::new(c"tandem");
         Ok(Self {
+            _waiting: KBox::pin_init(
+                folder.read_only_file(c"waiting", waiting::File(driver.clone())),
+                GFP_KERNEL,
+            )?,
             _broken: KBox::pin_init(
-                folder.read_only_file(c"broken", faults::File(faults.clone())),
+                folder.read_only_file(c"broken", faults::File(driver.faults.clone())),
                 GFP_KERNEL,
             )?,
             _switch: KBox::pin_init(

@@ -121,6 +121,7 @@ fn ack_command(kind: AckKind) -> Command {
         AckKind::Negative => Command::NegAck,
         AckKind::NegativeRead => Command::NegDReply,
         AckKind::NegativeResyncRead => Command::NegRsDReply,
+        AckKind::ResyncCancelled => Command::RsCancel,
         AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
     }
 }

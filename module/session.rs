@@ -34,7 +34,7 @@ use crate::engine::resource::{
 };
 use crate::engine::state::ConnState;
 use crate::engine::wire::handshake::{
-    ConnectionFeatures,
+    Agreement,
     Features, //
 };
 use crate::engine::wire::{
@@ -42,10 +42,7 @@ use crate::engine::wire::{
     Header,
     PROTOCOL_BEFORE_HANDSHAKE, //
 };
-use crate::login::{
-    log_in,
-    NoLogin, //
-};
+use crate::handshake::shake_hands;
 use crate::resource::Resource;
 use crate::sys::clock;
 use crate::sys::lock::{
@@ -55,28 +52,20 @@ use crate::sys::lock::{
 use crate::sys::page::PagePool;
 use crate::sys::socket::{
     Address,
-    BufferSizes,
     Listener,
     ReceiveFlags,
     SendFlags,
     TcpSocket, //
 };
 use crate::sys::thread::Thread;
-use crate::words::{
-    self,
-    Problem,
-    Refusal,
-    Socket, //
-};
+use crate::tuning::Tuning;
+use crate::words;
 
 /// Longest a call waits for the peer's answer before the flags are looked at, in milliseconds.
 const CALL_MS: u32 = 2000;
 
 /// How long one wait for the peer's call is before the flags are looked at, in milliseconds.
 const LISTEN_MS: u32 = 100;
-
-/// Shortest time between the ends of two sessions, in milliseconds.
-const PAUSE_MS: u32 = 1000;
 
 /// Priorities of the two sockets (`TC_PRIO_INTERACTIVE_BULK`, `TC_PRIO_INTERACTIVE`).
 const PRIORITY_DATA: u32 = 4;
@@ -92,6 +81,7 @@ pub struct Session {
     pub net: NetOptions,
     /// Memory for the payloads that come.
     pub pool: PagePool,
+    tuning: SpinLock<Tuning>,
     /// One sender at a time on the meta socket.
     pub meta_lock: Mutex<()>,
     version: AtomicU32,
@@ -115,6 +105,12 @@ impl Session {
         Features(self.features.load(Ordering::Acquire))
     }
 
+    /// Puts what both nodes agreed upon in force.
+    pub fn set_agreed(&self, agreed: Agreement) {
+        self.version.store(agreed.version, Ordering::Release);
+        self.features.store(agreed.features.0, Ordering::Release);
+    }
+
     /// Whether the session is over.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Acquire)
@@ -136,6 +132,22 @@ impl Session {
         resource.link.epoch_wake.wake_all();
     }
 
+    /// The options that may change while it lasts. Any context.
+    pub fn tuning(&self) -> Tuning {
+        *self.tuning.lock()
+    }
+
+    /// Puts changed options in force. May sleep.
+    pub fn tune(&self, tuning: Tuning) {
+        *self.tuning.lock() = tuning;
+        self.pool.set_limit(tuning.max_buffers as usize);
+        for socket in [&self.data, &self.meta] {
+            socket.set_send_timeout(Some(tuning.timeout));
+            // The kernel keeps what it cannot have otherwise.
+            let _ = socket.set_buffers(tuning.buffers());
+        }
+    }
+
     fn reason(&self) -> Loss {
         (*self.loss.lock()).unwrap_or(Loss::NetworkFailure)
     }
@@ -153,24 +165,22 @@ pub fn run(resource: &Arc<Resource>) {
         let Some(net) = resource.net_options() else {
             break;
         };
-        let began = clock::monotonic_ms();
         let loss = match connect(resource, &net) {
-            Ok(Some((data, meta, resolver))) => serve(resource, net, data, meta, resolver),
+            Ok(Some((data, meta, resolver))) => {
+                let net = resource.net_options().unwrap_or(net);
+                serve(resource, net, data, meta, resolver)
+            }
             Ok(None) => Loss::NetworkFailure,
             Err(error) => {
                 resource.complain(format_args!(
                     "cannot listen for the peer: {}; check the local address of the connection",
                     words::of_error(error)
                 ));
-                resource.receiver.pause(PAUSE_MS);
                 Loss::NetworkFailure
             }
         };
         resource.post(Event::Disconnected(loss));
-        let lasted = clock::monotonic_ms().saturating_sub(began);
-        if lasted < u64::from(PAUSE_MS) {
-            resource.receiver.pause(PAUSE_MS);
-        }
+        resource.receiver.pause();
     }
     if resource.conn() != ConnState::StandAlone {
         resource.post(Event::Disconnected(Loss::NetworkFailure));
@@ -220,10 +230,7 @@ fn is_alive(socket: &TcpSocket) -> bool {
 
 /// Calls and listens until both sockets are there. `None`: the network is to be left.
 fn connect(resource: &Resource, net: &NetOptions) -> Result<Option<(TcpSocket, TcpSocket, bool)>> {
-    let sizes = BufferSizes {
-        send: net.sndbuf_size,
-        receive: net.rcvbuf_size,
-    };
+    let sizes = Tuning::of(net).buffers();
     let (Some(own), Some(peer)) = resource.addresses() else {
         return Ok(None);
     };
@@ -234,6 +241,8 @@ fn connect(resource: &Resource, net: &NetOptions) -> Result<Option<(TcpSocket, T
         establish: Establish::new((own.host(), own.port()) < (peer.host(), peer.port())),
     };
     loop {
+        // Options that changed since the last call are in force.
+        let net = &resource.net_options().unwrap_or_else(|| net.clone());
         if resource.receiver.leaving() {
             return Ok(None);
         }
@@ -376,61 +385,6 @@ pub fn send_patiently(
     Ok(())
 }
 
-/// Why no versions and features were exchanged.
-enum NoHandshake {
-    /// The socket failed.
-    Network(Error),
-    /// The peer's packet is not the one that has to come.
-    Refused(Refusal),
-}
-
-impl From<Error> for NoHandshake {
-    fn from(error: Error) -> Self {
-        NoHandshake::Network(error)
-    }
-}
-
-/// Tells the peer our versions and reads its.
-fn exchange_features(session: &Session) -> core::result::Result<ConnectionFeatures, NoHandshake> {
-    let mut packet = [0; Header::MAX_LEN + ConnectionFeatures::LEN];
-    let header = Header {
-        volume: 0,
-        command: Command::ConnectionFeatures,
-        length: ConnectionFeatures::LEN as u32,
-    };
-    let head = header
-        .emit(&mut packet, PROTOCOL_BEFORE_HANDSHAKE)
-        .map_err(|_| EINVAL)?;
-    let body = packet.get_mut(head..).ok_or(EINVAL)?;
-    let len = ConnectionFeatures::OWN
-        .emit(Command::ConnectionFeatures, body)
-        .map_err(|_| EINVAL)?;
-    send_all(
-        &session.data,
-        packet.get(..head + len).ok_or(EINVAL)?,
-        false,
-    )?;
-    let answer = packet.get_mut(..8).ok_or(EINVAL)?;
-    session.data.receive_exact(answer)?;
-    let before = PROTOCOL_BEFORE_HANDSHAKE;
-    let header = Header::parse(answer, before)
-        .map_err(|error| NoHandshake::Refused(Refusal::header(error, answer, before)))?;
-    let command = header.command;
-    let refuse = |problem| NoHandshake::Refused(Refusal::new(command, Socket::Data, problem));
-    if command != Command::ConnectionFeatures {
-        return Err(refuse(Problem::Unexpected));
-    }
-    if header.length as usize != ConnectionFeatures::LEN {
-        return Err(refuse(Problem::Length {
-            expected: ConnectionFeatures::LEN as u32,
-            received: header.length,
-        }));
-    }
-    let body = packet.get_mut(..ConnectionFeatures::LEN).ok_or(EINVAL)?;
-    session.data.receive_exact(body)?;
-    ConnectionFeatures::parse(command, body).map_err(|error| refuse(Problem::Wire(error)))
-}
-
 fn configure(session: &Session) {
     let timeout = session.net.timeout * 100;
     let handshake = session.net.ping_timeout * 400;
@@ -464,6 +418,8 @@ fn serve(
     if shake_hands(resource, &session) {
         let threads = start_threads(resource, &session);
         if threads.is_ok() {
+            // What changed since the call is in force from here on.
+            resource.tune(&session);
             resource.post(Event::Handshaken { resolver });
             let loss = crate::receive::run(resource, &session);
             session.fail(resource, loss);
@@ -479,12 +435,14 @@ fn serve(
 
 fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<Session>> {
     let pool = PagePool::new(net.max_buffers as usize)?;
+    let tuning = Tuning::of(&net);
     Ok(Arc::new(
         Session {
             data,
             meta,
             net,
             pool,
+            tuning: crate::spinlock!(tuning, c"tandem_tuning")?,
             meta_lock: crate::mutex!((), c"tandem_meta_socket")?,
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),
@@ -495,66 +453,6 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
         },
         GFP_KERNEL,
     )?)
-}
-
-fn shake_hands(resource: &Arc<Resource>, session: &Session) -> bool {
-    match exchange_features(session) {
-        Ok(features) => resource.post(Event::Features(features)),
-        Err(NoHandshake::Network(error)) => {
-            let why = words::of_error(error);
-            resource.complain(format_args!("no handshake with the peer: {}", why));
-            return false;
-        }
-        Err(NoHandshake::Refused(refusal)) => {
-            resource.complain(format_args!("no handshake with the peer: {}", refusal));
-            return false;
-        }
-    }
-    let agreed = resource.agreed();
-    session.version.store(agreed.version, Ordering::Release);
-    session.features.store(agreed.features.0, Ordering::Release);
-    if resource.conn() != ConnState::WfConnection || !authenticate(resource, session) {
-        return false;
-    }
-    session
-        .data
-        .set_send_timeout(Some(session.net.timeout * 100));
-    session.data.set_receive_timeout(None);
-    resource.conn() == ConnState::WfConnection
-}
-
-/// Logs in, if that is configured. False: the peer is not let in.
-fn authenticate(resource: &Arc<Resource>, session: &Session) -> bool {
-    match log_in(session) {
-        Ok(Some(bytes)) => resource.post(Event::Login(Ok(bytes))),
-        Ok(None) => {}
-        Err(NoLogin::Failed(error)) => {
-            let why = words::of_error(error);
-            resource.complain(format_args!(
-                "Authentication of peer failed, trying again: {}",
-                why
-            ));
-            return false;
-        }
-        Err(NoLogin::Packet(refusal)) => {
-            resource.complain(format_args!(
-                "Authentication of peer failed, trying again: {}",
-                refusal
-            ));
-            return false;
-        }
-        Err(NoLogin::Refused(error)) => {
-            let why = words::RefusedLogin(error);
-            if error.is_final() {
-                resource.complain_last(format_args!("{}", why));
-            } else {
-                resource.complain(format_args!("{}", why));
-            }
-            resource.post(Event::Login(Err(error)));
-            return false;
-        }
-    }
-    true
 }
 
 fn start_threads(resource: &Arc<Resource>, session: &Arc<Session>) -> Result<[Thread; 3]> {

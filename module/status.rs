@@ -79,6 +79,8 @@ pub struct Figures {
     pub left: u64,
     /// How fast it goes.
     pub pace: PaceView,
+    /// The block that a resync looks at next.
+    pub cursor: u64,
 }
 
 impl Figures {
@@ -108,6 +110,7 @@ impl Figures {
             out_of_sync: volume.out_of_sync(),
             resync,
             left,
+            cursor: volume.resync_cursor(),
             pace: volume.pace(),
         }
     }

@@ -25,6 +25,7 @@ pub mod engine;
 mod fault_injection;
 mod faults;
 mod handler;
+mod handshake;
 mod inbox;
 mod link;
 mod login;
@@ -45,7 +46,9 @@ mod size_words;
 mod status;
 mod storage;
 pub mod sys;
+mod tuning;
 mod volume_thread;
+mod waiting;
 mod words;
 
 use kernel::prelude::*;
@@ -73,7 +76,7 @@ impl kernel::Module for TandemModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let driver = Driver::new()?;
         let proc = ProcFile::new(c"drbd", proc::Devices::new(&driver))?;
-        let record = recorder::Files::new(&driver.recorder, &driver.faults)?;
+        let record = recorder::Files::new(&driver)?;
         // Last: from here on there are users.
         control::register(&driver)?;
         Ok(Self {

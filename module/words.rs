@@ -334,14 +334,7 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
         | Notice::GrowthIsSynced
         | Notice::GrowthIsClean => size_words::of_size(notice, write),
         Notice::FullSync { why } => size_words::of_full_sync(why, write),
-        Notice::ResyncStarted { blocks } => write(
-            Level::Info,
-            format_args!(
-                "Began resync as {} (will sync {} KB [{blocks} bits set]).",
-                conn.as_str(),
-                blocks.saturating_mul(4)
-            ),
-        ),
+        Notice::Congested { .. } | Notice::ResyncStarted { .. } => of_sync(notice, conn, write),
         Notice::ResyncDone { failed } => {
             resync_done(failed, Progress::default(), Instant(0), write)
         }
@@ -441,12 +434,29 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
     }
 }
 
+/// Writes a notice of how blocks get in sync, or do not.
+fn of_sync(notice: Notice, conn: ConnState, write: Write<'_>) {
+    match notice {
+        Notice::Congested { limit } => write(
+            Level::Info,
+            format_args!("Congestion-{} threshold reached", limit.as_str()),
+        ),
+        Notice::ResyncStarted { blocks } => write(
+            Level::Info,
+            format_args!(
+                "Began resync as {} (will sync {} KB [{blocks} bits set]).",
+                conn.as_str(),
+                blocks.saturating_mul(4)
+            ),
+        ),
+        _ => {}
+    }
+}
+
 /// What an administrator can do about a notice; nothing if nothing is wrong.
 fn advice(notice: Notice) -> &'static str {
     match notice {
-        Notice::VersionMismatch { .. } => {
-            "install versions that share a protocol on both nodes, then connect again"
-        }
+        Notice::VersionMismatch { .. } => "install versions that fit, then connect again",
         Notice::Incompatible(_) | Notice::DifferentDigest { .. } => {
             "make that option equal on both nodes, then connect again"
         }
@@ -500,6 +510,7 @@ fn advice(notice: Notice) -> &'static str {
         | Notice::Resized { .. }
         | Notice::GrowthIsSynced
         | Notice::GrowthIsClean
+        | Notice::Congested { .. }
         | Notice::ResyncStarted { .. }
         | Notice::ResyncDone { .. }
         | Notice::SplitBrainSolved { .. }

@@ -28,6 +28,7 @@ use crate::engine::options::{
     WireProtocol, //
 };
 use crate::engine::resource::{
+    check_after,
     Admin,
     SizeWish,
     VolumeRecord, //
@@ -239,30 +240,10 @@ fn fences_by_protocol_a(device: &Arc<Device>, options: &DiskOptions) -> bool {
         && net.is_some_and(|net| net.protocol == WireProtocol::A)
 }
 
-/// Checks that waiting for each other's resync ends somewhere. A minor that does not exist is
-/// waited for by nobody.
+/// Checks that waiting for each other's resync ends somewhere.
 fn check_resync_after(driver: &Driver, minor: u32, after: i32) -> RetCode {
-    const NONE: i32 = -1;
-    let mut next = after;
-    // No chain can be longer than there are devices.
-    loop {
-        if next == NONE {
-            return RetCode::NO_ERROR;
-        }
-        let Ok(wanted) = u32::try_from(next) else {
-            return RetCode::ERR_RESYNC_AFTER;
-        };
-        if wanted == minor {
-            return RetCode::ERR_RESYNC_AFTER_CYCLE;
-        }
-        next = driver
-            .device(wanted)
-            .and_then(|device| {
-                with_record(&device, |record| {
-                    record.disk.as_ref().map(|_| record.options.resync_after)
-                })
-            })
-            .flatten()
-            .unwrap_or(NONE);
+    match check_after(minor, after, |minor| driver.dependency(minor)) {
+        Ok(()) => RetCode::NO_ERROR,
+        Err(code) => code,
     }
 }

@@ -17,10 +17,7 @@ use crate::engine::control::{
     TimeoutType, //
 };
 use crate::engine::resource::Admin;
-use crate::engine::state::{
-    ConnState,
-    DiskState, //
-};
+use crate::engine::state::DiskState;
 use crate::engine::volume::VerifyRange;
 use crate::status::{
     About,
@@ -42,14 +39,8 @@ impl Call<'_> {
             Command::SuspendIo => run(|volume| Admin::Suspend { volume, on: true }),
             Command::ResumeIo if !state_of(device).is_suspended() => RetCode::SS_NOTHING_TO_DO,
             Command::ResumeIo => run(|volume| Admin::Suspend { volume, on: false }),
-            Command::PauseSync => {
-                let code = run(|volume| Admin::PauseSync { volume, on: true });
-                paused(code, RetCode::ERR_PAUSE_IS_SET)
-            }
-            Command::ResumeSync => {
-                let code = run(|volume| Admin::PauseSync { volume, on: false });
-                paused(code, why_still_paused(device))
-            }
+            Command::PauseSync => run(|volume| Admin::PauseSync { volume, on: true }),
+            Command::ResumeSync => run(|volume| Admin::PauseSync { volume, on: false }),
             Command::Invalidate if has_disk(device) => run(|volume| Admin::Invalidate {
                 volume,
                 remote: false,
@@ -139,31 +130,4 @@ impl Call<'_> {
 
 fn has_disk(device: &Arc<Device>) -> bool {
     state_of(device).disk >= DiskState::Inconsistent
-}
-
-/// Pausing has no other outcome than that there was nothing to do.
-fn paused(code: RetCode, nothing: RetCode) -> RetCode {
-    let refused = [
-        RetCode::SS_NOTHING_TO_DO,
-        RetCode::ERR_PAUSE_IS_SET,
-        RetCode::ERR_PAUSE_IS_CLEAR,
-    ];
-    if refused.contains(&code) {
-        nothing
-    } else {
-        RetCode::NO_ERROR
-    }
-}
-
-/// Why a resync does not go on although this node's administrator did not pause it.
-fn why_still_paused(device: &Arc<Device>) -> RetCode {
-    let state = state_of(device);
-    let paused = matches!(state.conn, ConnState::PausedSyncS | ConnState::PausedSyncT);
-    if paused && state.aftr_isp {
-        RetCode::ERR_PIC_AFTER_DEP
-    } else if paused && state.peer_isp {
-        RetCode::ERR_PIC_PEER_DEP
-    } else {
-        RetCode::ERR_PAUSE_IS_CLEAR
-    }
 }

@@ -33,6 +33,7 @@
     )
 )]
 
+pub mod backoff;
 pub mod bitmap_code;
 pub mod broken;
 pub mod bytes;

@@ -115,6 +115,11 @@ impl Stream {
         self.current.number = number;
     }
 
+    /// Changes the option of that name, from the next write on.
+    pub fn set_max_epoch_size(&mut self, writes: u32) {
+        self.max_epoch_size = writes.max(1);
+    }
+
     /// Gives a write its place. The caller queues the barrier, if any, and then the write, before
     /// anybody else can call this.
     pub fn place_write(&mut self) -> Placed {

@@ -73,7 +73,7 @@ impl Uuids {
     }
 
     /// Whether a resync of the peer has begun here, and is not known to have ended.
-    fn resync_begun(&self) -> bool {
+    pub fn resync_begun(&self) -> bool {
         let [before, _] = self.history;
         self.bitmap != 0 && bare(before).wrapping_add(NEW_BITMAP_OFFSET) == bare(self.bitmap)
     }

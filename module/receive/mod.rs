@@ -275,7 +275,7 @@ impl Receiver<'_> {
 
     fn wanted_ack(&self, flags: DataFlags) -> WantedAck {
         let told = self.session.version() >= 100;
-        let protocol = self.session.net.protocol;
+        let protocol = self.session.tuning().protocol;
         if flags.has(DataFlags::SEND_WRITE_ACK) || (!told && protocol == WireProtocol::C) {
             WantedAck::Written
         } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B) {

@@ -22,7 +22,9 @@ use crate::engine::volume::{
     VerifySide, //
 };
 use crate::notify;
+use crate::session::Session;
 use crate::sys::log::Level;
+use crate::tuning::Tuning;
 use crate::{
     send_meta,
     volume_thread, //
@@ -75,14 +77,12 @@ impl Resource {
                     let _ = send_meta::send_state_reply(&session, volume, connection, code);
                 }
             }
-            Effect::Ping => {
-                if let Some(session) = self.session() {
-                    session.ping_wanted.store(true, Ordering::Release);
-                }
-            }
+            Effect::Ping => self.want_ping(),
             Effect::SetWriteOrder { order } => self.order_writes(order),
+            Effect::TuneNetwork => self.tune_network(core),
             Effect::StartNetwork => self.receiver.begin(),
             Effect::CloseNetwork => self.close_network(core),
+            Effect::LookAgain { after_ms } => self.receiver.look_again(after_ms),
             Effect::StopNetwork => self.receiver.leave(),
             Effect::SetPolicy { .. }
             | Effect::LoseConnection { .. }
@@ -266,6 +266,30 @@ impl Resource {
     fn order_writes(&self, order: WriteOrder) {
         let flushes = order == WriteOrder::Flush;
         self.barriers_flush.store(flushes, Ordering::Release);
+    }
+
+    fn want_ping(&self) {
+        if let Some(session) = self.session() {
+            session.ping_wanted.store(true, Ordering::Release);
+        }
+    }
+
+    fn tune_network(&self, core: &Core) {
+        if let (Some(net), Some(session)) = (core.decisions.net(), self.session()) {
+            self.put_in_force(&session, Tuning::of(net));
+        }
+    }
+
+    fn put_in_force(&self, session: &Session, tuning: Tuning) {
+        session.tune(tuning);
+        self.link.set_max_epoch_size(tuning.max_epoch_size);
+    }
+
+    /// Puts the options as they are in force for a session that begins. May sleep.
+    pub fn tune(&self, session: &Session) {
+        if let Some(net) = self.net_options() {
+            self.put_in_force(session, Tuning::of(&net));
+        }
     }
 
     fn close_network(&self, core: &Core) {

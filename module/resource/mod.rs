@@ -30,7 +30,9 @@ use crate::engine::options::{
     ResourceOptions, //
 };
 use crate::engine::resource::{
+    may_sync,
     Admin,
+    Dependency,
     Effect,
     Env,
     Event,
@@ -39,7 +41,11 @@ use crate::engine::resource::{
     Token,
     VolumeRecord, //
 };
-use crate::engine::state::ConnState;
+use crate::engine::state::{
+    ConnState,
+    DeviceState,
+    DiskState, //
+};
 use crate::engine::throttle::Throttle;
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
@@ -417,8 +423,37 @@ impl Resource {
             }
         }
         core.effects.list.clear();
+        self.tell_dependencies(core);
         if let Some(event) = follow {
             self.handle(core, event);
+        }
+    }
+
+    /// Tells other resources what their resyncs may wait for. May sleep.
+    fn tell_dependencies(&self, core: &Core) {
+        let mut changed = false;
+        for (record, device) in core.records.iter().zip(core.devices.iter()) {
+            let new = Dependency::of(record);
+            let old = core::mem::replace(&mut *device.dependency.lock(), new);
+            changed |= old != new;
+        }
+        if changed {
+            self.driver.dependencies_changed();
+        }
+    }
+
+    /// Looks whether the resync of a device has to wait for another one. May sleep.
+    fn look_at_dependency(self: &Arc<Self>, device: &Arc<Device>) {
+        let waits = !may_sync(device.minor, |minor| self.driver.dependency(minor));
+        let told = self.with_core(|core| {
+            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
+            core.records.get(at).map(|record| record.state)
+        });
+        // A device that is not in use at all waits for nothing.
+        let unused =
+            |s: &DeviceState| s.conn == ConnState::StandAlone && s.disk == DiskState::Diskless;
+        if told.is_some_and(|state| state.aftr_isp != waits && !unused(&state)) {
+            self.post_for(device, |volume| Event::Depends { volume, waits });
         }
     }
 
@@ -464,6 +499,7 @@ impl Resource {
             while let Some(device) = self.link.device_at(position) {
                 position += 1;
                 self.look_at(&device);
+                self.look_at_dependency(&device);
                 if tick {
                     notify::progress(&device);
                 }
@@ -484,6 +520,12 @@ impl Resource {
         if device.take_drained() {
             self.post_for(device, |volume| Event::Drained { volume });
         }
+        if let Some(limit) = device.take_congested() {
+            self.post_for(device, |volume| Event::Congested { volume, limit });
+        }
+        if device.take_relieved() {
+            self.post_for(device, |volume| Event::Relieved { volume });
+        }
         for invariant in device.take_broken() {
             self.post_for(device, |volume| Event::Broken { volume, invariant });
         }
@@ -503,7 +545,9 @@ impl Resource {
         let Some(session) = self.session() else {
             return;
         };
-        let limit = u64::from(session.net.timeout) * 100 * u64::from(session.net.ko_count);
+        session.pool.trim();
+        let tuning = session.tuning();
+        let limit = u64::from(tuning.timeout) * u64::from(tuning.ko_count);
         let mut position = 0;
         while let Some(device) = self.link.device_at(position) {
             position += 1;

@@ -39,7 +39,7 @@ impl Sender<'_> {
     }
 
     fn bitmap_packet(&mut self, device: &Device, cursor: &mut TransferCursor) -> Result {
-        let coded = self.session.net.use_rle && self.session.version() >= 90;
+        let coded = self.session.tuning().use_rle && self.session.version() >= 90;
         let mut code = [0; 1024];
         let encoded = coded
             .then(|| {

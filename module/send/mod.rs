@@ -110,7 +110,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             sender.idle();
             continue;
         };
-        sender.more = more && session.net.tcp_cork;
+        sender.more = more && session.tuning().tcp_cork;
         if sender.send_item(item).is_err() {
             return session.fail(resource, Loss::BrokenPipe);
         }
@@ -162,7 +162,7 @@ impl Sender<'_> {
 
     fn send_item(&mut self, item: Item) -> Result {
         // So many timeouts the peer may take for one item (`ko-count`; 0: no limit).
-        self.patience = self.session.net.ko_count;
+        self.patience = self.session.tuning().ko_count;
         match item {
             Item::Write {
                 volume,

@@ -63,7 +63,10 @@ impl Sender<'_> {
 
     /// Tells the settings of this session.
     fn protocol(&mut self, command: Command, integrity: FixedStr<OPTION_TEXT_MAX>) -> Result {
-        let net = self.session.net.clone();
+        let net = match command {
+            Command::Protocol => self.session.net.clone(),
+            _ => self.net(),
+        };
         let settings = ProtocolSettings {
             integrity_alg: integrity.as_bytes(),
             ..ProtocolSettings::of(&net)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Preallocated pages: [`PagePool`], and lists of them: [`PageVec`].
+//! Pages for payloads: [`PagePool`], and lists of them: [`PageVec`].
 //!
-//! Taking and giving back pages allocates nothing and works in any context. A page that the
+//! Taking and giving back pages waits for nothing and works in any context. A page that the
 //! network still holds a reference to (sent by reference, not yet acknowledged) is lent out until
 //! that is gone; only then it can be taken again.
 
@@ -111,8 +111,8 @@ struct Idle {
     lent: Chain,
     /// Pages in use and idle.
     total: usize,
-    /// Pages to free as they come back, as the pool was made smaller.
-    surplus: usize,
+    /// Most pages in use and idle.
+    limit: usize,
 }
 
 impl Idle {
@@ -139,6 +139,19 @@ impl Idle {
             tries -= 1;
         }
     }
+
+    /// Takes idle pages, and the right to add what is missing of `count`. `None`: that would be
+    /// more than the limit.
+    fn claim(&mut self, count: usize) -> Option<(Chain, usize)> {
+        let missing = count.saturating_sub(self.free.count);
+        if missing > self.limit.saturating_sub(self.total) {
+            return None;
+        }
+        let mut pages = Chain::new();
+        self.free.move_to(&mut pages, count - missing);
+        self.total += missing;
+        Some((pages, missing))
+    }
 }
 
 /// What all handles of a pool share.
@@ -147,77 +160,79 @@ struct Shared {
     waiters: WaitQueue,
 }
 
-/// A pool of preallocated pages; clones are handles of the same pool.
+/// How much of a pool is used, in pages.
+#[derive(Clone, Copy)]
+pub struct PoolUse {
+    /// Most pages that it may have.
+    pub limit: usize,
+    /// Pages that it has.
+    pub total: usize,
+    /// Those of them that nobody uses; the network may still read some.
+    pub idle: usize,
+}
+
+/// A pool of pages; clones are handles of the same pool.
+///
+/// It keeps [`PAGES_MAX`] pages, enough for the largest request, and takes more from the kernel as
+/// they are needed and can be had without waiting. So it never waits for the allocator, only for
+/// its own pages to come back.
 #[derive(Clone)]
 pub struct PagePool(Arc<Shared>);
 
 impl PagePool {
-    /// Allocates a pool of `count` pages. May sleep.
+    /// Makes a pool of at most `limit` pages, or [`PAGES_MAX`] if that is more. May sleep.
     ///
     /// Errors: `ENOMEM`.
-    pub fn new(count: usize) -> Result<Self> {
-        let shared = Shared {
-            idle: SpinLock::new(Idle {
-                free: Chain::new(),
-                lent: Chain::new(),
-                total: 0,
-                surplus: 0,
-            })?,
-            waiters: WaitQueue::new()?,
-        };
-        let pool = Self(Arc::new(shared, GFP_KERNEL)?);
-        pool.resize(count)?;
-        Ok(pool)
-    }
-
-    /// Changes the number of pages to `count`. May sleep.
-    ///
-    /// A smaller pool frees its idle pages now and the others as they come back.
-    ///
-    /// Errors: `ENOMEM`; the pool has grown in part then.
-    pub fn resize(&self, count: usize) -> Result {
-        let mut gone = Chain::new();
-        let missing = {
-            let mut idle = self.0.idle.lock();
-            let goal_now = idle.total - idle.surplus;
-            if count >= goal_now {
-                let keep = idle.surplus.min(count - goal_now);
-                idle.surplus -= keep;
-                count - goal_now - keep
-            } else {
-                idle.surplus += goal_now - count;
-                let now = idle.surplus.min(idle.free.count);
-                idle.free.move_to(&mut gone, now);
-                idle.surplus -= now;
-                idle.total -= now;
-                0
-            }
-        };
-        for _ in 0..missing {
+    pub fn new(limit: usize) -> Result<Self> {
+        let mut free = Chain::new();
+        for _ in 0..PAGES_MAX {
             // SAFETY: May sleep, as the caller was told.
-            let page = unsafe { shim::tandem_alloc_page() };
+            let page = unsafe { shim::tandem_alloc_page(true) };
             if page.is_null() {
                 return Err(ENOMEM);
             }
-            let mut idle = self.0.idle.lock();
             // SAFETY: The page is fresh.
-            unsafe { idle.free.push(page) };
-            idle.total += 1;
+            unsafe { free.push(page) };
         }
+        let shared = Shared {
+            idle: SpinLock::new(Idle {
+                free,
+                lent: Chain::new(),
+                total: PAGES_MAX,
+                limit: limit.max(PAGES_MAX),
+            })?,
+            waiters: WaitQueue::new()?,
+        };
+        Ok(Self(Arc::new(shared, GFP_KERNEL)?))
+    }
+
+    /// Changes how many pages it may have at most. Those that are too many are freed as they come
+    /// back. Any context.
+    pub fn set_limit(&self, limit: usize) {
+        self.0.idle.lock().limit = limit.max(PAGES_MAX);
         self.0.waiters.wake_all();
-        Ok(())
     }
 
-    /// Pages that the pool is meant to have. Any context.
-    pub fn total(&self) -> usize {
-        let idle = self.0.idle.lock();
-        idle.total - idle.surplus
+    /// Frees some of the pages that were not needed lately. Any context; to be called now and
+    /// then.
+    pub fn trim(&self) {
+        const PART: usize = 8;
+        let mut gone = Chain::new();
+        let mut idle = self.0.idle.lock();
+        let kept = idle.free.count.min(PAGES_MAX);
+        let spare = (idle.free.count - kept).div_ceil(PART);
+        idle.free.move_to(&mut gone, spare);
+        idle.total -= spare;
     }
 
-    /// Pages that nobody has taken, among them those that the network may still read. Any context.
-    pub fn available(&self) -> usize {
+    /// How much of it is used. Any context.
+    pub fn usage(&self) -> PoolUse {
         let idle = self.0.idle.lock();
-        idle.free.count + idle.lent.count
+        PoolUse {
+            limit: idle.limit,
+            total: idle.total,
+            idle: idle.free.count + idle.lent.count,
+        }
     }
 
     /// Takes pages for `bytes` bytes, if there are enough. Any context.
@@ -228,16 +243,24 @@ impl PagePool {
         if count > PAGES_MAX {
             return None;
         }
-        let mut pages = Chain::new();
-        let mut idle = self.0.idle.lock();
-        if idle.free.count < count {
-            idle.reclaim(count);
+        let (mut pages, missing) = {
+            let mut idle = self.0.idle.lock();
+            if idle.free.count < count {
+                idle.reclaim(count);
+            }
+            idle.claim(count)?
+        };
+        for added in 0..missing {
+            // SAFETY: Does not sleep.
+            let page = unsafe { shim::tandem_alloc_page(false) };
+            if page.is_null() {
+                self.0.idle.lock().total -= missing - added;
+                self.give_back(&mut pages);
+                return None;
+            }
+            // SAFETY: The page is fresh.
+            unsafe { pages.push(page) };
         }
-        if idle.free.count < count {
-            return None;
-        }
-        idle.free.move_to(&mut pages, count);
-        drop(idle);
         Some(PageVec {
             pages,
             len: bytes,
@@ -265,11 +288,6 @@ impl PagePool {
         }
     }
 
-    /// Woken whenever pages come back, for those who wait for more than one thing.
-    pub fn waiters(&self) -> &WaitQueue {
-        &self.0.waiters
-    }
-
     /// Puts pages back. Any context.
     fn give_back(&self, pages: &mut Chain) {
         let mut gone = Chain::new();
@@ -277,8 +295,7 @@ impl PagePool {
         while let Some(page) = pages.pop() {
             // SAFETY: We own the page.
             let shared = unsafe { shim::tandem_page_count(page) } != 1;
-            let to = if idle.surplus > 0 {
-                idle.surplus -= 1;
+            let to = if idle.total > idle.limit {
                 idle.total -= 1;
                 &mut gone
             } else if shared {

@@ -70,9 +70,9 @@ void tandem_usermode_helper(char *to, size_t size)
 const gfp_t tandem_gfp_noio = GFP_NOIO;
 
 /* alloc_page() is a macro. */
-struct page *tandem_alloc_page(void)
+struct page *tandem_alloc_page(bool may_sleep)
 {
-	return alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return alloc_page((may_sleep ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN) | __GFP_ZERO);
 }
 
 /* page_address() is a macro on most architectures. */

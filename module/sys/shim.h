@@ -31,7 +31,7 @@ void tandem_usermode_helper(char *to, size_t size);
 extern const gfp_t tandem_gfp_noio;
 
 /* Pages */
-struct page *tandem_alloc_page(void);
+struct page *tandem_alloc_page(bool may_sleep);
 void *tandem_page_address(struct page *page);
 int tandem_page_count(struct page *page);
 bool tandem_sendpage_ok(struct page *page);

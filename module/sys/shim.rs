@@ -46,7 +46,7 @@ unsafe extern "C" {
 
     safe static tandem_gfp_noio: bindings::gfp_t;
 
-    pub(super) fn tandem_alloc_page() -> *mut bindings::page;
+    pub(super) fn tandem_alloc_page(may_sleep: bool) -> *mut bindings::page;
     pub(super) fn tandem_page_address(page: *mut bindings::page) -> *mut c_void;
     pub(super) fn tandem_page_count(page: *mut bindings::page) -> c_int;
     pub(super) fn tandem_sendpage_ok(page: *mut bindings::page) -> bool;

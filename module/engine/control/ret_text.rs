@@ -71,8 +71,8 @@ texts! {
         "create it first, or give -1";
     ERR_RESYNC_AFTER_CYCLE: "resync-after would make minors wait for each other",
         "break the cycle";
-    ERR_PAUSE_IS_SET: "the resync is paused already", "";
-    ERR_PAUSE_IS_CLEAR: "the resync is not paused", "";
+    ERR_PAUSE_IS_SET: "the resync is paused already", "resume-sync lets it go on";
+    ERR_PAUSE_IS_CLEAR: "the resync is not paused", "pause-sync pauses it";
     ERR_PACKET_NR: "the kernel does not know this request",
         "tool and module do not fit: compare their versions";
     ERR_NO_DISK: "no lower device is attached", "attach one first";

@@ -41,6 +41,8 @@ use super::Step;
 pub(super) struct Pending {
     pub(super) token: Token,
     pub(super) goal: Goal,
+    /// Since when.
+    pub(super) since: Instant,
     /// The peer wanted something at the same time, and its request went first: ours is to be made
     /// once more.
     again: bool,
@@ -69,10 +71,12 @@ pub(super) enum Goal {
         deadline: Instant,
     },
     /// Become Primary when the peer is fenced; `forced`: with data that is not known to be good.
+    /// `calls`: how often the handler was called for it.
     Fence {
         volume: usize,
         force: bool,
         forced: bool,
+        calls: u8,
     },
     /// Leave the peer; `outdated`: we already offered to be outdated.
     Disconnect { outdated: bool },
@@ -116,6 +120,7 @@ impl Step<'_> {
             Admin::Connect { options } => self.connect(token, options),
             Admin::NetOptions { options } => {
                 self.resource.net = self.resource.net.as_ref().map(|_| options);
+                self.push(Effect::TuneNetwork);
                 self.tell_options();
                 self.set_policies();
                 (0..self.volumes.len()).for_each(|volume| self.set_resync_limits(volume));
@@ -149,6 +154,7 @@ impl Step<'_> {
         self.resource.pending = Some(Pending {
             token,
             goal,
+            since: self.env.now,
             again: false,
         });
     }
@@ -469,14 +475,24 @@ impl Step<'_> {
     fn pause_sync(&mut self, token: Token, volume: usize, on: bool) {
         let state = self.state(volume);
         if state.user_isp == on {
-            let code = if on {
-                RetCode::ERR_PAUSE_IS_SET
-            } else {
-                RetCode::ERR_PAUSE_IS_CLEAR
-            };
-            return self.answer(token, code);
+            return self.answer(
+                token,
+                if on {
+                    RetCode::ERR_PAUSE_IS_SET
+                } else {
+                    why_paused(state)
+                },
+            );
         }
-        self.simple(token, volume, |s| DeviceState { user_isp: on, ..s });
+        // Whatever else comes of it, as the C module.
+        let _ = self.request(
+            volume,
+            DeviceState {
+                user_isp: on,
+                ..state
+            },
+        );
+        self.answer(token, RetCode::NO_ERROR);
     }
 
     fn invalidate(&mut self, token: Token, volume: usize, remote: bool) {
@@ -535,6 +551,18 @@ impl Step<'_> {
         }
         self.save(volume);
         self.answer(token, RetCode::NO_ERROR);
+    }
+}
+
+/// Why a resync does not go on although this node's administrator did not pause it.
+fn why_paused(state: DeviceState) -> RetCode {
+    let paused = matches!(state.conn, ConnState::PausedSyncS | ConnState::PausedSyncT);
+    if paused && state.aftr_isp {
+        RetCode::ERR_PIC_AFTER_DEP
+    } else if paused && state.peer_isp {
+        RetCode::ERR_PIC_PEER_DEP
+    } else {
+        RetCode::ERR_PAUSE_IS_CLEAR
     }
 }
 

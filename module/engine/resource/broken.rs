@@ -26,6 +26,9 @@ impl Event {
             | Event::IoError { volume, .. }
             | Event::Broken { volume, .. }
             | Event::Drained { volume }
+            | Event::Congested { volume, .. }
+            | Event::Relieved { volume }
+            | Event::Depends { volume, .. }
             | Event::DiskReleased { volume, .. } => Some(volume),
             // Of commands, some are about the resource; packets have the peer's number.
             Event::Admin(..)

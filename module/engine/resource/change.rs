@@ -21,6 +21,10 @@ use crate::engine::wire::state::{
     UuidReport, //
 };
 
+use super::congestion::{
+    parts_ahead,
+    pulls_ahead, //
+};
 use super::effect::{
     Effect,
     Outgoing, //
@@ -104,6 +108,10 @@ impl Step<'_> {
         if !promoted {
             self.push(Effect::Changed { volume, old, new });
         }
+        if pulls_ahead(old, new) {
+            // Before the first range: the peer has to know why it is told ranges.
+            self.send_state(volume);
+        }
         let fresh = self.wants_new_generation(volume, old, new);
         if fresh {
             // Nothing may be reported as done in the new generation before it is on disk.
@@ -150,10 +158,12 @@ impl Step<'_> {
             .get(volume)
             .and_then(|v| v.disk.as_ref())
             .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
-        let parted = (lost && writing) || peer_diskless_promoted || alone;
         let Some(record) = self.volumes.get_mut(volume) else {
             return false;
         };
+        let disk = record.disk.as_ref();
+        let ahead = disk.is_some_and(|d| parts_ahead(old, new, d.superblock.uuids.bitmap));
+        let parted = (lost && writing) || peer_diskless_promoted || alone || ahead;
         // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
         let due = parted || record.owes_generation;
         record.owes_generation = due && new.is_suspended();
@@ -220,6 +230,7 @@ impl Step<'_> {
             policy.disk_timeout_ms = record.options.disk_timeout.saturating_mul(100);
             policy.abandon = record.abandoned && record.state.disk == DiskState::Failed;
             policy.keep_failed = on_no_data == OnNoData::SuspendIo;
+            policy.congestion = self.resource.congestion(record.state);
             self.push(Effect::SetPolicy { volume, policy });
         }
     }
@@ -233,7 +244,7 @@ impl Step<'_> {
         use ConnState as C;
         let source = |c| matches!(c, C::SyncSource | C::PausedSyncS);
         if !source(old.conn) && source(new.conn) {
-            self.send_sync_uuid(volume);
+            self.send_sync_uuid(volume, old.conn == C::Ahead);
         }
         if old.peer_disk == DiskState::Diskless
             && new.peer_disk > DiskState::Diskless
@@ -260,6 +271,9 @@ impl Step<'_> {
             self.thaw_connected();
         }
         let resynced = old.conn > C::Connected && old.conn < C::Ahead;
+        if resynced && new.conn >= C::Ahead {
+            self.push(Effect::SaveBitmap { volume });
+        }
         if resynced && new.conn == C::Connected {
             self.push(Effect::StopResync { volume });
             self.push(Effect::SaveBitmap { volume });
@@ -354,8 +368,8 @@ impl Step<'_> {
     }
 
     /// We became the source of a resync: the target will carry this generation while it is
-    /// inconsistent.
-    fn send_sync_uuid(&mut self, volume: usize) {
+    /// inconsistent. `again`: of one that we had interrupted; the target has its generation.
+    fn send_sync_uuid(&mut self, volume: usize, again: bool) {
         let random = self.random();
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
@@ -364,7 +378,12 @@ impl Step<'_> {
         let Some(disk) = &mut record.disk else {
             return;
         };
-        let uuid = disk.superblock.uuids.start_as_source(random, target);
+        let uuids = &mut disk.superblock.uuids;
+        let uuid = if again && uuids.resync_begun() {
+            uuids.bitmap
+        } else {
+            uuids.start_as_source(random, target)
+        };
         self.save(volume);
         self.send(volume, Outgoing::SyncUuid(SyncUuid { uuid }));
     }

@@ -9,28 +9,21 @@ use crate::engine::login::LoginError;
 use crate::engine::meta::relocation::Relocation;
 use crate::engine::options::{
     DiskOptions,
-    FixedStr,
     NetOptions,
-    ResourceOptions,
-    OPTION_TEXT_MAX, //
+    ResourceOptions, //
 };
 use crate::engine::state::{
     ConnState,
     DeviceState, //
 };
 use crate::engine::volume::{
+    Limit,
     Policy,
     ResyncLimits,
     VerifyRange,
     VerifySide, //
 };
 use crate::engine::wire::handshake::ConnectionFeatures;
-use crate::engine::wire::params::{
-    ConnFlags,
-    ControllerParams,
-    ProtocolSettings,
-    SyncParams, //
-};
 use crate::engine::wire::state::{
     SizeReport,
     StateReport,
@@ -45,6 +38,10 @@ use super::handler::{
     Handler, //
 };
 use super::notice::Notice;
+use super::peer_params::{
+    PeerProtocol,
+    PeerSyncParams, //
+};
 use super::record::Disk;
 use super::resize::SizeWish;
 use super::write_order::WriteOrder;
@@ -197,67 +194,6 @@ pub enum Admin {
     },
 }
 
-/// What the peer says of its side of the connection (`P_PROTOCOL`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerProtocol {
-    /// 1, 2, 3 for protocol A, B, C.
-    pub protocol: u32,
-    /// Policies after a split brain with 0, 1 and 2 Primaries, in DRBD's numbers.
-    pub after_split_brain: [u32; 3],
-    /// Not 0 if two Primaries are allowed.
-    pub two_primaries: u32,
-    /// The peer only wants to know what would happen.
-    pub dry_run: bool,
-    /// Algorithm of the digests of all data.
-    pub integrity_alg: FixedStr<OPTION_TEXT_MAX>,
-}
-
-impl From<ProtocolSettings<'_>> for PeerProtocol {
-    fn from(settings: ProtocolSettings<'_>) -> Self {
-        Self {
-            protocol: settings.protocol,
-            after_split_brain: [
-                settings.after_sb_0p,
-                settings.after_sb_1p,
-                settings.after_sb_2p,
-            ],
-            two_primaries: settings.two_primaries,
-            dry_run: settings.flags.has(ConnFlags::DRY_RUN),
-            integrity_alg: FixedStr::new(settings.integrity_alg).unwrap_or(FixedStr::EMPTY),
-        }
-    }
-}
-
-/// What the peer says of resync and verify (`P_SYNC_PARAM`, `P_SYNC_PARAM89`): the digests it
-/// compares data with, and how fast it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerSyncParams {
-    /// For verify; `None` below protocol 88.
-    pub verify_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
-    /// For resync; `None` below protocol 89.
-    pub csums_alg: Option<FixedStr<OPTION_TEXT_MAX>>,
-    /// The fixed rate, in KiB/s.
-    pub resync_rate: u32,
-    /// What its controller aims at; `None` below protocol 95.
-    pub controller: Option<ControllerParams>,
-}
-
-impl PeerSyncParams {
-    /// What `params` say in protocol `version`.
-    pub fn new(params: &SyncParams<'_>, version: u32) -> Self {
-        let told = |since: u32, name: &[u8]| {
-            let name = FixedStr::new(name).unwrap_or(FixedStr::EMPTY);
-            (version >= since).then_some(name)
-        };
-        Self {
-            verify_alg: told(88, params.verify_alg),
-            csums_alg: told(89, params.csums_alg),
-            resync_rate: params.resync_rate,
-            controller: params.controller,
-        }
-    }
-}
-
 /// A rare packet, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RarePacket {
@@ -355,6 +291,25 @@ pub enum Event {
         volume: usize,
         /// What must never be.
         invariant: Invariant,
+    },
+    /// So much is on its way to the peer of a volume that it is too slow.
+    Congested {
+        /// The volume, by position.
+        volume: usize,
+        /// Which limit was reached.
+        limit: Limit,
+    },
+    /// Nothing is on its way any more to a peer that was too slow.
+    Relieved {
+        /// The volume, by position.
+        volume: usize,
+    },
+    /// A resync of this volume has to wait for another device's (`resync-after`), or not any more.
+    Depends {
+        /// The volume, by position.
+        volume: usize,
+        /// It has to wait.
+        waits: bool,
     },
     /// The requests that a policy's `drain` names are gone.
     Drained {
@@ -566,12 +521,19 @@ pub enum Effect {
         /// The volume, by position.
         volume: usize,
     },
+    /// The network options changed: those that a session may change are in force from now on.
+    TuneNetwork,
     /// Ask the peer for a sign of life now.
     Ping,
     /// Start the receiver, which looks for the peer.
     StartNetwork,
     /// Close the sockets; the receiver comes down and reports [`Event::Disconnected`].
     CloseNetwork,
+    /// The receiver shall look for the peer again, after so many milliseconds.
+    LookAgain {
+        /// See above.
+        after_ms: u64,
+    },
     /// The receiver shall end: the connection is StandAlone.
     StopNetwork,
     /// Run a handler, without waiting for it; [`Event::HandlerDone`] when it ends, unless the

@@ -5,6 +5,7 @@
 //! The handler `fence-peer` does it. With `resource-and-stonith`, I/O is frozen (`susp_fen`) from
 //! the loss of the connection until the peer is known to be outdated, or is connected again.
 
+use crate::engine::ids::Instant;
 use crate::engine::options::Fencing;
 use crate::engine::state::{
     ConnState,
@@ -27,6 +28,8 @@ use super::Step;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fence {
     pub(super) call: Call,
+    /// Since when it runs.
+    pub(super) since: Instant,
     /// How many connections had been made by then: what the handler says of an earlier time means
     /// nothing.
     connections: u32,
@@ -107,6 +110,7 @@ impl Step<'_> {
                     let call = self.ask_handler(None, Handler::FencePeer);
                     self.resource.fence = Some(Fence {
                         call,
+                        since: self.env.now,
                         connections: self.resource.connections,
                     });
                 }

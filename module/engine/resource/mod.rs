@@ -11,6 +11,8 @@ mod admin;
 mod attach;
 mod broken;
 mod change;
+mod congestion;
+mod dependency;
 mod effect;
 mod fencing;
 mod handler;
@@ -18,6 +20,7 @@ mod handshake;
 mod network;
 mod notice;
 mod patience;
+mod peer_params;
 mod peer_state;
 mod policy;
 mod record;
@@ -28,6 +31,7 @@ mod rules;
 mod size;
 mod split_brain;
 mod verify;
+mod waiting;
 mod write_order;
 
 #[cfg(test)]
@@ -41,6 +45,7 @@ mod tests;
 #[cfg(test)]
 mod verify_tests;
 
+use super::backoff::Backoff;
 use super::broken::Broken;
 use super::options::{
     NetOptions,
@@ -57,6 +62,11 @@ use super::wire::handshake::{
 };
 
 pub use attach::IoKind;
+pub use dependency::{
+    check_after,
+    may_sync,
+    Dependency, //
+};
 pub use effect::{
     Admin,
     Effect,
@@ -65,8 +75,6 @@ pub use effect::{
     Loss,
     Outgoing,
     Output,
-    PeerProtocol,
-    PeerSyncParams,
     RarePacket,
     Token, //
 };
@@ -78,10 +86,18 @@ pub use notice::{
     FullSync,
     Notice, //
 };
+pub use peer_params::{
+    PeerProtocol,
+    PeerSyncParams, //
+};
 pub use record::{
     Disk,
     LowerSizes,
     VolumeRecord, //
+};
+pub use waiting::{
+    Awaited,
+    Waiting, //
 };
 
 pub use resize::SizeWish;
@@ -112,6 +128,8 @@ pub struct Resource {
     fence: Option<Fence>,
     /// Connections that were made so far.
     connections: u32,
+    /// How they ended.
+    backoff: Backoff,
     /// Calls of handlers so far.
     calls: u32,
     /// How the peer's writes are kept in order.
@@ -143,6 +161,7 @@ impl Resource {
             late_replies: 0,
             fence: None,
             connections: 0,
+            backoff: Backoff::default(),
             calls: 0,
             write_order: WriteOrder::default(),
             broken: Broken::default(),
@@ -207,6 +226,7 @@ impl Step<'_> {
             self.take(event);
         }
         self.look_at_clock();
+        self.note_waiting();
     }
 
     fn take(&mut self, event: Event) {
@@ -228,11 +248,15 @@ impl Step<'_> {
             Event::FlushUnsupported => self.flush_unsupported(),
             Event::Broken { volume, invariant } => self.broken(volume, invariant),
             Event::Drained { volume } => self.drained(volume),
+            Event::Congested { volume, limit } => self.congested(volume, limit),
+            Event::Relieved { volume } => self.relieved(volume),
+            Event::Depends { volume, waits } => self.depends(volume, waits),
             Event::DiskReleased { volume, saved } => self.disk_released(volume, saved),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => {
                 self.ask_again();
                 self.promote_now();
+                self.catch_up();
             }
         }
     }

@@ -22,10 +22,10 @@ use crate::engine::wire::PROTOCOL_BEFORE_HANDSHAKE;
 use super::effect::{
     Effect,
     Loss,
-    Outgoing,
-    PeerProtocol, //
+    Outgoing, //
 };
 use super::notice::Notice;
+use super::peer_params::PeerProtocol;
 use super::Step;
 
 /// A policy that names a node has to be the opposite one on the other node.
@@ -107,6 +107,7 @@ impl Step<'_> {
     pub(super) fn handshaken(&mut self, resolver: bool) {
         self.resource.resolver = resolver;
         self.resource.connections = self.resource.connections.wrapping_add(1);
+        self.resource.backoff.begin(self.env.now);
         if self.resource.conn != ConnState::WfConnection {
             self.push(Effect::CloseNetwork);
             return;
@@ -188,6 +189,7 @@ impl Step<'_> {
         net.after_sb_2pri = after_2;
         net.allow_two_primaries = peer.two_primaries != 0;
         net.data_integrity_alg = peer.integrity_alg;
+        self.push(Effect::TuneNetwork);
         self.set_policies();
     }
 
@@ -229,6 +231,7 @@ impl Step<'_> {
     pub(super) fn disconnected(&mut self, loss: Loss) {
         self.resource.state_sent = false;
         self.resource.late_replies = 0;
+        let orderly = loss == Loss::TearDown || self.resource.conn == ConnState::TearDown;
         if self.resource.conn >= ConnState::WfReportParams {
             self.set_conn(loss.state());
         }
@@ -255,7 +258,17 @@ impl Step<'_> {
             self.left();
         } else if self.resource.conn != ConnState::StandAlone {
             self.set_conn(ConnState::Unconnected);
+            self.look_again(orderly);
         }
+    }
+
+    /// The peer is to be looked for again, after some time.
+    fn look_again(&mut self, orderly: bool) {
+        let interval = self.resource.net.as_ref().map_or(0, |net| net.connect_int);
+        let (now, random) = (self.env.now, self.random());
+        let backoff = &mut self.resource.backoff;
+        let after_ms = backoff.end(now, orderly, u64::from(interval) * 1000, random);
+        self.push(Effect::LookAgain { after_ms });
     }
 
     /// The highest role of any volume of the peer.

@@ -8,6 +8,7 @@ use crate::engine::options::{
     OPTION_TEXT_MAX, //
 };
 use crate::engine::state::ConnState;
+use crate::engine::volume::Limit;
 
 use super::write_order::WriteOrder;
 
@@ -102,6 +103,11 @@ pub enum Notice {
     FullSync {
         /// Why.
         why: FullSync,
+    },
+    /// The peer is too slow: a limit of what may be on its way to it was reached.
+    Congested {
+        /// Which one.
+        limit: Limit,
     },
     /// A resync began; blocks of 4 KiB to sync.
     ResyncStarted {

@@ -67,7 +67,8 @@ impl Resource {
                 .map(|limit| since.plus(limit))
         });
         let promotion = self.pending.and_then(|pending| pending.deadline());
-        waiting.chain(promotion).min()
+        let rests = volumes.iter().filter_map(VolumeRecord::rest_ends);
+        waiting.chain(promotion).chain(rests).min()
     }
 
     /// The limit of a volume's state, with regard to the other volumes.

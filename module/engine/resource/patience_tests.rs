@@ -186,3 +186,41 @@ fn a_demotion_that_is_given_up_waits_no_more() {
     node.feed(Event::Drained { volume: 0 });
     assert_eq!(node.records[0].state.role, Role::Primary);
 }
+
+/// States that the peer has to end.
+const TRANSIENT: [ConnState; 6] = [
+    ConnState::WfReportParams,
+    ConnState::StartingSyncS,
+    ConnState::StartingSyncT,
+    ConnState::WfBitMapS,
+    ConnState::WfBitMapT,
+    ConnState::WfSyncUuid,
+];
+
+#[test]
+fn no_state_that_the_peer_has_to_end_lasts_for_ever() {
+    for state in TRANSIENT {
+        let mut node = Node::introduced(1);
+        node.records[0].state.conn = state;
+        node.feed(Event::Tick);
+        let effects = node.wait();
+        assert!(says(&effects, Notice::Overdue { state }), "{state:?}");
+        let closes = |e: &Effect| matches!(e, Effect::CloseNetwork);
+        assert!(effects.iter().any(closes), "{state:?}");
+    }
+}
+
+#[test]
+fn a_command_that_leaves_the_peer_is_answered_though_nothing_comes_down() {
+    for force in [false, true] {
+        let mut node = Node::introduced(1);
+        let token = Token(9);
+        let effects = node.feed(Event::Admin(token, Admin::Disconnect { force }));
+        let answered = |effects: &[Effect]| {
+            let answers = |e: &Effect| matches!(e, Effect::Answer(t, _) if *t == token);
+            effects.iter().any(answers)
+        };
+        assert!(!answered(&effects));
+        assert!(answered(&node.feed(Event::GiveUp(token))));
+    }
+}

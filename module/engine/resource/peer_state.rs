@@ -129,7 +129,8 @@ impl Step<'_> {
         if old.conn == ConnState::WfReportParams {
             new.conn = ConnState::Connected;
         }
-        if peer.conn == ConnState::Ahead {
+        // A disk that comes or goes is not behind: the peer does not know of it yet.
+        if peer.conn == ConnState::Ahead && old.disk >= DiskState::Inconsistent {
             new.conn = ConnState::Behind;
         }
         let compared = self.considers_resync(volume, old, peer);
@@ -228,6 +229,10 @@ impl Step<'_> {
         real: DiskState,
     ) -> Option<DiskState> {
         use ConnState as C;
+        if old.conn == C::Ahead && real == DiskState::UpToDate {
+            // Not any more: it does not know yet that it is behind.
+            return Some(old.peer_disk);
+        }
         let syncing = matches!(
             old.peer_disk,
             DiskState::Inconsistent | DiskState::Consistent

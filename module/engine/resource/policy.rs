@@ -14,6 +14,7 @@ use crate::engine::state::{
 };
 use crate::engine::volume::{
     Drain,
+    Lead,
     LocalUse,
     MirrorUse,
     Policy,
@@ -56,6 +57,12 @@ pub(super) fn policy_of(
         disk_timeout_ms: 0,
         abandon: false,
         keep_failed: false,
+        congestion: None,
+        lead: match state.conn {
+            ConnState::Ahead => Lead::Ahead,
+            ConnState::Behind => Lead::Behind,
+            _ => Lead::None,
+        },
     }
 }
 

@@ -110,6 +110,12 @@ pub struct VolumeRecord {
     pub since: Option<(ConnState, Instant)>,
     /// The target of the resync says that it is over; our own last blocks are not acknowledged.
     pub target_done: bool,
+    /// Since when all has arrived that was sent before we pulled ahead of the peer.
+    pub(super) relieved: Option<Instant>,
+    /// Since when I/O is frozen.
+    pub(super) frozen: Option<Instant>,
+    /// Since when we are ahead of the peer.
+    pub(super) ahead: Option<Instant>,
     /// The peer never reported this volume on this connection: it does not have it.
     pub absent: bool,
     /// How often the block device is open; the driver keeps it up to date with each event.
@@ -154,6 +160,9 @@ impl VolumeRecord {
             dirty: false,
             drain: Drain::None,
             since: None,
+            relieved: None,
+            frozen: None,
+            ahead: None,
             absent: false,
             target_done: false,
             open_count: 0,

@@ -14,14 +14,12 @@ use crate::engine::state::{
 };
 use crate::engine::volume::ResyncLimits;
 
-use super::effect::{
-    Effect,
-    PeerSyncParams, //
-};
+use super::effect::Effect;
 use super::notice::{
     FullSync,
     Notice, //
 };
+use super::peer_params::PeerSyncParams;
 use super::Step;
 
 /// What the options say. `buffers` are pages.
@@ -174,7 +172,8 @@ impl Step<'_> {
     /// Nothing is left to sync.
     pub(super) fn resync_finished(&mut self, volume: usize, failed: u64) {
         let old = self.state(volume);
-        if old.conn <= ConnState::Connected {
+        // One node pulled ahead meanwhile: there is more to sync by now.
+        if old.conn <= ConnState::Connected || old.conn >= ConnState::Ahead {
             return;
         }
         let target = matches!(old.conn, ConnState::SyncTarget | ConnState::PausedSyncT);

@@ -29,6 +29,18 @@ use super::Step;
 /// receiver has to notice, and to come down.
 const PING_GRACE_MS: u64 = 1500;
 
+/// How often a promotion calls `fence-peer` until the peer is known not to be Primary.
+const FENCE_CALLS: u8 = 3;
+
+/// Whether a promotion fails only because nobody knows whether the peer is Primary.
+fn is_unsure(error: Option<StateError>, old: DeviceState) -> bool {
+    match error {
+        Some(StateError::PrimaryNop) => true,
+        Some(StateError::NoUpToDateDisk) => old.disk == DiskState::Consistent,
+        _ => false,
+    }
+}
+
 impl Step<'_> {
     /// Becomes Secondary, when the peer has all that was written on its stable storage: a
     /// Secondary starts no generation of its own when it loses its peer, so what the peer could
@@ -130,8 +142,7 @@ impl Step<'_> {
             wanted.disk = DiskState::UpToDate;
             verdict = rules::judge(old, self.sanitize(volume, wanted), &context);
         }
-        let unsure = verdict == Err(StateError::PrimaryNop)
-            || (verdict == Err(StateError::NoUpToDateDisk) && old.disk == DiskState::Consistent);
+        let unsure = is_unsure(verdict.err(), old);
         let apart = self.resource.conn < ConnState::WfReportParams;
         if unsure && apart && self.resource.pending.is_none() {
             return self.promote_after_fencing(
@@ -140,6 +151,7 @@ impl Step<'_> {
                     volume,
                     force,
                     forced,
+                    calls: 1,
                 },
             );
         }
@@ -155,8 +167,20 @@ impl Step<'_> {
         match self.fence_peer() {
             Fencer::Called => {}
             Fencer::NotWanted => self.promote_fenced(true),
-            Fencer::Unfit => self.promote_fenced(false),
+            Fencer::Unfit => self.promote_unfenced(),
         }
+    }
+
+    /// The handler cannot be called for a promotion, now or later.
+    fn promote_unfenced(&mut self) {
+        if let Some(Pending {
+            goal: Goal::Fence { calls, .. },
+            ..
+        }) = &mut self.resource.pending
+        {
+            *calls = FENCE_CALLS;
+        }
+        self.promote_fenced(false);
     }
 
     /// A promotion that waited for the peer to be fenced goes on.
@@ -168,6 +192,7 @@ impl Step<'_> {
                     volume,
                     force,
                     forced,
+                    calls,
                 },
             ..
         }) = self.resource.pending
@@ -184,6 +209,17 @@ impl Step<'_> {
             wanted.disk = DiskState::UpToDate;
         }
         let verdict = rules::check_state(self.sanitize(volume, wanted), &self.context(volume));
+        let again = !fenced && !force && is_unsure(verdict.err(), old) && calls < FENCE_CALLS;
+        if again && self.resource.conn < ConnState::WfReportParams {
+            let calls = calls + 1;
+            let goal = Goal::Fence {
+                volume,
+                force,
+                forced,
+                calls,
+            };
+            return self.promote_after_fencing(token, goal);
+        }
         if !fenced && force && verdict == Err(StateError::PrimaryNop) {
             self.notice(volume, Notice::ForcedSplitBrain);
             wanted.peer_disk = DiskState::Outdated;

@@ -126,8 +126,8 @@ pub(super) fn sanitize(
 fn give_up_resync(new: &mut DeviceState) {
     use ConnState as C;
     let target = match new.conn {
-        C::StartingSyncS | C::WfBitMapS => Some(&mut new.peer_disk),
-        C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid => Some(&mut new.disk),
+        C::StartingSyncS | C::WfBitMapS | C::Ahead => Some(&mut new.peer_disk),
+        C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid | C::Behind => Some(&mut new.disk),
         _ => None,
     };
     if let Some(disk) = target {

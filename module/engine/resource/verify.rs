@@ -14,11 +14,11 @@ use crate::engine::volume::{
 
 use super::effect::{
     Effect,
-    PeerSyncParams,
     Token, //
 };
 use super::handler::Handler;
 use super::notice::Notice;
+use super::peer_params::PeerSyncParams;
 use super::Step;
 
 impl Step<'_> {

@@ -18,7 +18,10 @@ use crate::engine::ids::{
 };
 use crate::engine::options::ReadBalancing;
 use crate::engine::volume::{
+    Congestion,
     Drain,
+    Lead,
+    Limit,
     LocalUse,
     MirrorUse,
     Operation,
@@ -231,7 +234,9 @@ code_structs! {
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
         ack, peer_log, drain, balancing, disk_timeout_ms, abandon, keep_failed,
+        congestion, lead,
     }
+    Congestion { fill, extents }
 }
 
 code_enums! {
@@ -272,6 +277,15 @@ code_enums! {
         0 None,
         1 Source,
         2 Target,
+    }
+    Lead {
+        0 None,
+        1 Ahead,
+        2 Behind,
+    }
+    Limit {
+        0 Fill,
+        1 Extents,
     }
     Drain {
         0 None,

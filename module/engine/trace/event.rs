@@ -125,6 +125,9 @@ code_enums! {
         17 Drained { volume },
         18 Broken { volume, invariant },
         19 FlushUnsupported,
+        20 Congested { volume, limit },
+        21 Relieved { volume },
+        22 Depends { volume, waits },
     }
     Admin {
         0 Attach { volume, disk, options },

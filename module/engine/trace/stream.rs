@@ -28,6 +28,7 @@ calls! {
     impl [] Stream;
 
     fn reset(max_epoch_size: u32);
+    fn set_max_epoch_size(writes: u32);
     fn place_write() -> Placed;
     fn retract_write(epoch: u32) -> Result<(), Invariant>;
     fn close_epoch(epoch: u32);

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::congestion::Limit;
 use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
@@ -84,6 +85,8 @@ pub enum AckKind {
     NegativeRead,
     /// `P_NEG_RS_DREPLY`: the resync read failed.
     NegativeResyncRead,
+    /// `P_RS_CANCEL`: not now, ask again in the next resync.
+    ResyncCancelled,
     /// `P_OV_RESULT`: both copies are equal.
     VerifyEqual,
     /// `P_OV_RESULT`: the copies differ.
@@ -113,6 +116,10 @@ pub enum Report {
     DiskTimeout,
     /// The peer could not write what we sent.
     PeerWriteFailed,
+    /// So much is on its way to the peer that it is too slow (`Policy::congestion`).
+    Congested(Limit),
+    /// Nothing is on its way any more to a peer that was too slow.
+    Relieved,
     /// The requests that somebody waits for are gone (`Policy::drain`).
     Drained,
     /// Something that must never be was: the resource decides what to give up.

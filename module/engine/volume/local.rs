@@ -141,6 +141,7 @@ impl<S: Storage> Volume<S> {
                 // A disk that is on its way out: the peer may not know that yet and not mark it.
                 self.mark(extent);
             }
+            self.look_for_congestion(fx);
             fx.push(VolumeEffect::QueueWrite(ticket));
             self.queue(index);
         } else {
@@ -279,6 +280,7 @@ impl<S: Storage> Volume<S> {
             self.unmark(slot.extent);
         }
         self.leave_log(slot.extent, slot.logged);
+        self.lands(index);
         fx.push(VolumeEffect::Release(slot.ticket(index)));
         if !self.slots.put(index) {
             self.broken.raise(Invariant::Slot);

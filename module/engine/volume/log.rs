@@ -37,7 +37,10 @@ use super::peer::{
     PeerKind,
     PeerSlot, //
 };
-use super::slot::Slot;
+use super::slot::{
+    Slot,
+    WAITING, //
+};
 use super::{
     DiskTables,
     Storage,
@@ -58,6 +61,44 @@ impl LogWrite {
     pub fn pages(&self) -> &[u64] {
         self.pages.get(..self.page_count).unwrap_or(&[])
     }
+}
+
+/// How the log was used so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogUse {
+    /// References to extents that were in the log on disk.
+    pub hits: u64,
+    /// References to extents that were not.
+    pub misses: u64,
+    /// Wishes that had to wait: all slots were in use.
+    pub starving: u64,
+    /// Wishes that had to wait: the next transaction was full.
+    pub locked: u64,
+    /// Extents that gave their slots to others.
+    pub changed: u64,
+}
+
+impl LogUse {
+    fn count(&mut self, begin: Begin) {
+        let count = match begin {
+            Begin::Active => &mut self.hits,
+            Begin::NeedsCommit => &mut self.misses,
+            Begin::TransactionFull => &mut self.locked,
+            Begin::NoSlot => &mut self.starving,
+        };
+        *count = count.wrapping_add(1);
+    }
+}
+
+/// How the log is used, as a monitor shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogView {
+    /// Slots with references.
+    pub used: u32,
+    /// Slots that there are.
+    pub slots: u16,
+    /// What came so far.
+    pub usage: LogUse,
 }
 
 /// First and last extent of the log that a range touches.
@@ -105,7 +146,9 @@ impl<S: Storage> Volume<S> {
         let mut held = held;
         let mut blocked = false;
         for extent in (first..=last).skip(usize::from(held)) {
-            match disk.log.begin(extent) {
+            let begin = disk.log.begin(extent);
+            self.log_use.count(begin);
+            match begin {
                 Begin::Active | Begin::NeedsCommit => held += 1,
                 Begin::TransactionFull | Begin::NoSlot => {
                     blocked = true;
@@ -147,6 +190,26 @@ impl<S: Storage> Volume<S> {
         }
     }
 
+    /// How the log is used; `None` without a disk.
+    pub fn log_use(&self) -> Option<LogView> {
+        self.disk.as_ref().map(|disk| LogView {
+            used: disk.log.used(),
+            slots: disk.log.slot_count(),
+            usage: self.log_use,
+        })
+    }
+
+    /// Requests of the application that wait while the log gets to disk.
+    pub fn waiting_for_log(&self) -> u32 {
+        let mut count = 0;
+        let mut next = self.slots.first(WAITING).filter(|_| self.waits_for_log());
+        while let Some(index) = next {
+            count += 1;
+            next = self.slots.after(index);
+        }
+        count
+    }
+
     /// Whether somebody waits for the log to get to disk.
     pub(super) fn waits_for_log(&self) -> bool {
         let waits = |disk: &DiskTables<S>| disk.log.collected() != 0 || disk.log.is_committing();
@@ -171,6 +234,7 @@ impl<S: Storage> Volume<S> {
             page_count: 0,
         };
         for &extent in commit.evicted() {
+            self.log_use.changed = self.log_use.changed.wrapping_add(1);
             let page = Bitmap::<S>::page_of(u64::from(extent) * EXTENT_BITS);
             if disk.bitmap.is_page_changed(page) && !write.pages().contains(&page) {
                 if let Some(place) = write.pages.get_mut(write.page_count) {

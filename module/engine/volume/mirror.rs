@@ -96,6 +96,7 @@ impl<S: Storage> Volume<S> {
             self.sequence = sequence;
             let sectors = u64::from(view.extent.bytes / 512);
             self.counters.sent = self.counters.sent.wrapping_add(sectors);
+            self.takes_off(ticket.index);
         }
         let reads = view.operation == Operation::Read;
         self.slots
@@ -197,6 +198,7 @@ impl<S: Storage> Volume<S> {
                 return false;
             }
             self.slots.move_to(index, ALONE);
+            self.lands(index);
             self.barrier_acked_one(index, fx);
         }
         self.resume(fx);
@@ -236,6 +238,7 @@ impl<S: Storage> Volume<S> {
                     return;
                 }
                 self.slots.move_to(index, ALONE);
+                self.lands(index);
                 self.lose_one(index, fx);
             }
         }

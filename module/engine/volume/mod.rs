@@ -13,6 +13,7 @@
 //! What the hot path may not know: roles, connection states and disk states. The resource turns
 //! them into a [`Policy`].
 
+mod congestion;
 mod digest;
 mod effect;
 mod local;
@@ -50,6 +51,10 @@ use super::meta::activity_log::ActivityLog;
 use super::meta::bitmap::Bitmap;
 use super::storage::Storage;
 
+pub use congestion::{
+    Congestion,
+    Limit, //
+};
 pub use effect::{
     AckKind,
     Effects,
@@ -58,7 +63,11 @@ pub use effect::{
     MAX_EFFECTS, //
 };
 pub use local::Refusal;
-pub use log::LogWrite;
+pub use log::{
+    LogUse,
+    LogView,
+    LogWrite, //
+};
 pub use mirror::SendView;
 pub use overlap::OverlapNode;
 pub use pace::{
@@ -73,6 +82,7 @@ pub use peer::{
 };
 pub use policy::{
     Drain,
+    Lead,
     LocalUse,
     MirrorUse,
     Policy,
@@ -155,6 +165,8 @@ pub struct Volume<S: Storage> {
     resync: resync::Resync,
     verify: verify::Verify,
     pace: pace::Pace,
+    flight: congestion::Flight,
+    log_use: LogUse,
     counters: Counters,
     broken: Broken,
     arrivals: u64,
@@ -195,6 +207,8 @@ impl<S: Storage> Volume<S> {
             resync: resync::Resync::default(),
             verify: verify::Verify::default(),
             pace: pace::Pace::default(),
+            flight: congestion::Flight::default(),
+            log_use: LogUse::default(),
             counters: Counters::default(),
             broken: Broken::default(),
             arrivals: 0,
@@ -281,10 +295,15 @@ impl<S: Storage> Volume<S> {
     pub fn set_policy(&mut self, policy: Policy, fx: &mut Effects) {
         let mirror_changed = self.policy.mirror != policy.mirror;
         self.policy = policy;
+        self.forget_told_congestion();
+        if policy.lead != Lead::None {
+            // What is on its way of it comes to its end; another one will begin.
+            self.resync.stop();
+        }
         if mirror_changed {
             // Writes that went to the peer and writes that did not never share an epoch.
             fx.push(VolumeEffect::FlushStream);
-            if policy.mirror == MirrorUse::MarkAndTell {
+            if policy.mirror == MirrorUse::MarkAndTell && policy.lead == Lead::None {
                 // The bitmap is going to be sent: what the peer may still refuse belongs into it.
                 self.mark_unanswered();
             }
@@ -353,6 +372,9 @@ impl<S: Storage> Volume<S> {
         }
         if self.retry {
             self.retry_waiting(fx);
+        }
+        if self.policy.lead == Lead::Ahead {
+            self.look_for_relief(fx);
         }
         if self.broken.is_waiting() {
             self.report_broken(fx);

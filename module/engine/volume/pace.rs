@@ -182,6 +182,10 @@ pub struct PaceView {
     pub mark: Instant,
     /// What was left then, in blocks.
     pub left: u64,
+    /// Some seconds ago.
+    pub recent: Instant,
+    /// What was left then, in blocks.
+    pub recent_left: u64,
 }
 
 /// The pace of the running resync or verify.
@@ -381,7 +385,10 @@ impl Pace {
     pub(super) fn view(&self) -> PaceView {
         // The mark that will be overwritten next but one.
         let mark = self.marks.behind(MARKS - 2);
+        let recent = self.marks.behind(1);
         PaceView {
+            recent: recent.at,
+            recent_left: recent.left,
             want: self.want,
             gives_way: self.gives_way,
             mark: mark.at,

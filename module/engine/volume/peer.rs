@@ -52,8 +52,8 @@ pub(super) enum PeerKind {
     /// so the answer is old: data that comes must be thrown away. `told`: the source knows our
     /// digest and may answer that both copies are equal.
     ResyncWanted { stale: bool, told: bool },
-    /// Resync data came and goes to our disk.
-    ResyncWrite,
+    /// Resync data came and goes to our disk. `stale`: the range was marked meanwhile.
+    ResyncWrite { stale: bool },
     /// The peer wants resync data.
     ResyncRead,
     /// The peer wants resync data unless ours has the digest that it told. `stale`: the range was
@@ -113,7 +113,7 @@ impl PeerKind {
             PeerKind::Write { .. }
             | PeerKind::ResyncWanted { .. }
             | PeerKind::ResyncSent { .. }
-            | PeerKind::ResyncWrite
+            | PeerKind::ResyncWrite { .. }
             | PeerKind::VerifyWanted => false,
         }
     }
@@ -130,7 +130,7 @@ impl PeerKind {
             PeerKind::Write { .. }
             | PeerKind::ResyncWanted { .. }
             | PeerKind::ResyncSent { .. }
-            | PeerKind::ResyncWrite
+            | PeerKind::ResyncWrite { .. }
             | PeerKind::VerifyWanted => Answer::None,
         }
     }
@@ -217,7 +217,10 @@ impl PeerSlot {
     /// Whether its I/O may be at the disk.
     pub(super) fn is_at_disk(&self) -> bool {
         let submitted = self.kind.reads()
-            || matches!(self.kind, PeerKind::Write { .. } | PeerKind::ResyncWrite);
+            || matches!(
+                self.kind,
+                PeerKind::Write { .. } | PeerKind::ResyncWrite { .. }
+            );
         submitted && self.links.list() == PEER_ACTIVE
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::engine::options::ReadBalancing;
 
+use super::congestion::Congestion;
 use super::peer::WantedAck;
 
 /// Where reads are served and whether writes have a local half.
@@ -58,6 +59,18 @@ pub enum Drain {
     Peer,
 }
 
+/// Who has left whom behind on a link that is too slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lead {
+    /// Nobody.
+    #[default]
+    None,
+    /// We the peer: it is told ranges until what was sent before has arrived.
+    Ahead,
+    /// The peer us: we are told ranges, and a resync comes later.
+    Behind,
+}
+
 /// The whole policy of one volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -94,6 +107,10 @@ pub struct Policy {
     /// A request that found no good copy waits for another policy instead of failing
     /// (`on-no-data-accessible suspend-io`).
     pub keep_failed: bool,
+    /// When the peer counts as too slow.
+    pub congestion: Option<Congestion>,
+    /// Who has left whom behind because of it.
+    pub lead: Lead,
 }
 
 impl Policy {

@@ -206,6 +206,7 @@ impl<S: Storage> Volume<S> {
             return Err(PeerRequestError::OutOfRange);
         }
         self.mark(extent);
+        self.outdate_written(extent);
         Ok(())
     }
 
@@ -281,7 +282,7 @@ impl<S: Storage> Volume<S> {
             self.pace.causes(sectors);
         }
         match peer.kind {
-            PeerKind::Write { .. } | PeerKind::ResyncWrite => {
+            PeerKind::Write { .. } | PeerKind::ResyncWrite { .. } => {
                 if self.policy.only_disk {
                     self.mark(peer.extent);
                 }
@@ -357,7 +358,7 @@ impl<S: Storage> Volume<S> {
                 ack,
                 may_set_in_sync,
             } => self.finish_peer_write(peer, ack, may_set_in_sync, ok, fx),
-            PeerKind::ResyncWrite => self.finish_resync_write(peer, ok, fx),
+            PeerKind::ResyncWrite { .. } => self.finish_resync_write(peer, ok, fx),
             PeerKind::VerifyRead { .. } | PeerKind::VerifyAnswer { .. } => {
                 self.verify_was_read(ticket, ok);
                 fx.push(VolumeEffect::QueueReply(ticket));
@@ -367,6 +368,9 @@ impl<S: Storage> Volume<S> {
                 return self.digest_left_out(ticket, fx);
             }
             PeerKind::ResyncDigest { .. } if peer.forgotten => {}
+            PeerKind::ResyncRead | PeerKind::ResyncCheck { .. } if self.is_ahead() => {
+                self.ack(AckKind::ResyncCancelled, peer, fx);
+            }
             PeerKind::ResyncDigest { .. }
             | PeerKind::ResyncCheck { .. }
             | PeerKind::ResyncRead
@@ -441,7 +445,7 @@ impl<S: Storage> Volume<S> {
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
                 }
                 let awaited = peer.kind == PeerKind::ResyncRead
-                    && self.policy.mirror == MirrorUse::Send
+                    && (self.policy.mirror == MirrorUse::Send || self.is_ahead())
                     && !peer.orphan
                     && !peer.forgotten;
                 if awaited {
@@ -472,7 +476,7 @@ impl<S: Storage> Volume<S> {
                 peer.kind,
                 PeerKind::ResyncDigest { .. }
                     | PeerKind::ResyncWanted { .. }
-                    | PeerKind::ResyncWrite
+                    | PeerKind::ResyncWrite { .. }
             );
             if asked_for && !peer.forgotten {
                 self.resync.landed(peer.extent, broken);

@@ -108,6 +108,17 @@ impl<S: Storage> Volume<S> {
     /// it is over at once. `tells_digests`: the target asks with digests.
     pub fn start_resync(&mut self, now: Instant, tells_digests: bool, fx: &mut Effects) {
         self.pace.begin(now, self.out_of_sync());
+        // Left from before the peer was ahead: they are asked for again.
+        for index in 0..self.peers.len() {
+            let kind = self.peers.get(index).map(|peer| peer.kind);
+            let asked = matches!(
+                kind,
+                Some(PeerKind::ResyncDigest { .. } | PeerKind::ResyncWanted { .. })
+            );
+            if asked {
+                self.give_up_one(index);
+            }
+        }
         self.resync = Resync {
             progress: Progress {
                 total: self.out_of_sync(),
@@ -143,7 +154,7 @@ impl<S: Storage> Volume<S> {
         match peer.kind {
             PeerKind::ResyncDigest { .. }
             | PeerKind::ResyncWanted { .. }
-            | PeerKind::ResyncWrite => {
+            | PeerKind::ResyncWrite { .. } => {
                 peer.forgotten = true;
                 let extent = peer.extent;
                 self.resync.landed(extent, &mut self.broken);
@@ -230,6 +241,14 @@ impl<S: Storage> Volume<S> {
         });
     }
 
+    /// The peer told that a range changed: what came of it before is old, also when it is written.
+    pub(super) fn outdate_written(&mut self, extent: Extent) {
+        self.outdate(extent, |kind| match kind {
+            PeerKind::ResyncWrite { stale } => Some(stale),
+            _ => None,
+        });
+    }
+
     /// Sets what `stale` finds in the kinds of all requests of the peer in a range.
     fn outdate(&mut self, extent: Extent, stale: impl Fn(&mut PeerKind) -> Option<&mut bool>) {
         let peers = &mut self.peers;
@@ -273,6 +292,11 @@ impl<S: Storage> Volume<S> {
     /// The running resync, or else the last one.
     pub fn last_resync(&self) -> Progress {
         self.resync.progress
+    }
+
+    /// The block that the search for what to ask for goes on with; 0 on the source.
+    pub fn resync_cursor(&self) -> u64 {
+        self.resync.cursor
     }
 
     /// How far the resync is; `None` when there is none.
@@ -337,7 +361,9 @@ impl<S: Storage> Volume<S> {
         } else {
             PeerKind::WANTED
         };
-        let blocked = crowded || (kind != PeerKind::WANTED && self.awaits_given_up(extent));
+        let blocked = crowded
+            || self.writes_resync_data(extent)
+            || (kind != PeerKind::WANTED && self.awaits_given_up(extent));
         let Some(index) = (!blocked).then(|| self.peers.take()).flatten() else {
             self.resync.cursor = extent.sector / BLOCK_SECTORS;
             return false;
@@ -366,6 +392,19 @@ impl<S: Storage> Volume<S> {
             self.read_for_digest(index, sectors, fx);
         }
         true
+    }
+
+    /// Whether data of before the present resync is still being written to a range. Asking for it
+    /// again, the acknowledgement of the one could not be told from that of the other.
+    fn writes_resync_data(&self, extent: Extent) -> bool {
+        let writes = |owner| match owner {
+            Owner::Peer(index) => self
+                .peers
+                .get(index)
+                .is_some_and(|peer| matches!(peer.kind, PeerKind::ResyncWrite { .. })),
+            Owner::Local(_) => false,
+        };
+        self.overlaps.find_owner(extent, writes).is_some()
     }
 
     /// The data of a resync request is on its way into memory; `None` when it was not asked for.
@@ -408,7 +447,7 @@ impl<S: Storage> Volume<S> {
             .ok_or(PeerRequestError::Unexpected)?;
         let outdated = matches!(peer.kind, PeerKind::ResyncWanted { stale: true, .. });
         let stale = waiting || peer.forgotten || outdated;
-        peer.kind = PeerKind::ResyncWrite;
+        peer.kind = PeerKind::ResyncWrite { stale: false };
         peer.arrival = arrival;
         self.pace.came(extent.bytes / SECTOR_SIZE);
         self.counters.received = self
@@ -469,7 +508,9 @@ impl<S: Storage> Volume<S> {
             return;
         }
         if ok {
-            self.unmark(peer.extent);
+            if peer.kind == (PeerKind::ResyncWrite { stale: false }) {
+                self.unmark(peer.extent);
+            }
             self.ack(AckKind::ResyncWrite, peer, fx);
         } else {
             self.resync.failed(peer.extent);

@@ -183,6 +183,8 @@ pub struct Slot {
     pub(super) at_disk: Instant,
     /// It was reported to the application.
     pub(super) completed: bool,
+    /// It counts as on its way to the peer.
+    pub(super) in_flight: bool,
     /// When the mirror half was sent, for `ko-count`.
     pub(super) sent_at: Instant,
 }

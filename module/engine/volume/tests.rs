@@ -37,6 +37,8 @@ pub(super) const MIRRORED: Policy = Policy {
     disk_timeout_ms: 0,
     abandon: false,
     keep_failed: false,
+    congestion: None,
+    lead: Lead::None,
 };
 
 fn bitmap() -> Bitmap<Vecs> {
@@ -73,7 +75,7 @@ pub(super) fn write(volume: &mut Volume<Vecs>, block: u64) -> (Ticket, Vec<Volum
 }
 
 /// Lets the sender send a write.
-fn send(volume: &mut Volume<Vecs>, ticket: Ticket, epoch: u32) {
+pub(super) fn send(volume: &mut Volume<Vecs>, ticket: Ticket, epoch: u32) {
     let mut fx = Effects::new();
     assert!(volume.send_begin(ticket, epoch, Instant(0)).is_some());
     volume.send_done(ticket, &mut fx);

@@ -57,6 +57,42 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
+    /// Both: two volumes with a disk each, the second one with further options. Connected, and
+    /// node a's data of both is good; both resyncs as slow as `rate` says.
+    pub(crate) fn two_volumes(&self, second: &str, rate: &str) -> Result<()> {
+        for side in [self.a, self.b] {
+            side.create_md()?;
+            side.create_md_on("/dev/data2")?;
+            side.new_resource()?;
+            side.setup("new-minor r0 1 1")?;
+            side.attach()?;
+            side.setup(&format!(
+                "attach 1 /dev/data2 /dev/data2 internal --c-plan-ahead=0 --resync-rate=512M \
+                 --c-min-rate=0 {second}"
+            ))?;
+            side.setup(&format!("disk-options 0 --resync-rate={rate}"))?;
+        }
+        self.a.connect(&self.b, "")?;
+        self.b.connect(&self.a, "")?;
+        for minor in [0, 1] {
+            self.a.await_proc(&format!(" {minor}: cs:Connected"))?;
+            self.a.setup(&format!("primary {minor} --force"))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until both nodes have both volumes in sync, and nothing paused.
+    pub(crate) fn await_both_in_sync(&self) -> Result<()> {
+        for side in [self.a, self.b] {
+            for minor in [0, 1] {
+                side.await_proc(&format!(
+                    " {minor}: cs:Connected .* ds:UpToDate/UpToDate C r---"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Both: attached and connected, no data good yet.
     pub(crate) fn connected(&self) -> Result<()> {
         self.attached()?;

@@ -126,6 +126,10 @@ impl World {
                 self.tell(n, || format!("tells {start}+{sectors} to differ"));
             }
             Report::PeerWriteFailed => {}
+            Report::Congested(limit) => {
+                self.post(n, Event::Congested { volume: 0, limit }, false);
+            }
+            Report::Relieved => self.post(n, Event::Relieved { volume: 0 }, false),
             Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
             Report::Broken(invariant) => self.broke(n, invariant),
         }

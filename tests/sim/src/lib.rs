@@ -8,6 +8,7 @@ pub mod admin;
 pub mod app;
 pub mod batch;
 pub mod check;
+mod congestion;
 pub mod device;
 mod digest;
 pub mod disk;

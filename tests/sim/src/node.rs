@@ -197,6 +197,8 @@ pub struct Node {
     pub worker_scheduled: bool,
     /// The receiver thread.
     pub net: Net,
+    /// How long the engine wants to wait before the peer is looked for again, in ms.
+    pub pause: u64,
     /// The session.
     pub conn: Option<Conn>,
     /// The log is being written.
@@ -312,6 +314,7 @@ impl Node {
             worker_busy: false,
             worker_scheduled: false,
             net: Net::Off,
+            pause: 0,
             conn: None,
             log_busy: false,
             log_block: None,

@@ -8,6 +8,7 @@ use tandem_engine::engine::options::{FixedStr, OnNoData, ResourceOptions, WirePr
 use tandem_engine::engine::resource::{Admin, Token};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
+use crate::congestion::{self, congests};
 use crate::event::Ev;
 use crate::listener::Listener;
 use crate::node::Net;
@@ -84,8 +85,7 @@ const PROTOCOLS: u64 = 1 << 42;
 /// From this seed on disks fail, too, beside all that seeds below know.
 const EVERYTHING: u64 = 1 << 44;
 
-/// Seeds below have only the first kinds of faults, so that those that were kept stay what they
-/// were.
+/// Seeds below have only the first kinds of faults: those that were kept stay what they were.
 const ALL_FAULTS: u64 = 1 << 48;
 
 /// By then every command of the administrator is answered, in ms.
@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
             use WireProtocol::{A, B, C};
             config.node.net.protocol = [A, A, B, C][rng.below(4) as usize];
         }
+        congestion::draw(&mut config, plan.seed, &mut rng);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -187,7 +188,7 @@ impl<'a> Run<'a> {
             .collect();
         let reckless = rng.chance(15);
         let half_open = plan.seed >= HALF_OPEN;
-        let bad_disks = plan.seed >= EVERYTHING && rng.chance(30);
+        let bad_disks = plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30);
         Self {
             plan,
             world,

@@ -211,6 +211,7 @@ impl World {
             AckKind::Negative => Command::NegAck,
             AckKind::NegativeRead => Command::NegDReply,
             AckKind::NegativeResyncRead => Command::NegRsDReply,
+            AckKind::ResyncCancelled => Command::RsCancel,
             AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
         };
         let block_id = match kind {

@@ -141,10 +141,12 @@ impl World {
             self.kick_receiver(n);
         }
         let node = &mut self.nodes[n];
+        let node_pause = core::mem::take(&mut node.pause);
         if core::mem::take(&mut node.ending) && node.net == Net::Closing {
             node.net = Net::Looking;
             let delay = self.rng.within(1, self.config.reconnect);
-            self.after(n, delay, What::Connecting);
+            let pause = if self.config.patient { node_pause } else { 0 };
+            self.after(n, delay + pause, What::Connecting);
         }
         self.try_establish();
     }
@@ -197,17 +199,7 @@ impl World {
             Effect::Send { packet, .. } => self.send_rare(n, packet),
             Effect::SendStateReply {
                 connection, code, ..
-            } => {
-                let command = if connection {
-                    Command::ConnStChgReply
-                } else {
-                    Command::StateChgReply
-                };
-                let reply = StateReply { retcode: code };
-                let version = self.version(n);
-                let packet = Packet::new(version, command, vec![], |o| reply.emit(command, o));
-                self.transmit(n, true, packet);
-            }
+            } => self.send_state_reply(n, connection, code),
             Effect::SendBitmap { .. } => self.queue(n, Item::Bitmap),
             Effect::SetResyncLimits { limits, .. } => self.set_resync_limits(n, limits),
             Effect::StartResync { tells_digests, .. } => {
@@ -228,6 +220,7 @@ impl World {
             Effect::StartVerify { side, range, .. } => self.start_verify(n, side, range),
             Effect::StopVerifyAt { sector, .. } => self.stop_verify_at(n, sector),
             Effect::StopVerify { .. } => self.stop_verify(n),
+            Effect::TuneNetwork => self.tune(n),
             // A dead peer is noticed by the link's own timers; disks here know no options.
             Effect::Ping | Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::StartNetwork => {
@@ -235,6 +228,7 @@ impl World {
                 self.after(n, 1, What::Connecting);
             }
             Effect::CloseNetwork => self.close(n, Loss::NetworkFailure),
+            Effect::LookAgain { after_ms } => self.nodes[n].pause = after_ms,
             Effect::StopNetwork => self.nodes[n].net = Net::Off,
             Effect::CallHandler { call, handler, .. } => {
                 let node = &mut self.nodes[n];
@@ -247,6 +241,26 @@ impl World {
                 }
             }
             Effect::Notice { notice, .. } => self.notice(n, notice),
+        }
+    }
+
+    fn send_state_reply(&mut self, n: usize, connection: bool, code: i32) {
+        let command = if connection {
+            Command::ConnStChgReply
+        } else {
+            Command::StateChgReply
+        };
+        let reply = StateReply { retcode: code };
+        let version = self.version(n);
+        let packet = Packet::new(version, command, vec![], |o| reply.emit(command, o));
+        self.transmit(n, true, packet);
+    }
+
+    /// Options changed that are in force at once.
+    fn tune(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if let Some(net) = node.resource.net() {
+            node.stream.set_max_epoch_size(net.max_epoch_size);
         }
     }
 
@@ -482,7 +496,9 @@ impl World {
         if old.role != Role::Primary && new.role == Role::Primary {
             self.promoting(n);
         }
-        let alone = new.conn < ConnState::Connected || new.peer_disk < DiskState::Inconsistent;
+        let alone = new.conn < ConnState::Connected
+            || new.conn == ConnState::Ahead
+            || new.peer_disk < DiskState::Inconsistent;
         if new.role == Role::Primary && alone {
             // It starts a generation of its own.
             self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;

@@ -30,6 +30,8 @@ pub struct Config {
     pub notice: u64,
     /// Longest pause before the peer is looked for again, in ms.
     pub reconnect: u64,
+    /// The peer is looked for again when the engine says so, and not as soon as possible.
+    pub patient: bool,
     /// Largest resync request, in bytes.
     pub resync_bytes: u32,
     /// How often there is no memory to read what a resync tells the digest of, in percent.
@@ -53,6 +55,7 @@ impl Default for Config {
             wire: 5,
             notice: 60,
             reconnect: 30,
+            patient: false,
             resync_bytes: 1 << 20,
             scarce: 0,
             settings: false,

@@ -377,6 +377,32 @@ fn a_promotion_without_peer_fences_it_first() {
 }
 
 #[test]
+fn a_handler_that_is_not_sure_is_asked_three_times() {
+    for (status, calls, answer) in [
+        (4, 1, SUCCESS),
+        (7, 1, SUCCESS),
+        (6, 1, NO_UP_TO_DATE_DISK),
+        (5, 3, NO_UP_TO_DATE_DISK),
+        (1, 3, NO_UP_TO_DATE_DISK),
+    ] {
+        let mut world = pair(9, fencing(Fencing::ResourceOnly, status));
+        world.crash(0);
+        world.crash(1);
+        world.power_on(1);
+        world.attach(1);
+        rest(&mut world);
+        // It is not known whether the other one went on.
+        assert_eq!(world.nodes[1].state().disk, DiskState::Consistent);
+        let token = world.promote(1, false);
+        rest(&mut world);
+        assert_eq!(world.answer(1, token), Some(answer), "{status}");
+        let handlers = &world.nodes[1].handlers;
+        let called = handlers.iter().filter(|&&h| h == Handler::FencePeer);
+        assert_eq!(called.count(), calls, "{status}");
+    }
+}
+
+#[test]
 fn force_promotes_bad_data_alone_though_nobody_can_be_fenced() {
     let mut world = World::new(4, Config::default());
     world.nodes[0].config.disk.fencing = Fencing::ResourceAndStonith;

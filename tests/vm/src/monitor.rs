@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine's own control socket (QMP): cables.
+//! The machine's own control socket (QMP): cables, and standstill.
 
 use std::{io::BufReader, os::unix::net::UnixStream, path::Path, time::Duration};
 
@@ -37,6 +37,22 @@ impl Monitor {
         qmp.handshake()
             .context("the machine's control socket does not greet")?;
         Ok(Self { qmp })
+    }
+
+    /// Stops the machine's processors.
+    pub(crate) fn freeze(&mut self) -> Result<()> {
+        self.qmp
+            .execute(&qmp::stop {})
+            .context("cannot stop the machine")?;
+        Ok(())
+    }
+
+    /// Lets them run again.
+    pub(crate) fn thaw(&mut self) -> Result<()> {
+        self.qmp
+            .execute(&qmp::cont {})
+            .context("cannot let the machine go on")?;
+        Ok(())
     }
 
     /// Cuts or joins this machine's end of a cable.

@@ -279,10 +279,32 @@ impl Node {
     }
 
     pub(crate) fn set_card(&self, card: &str, link: Link) -> Result<()> {
+        self.with_monitor(|monitor| monitor.set_link(card, link))
+    }
+
+    /// Lets the machine stand still, as if time had stopped there.
+    ///
+    /// # Errors
+    ///
+    /// It does not take the command.
+    pub fn freeze(&self) -> Result<()> {
+        self.with_monitor(Monitor::freeze)
+    }
+
+    /// Lets the machine go on.
+    ///
+    /// # Errors
+    ///
+    /// It does not take the command.
+    pub fn thaw(&self) -> Result<()> {
+        self.with_monitor(Monitor::thaw)
+    }
+
+    fn with_monitor(&self, command: impl FnOnce(&mut Monitor) -> Result<()>) -> Result<()> {
         // The machine's control socket serves one at a time.
         let guard = fs::File::create(self.socket("qmp.lock"))?;
         process::lock(&guard)?;
-        Monitor::connect(&self.socket("qmp"))?.set_link(card, link)
+        command(&mut Monitor::connect(&self.socket("qmp"))?)
     }
 
     /// Waits until the guest answers.

@@ -166,6 +166,34 @@ impl<'a> Side<'a> {
         self.try_setup(&format!("net-options {} {options}", self.addresses(peer)))
     }
 
+    /// Makes the way to the peer as slow as `rate` says, in the words of `tc`. The way back is not
+    /// changed.
+    pub fn slow_link(&self, peer: &Side<'_>, rate: &str) -> Result<()> {
+        self.traffic(
+            peer,
+            &format!("add dev $dev root tbf rate {rate} burst 16k limit 32k"),
+        )
+    }
+
+    /// Nothing that goes to the peer arrives there. The way back is not changed.
+    pub fn mute(&self, peer: &Side<'_>) -> Result<()> {
+        self.traffic(peer, "add dev $dev root netem loss 100%")
+    }
+
+    /// The way to the peer is as quick and as good as ever.
+    pub fn quick_link(&self, peer: &Side<'_>) -> Result<()> {
+        self.traffic(peer, "del dev $dev root")
+    }
+
+    fn traffic(&self, peer: &Side<'_>, what: &str) -> Result<()> {
+        self.node
+            .ok(&format!(
+                "dev=$(ip -o route get {} | sed 's/.* dev \\([^ ]*\\).*/\\1/') && tc qdisc {what}",
+                peer.address()
+            ))
+            .map(drop)
+    }
+
     /// Takes the role Primary.
     pub fn primary(&self) -> Result<()> {
         self.setup("primary 0").map(drop)

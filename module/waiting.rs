@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is being waited for, for debugfs: `tandem/waiting` has a line for each command, state and
+//! handler that has not come to its end, and for frozen I/O.
+//!
+//! ```text
+//! RESOURCE[/VOLUME] WHO SECONDS TEXT
+//! r0/0 io 35 frozen by fencing (the peer is not known to be fenced)
+//! ```
+//!
+//! A space is between the fields; the text goes to the end of the line. SECONDS have passed since
+//! it began. WHO is `command`, `state`, `handler` or `io`. Memory for what the peer sends is told
+//! too, in pages: `memory 0 in use 12 of 256, at most 2048`.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use kernel::debugfs;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::driver::{
+    name_of,
+    Driver, //
+};
+use crate::resource::Resource;
+
+/// The file `waiting`.
+pub struct File(pub Arc<Driver>);
+
+impl debugfs::Writer for File {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut former = None;
+        while let Some(resource) = self.0.resource_after(former) {
+            former = Some(name_of(&resource));
+            write_resource(&resource, f)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let now = Device::now();
+    let name = resource.name_str();
+    let mut result = Ok(());
+    resource.with_core(|core| {
+        core.decisions.waiting(&core.records, |waiting| {
+            let (who, what) = (waiting.what.who(), waiting.what);
+            let seconds = now.since(waiting.since) / 1000;
+            if result.is_ok() {
+                result = match waiting.volume {
+                    Some(volume) => writeln!(f, "{name}/{volume} {who} {seconds} {what}"),
+                    None => writeln!(f, "{name} {who} {seconds} {what}"),
+                };
+            }
+        });
+    });
+    result?;
+    if let Some(session) = resource.session() {
+        let pages = session.pool.usage();
+        let used = pages.total - pages.idle;
+        let (total, limit) = (pages.total, pages.limit);
+        writeln!(
+            f,
+            "{name} memory 0 in use {used} of {total}, at most {limit}"
+        )?;
+    }
+    Ok(())
+}
