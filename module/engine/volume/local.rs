@@ -237,14 +237,18 @@ impl<S: Storage> Volume<S> {
         }
         let ok = match slot.operation {
             // Without a disk of its own, a flush has nothing to flush here; nor does it matter
-            // any more what a disk has that fails, when the peer's has everything.
-            Operation::Flush => slot.local != Local::Failed || self.policy.peer_readable,
+            // any more what a disk has that fails, when the peer's has everything. What it came
+            // after may be lost with a disk that is not there any more.
+            Operation::Flush => {
+                slot.local != Local::Failed && !slot.former_disk || self.policy.peer_readable
+            }
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
             _ => {
                 slot.mirror == Mirror::Acked && self.policy.peer_readable
                     || slot.local == Local::Done
                         && self.policy.local == LocalUse::Full
+                        && !slot.former_disk
                         && !self.unsaved
             }
         };

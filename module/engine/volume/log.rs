@@ -299,7 +299,8 @@ impl<S: Storage> Volume<S> {
     }
 
     /// A write of the disk's metadata failed. Until another disk comes nothing more of it may be
-    /// written, as it might rely on what failed; and what is written to the disk does not count.
+    /// written, as it might rely on what failed; what is written to the disk does not count, and
+    /// nothing is read from it: a promotion, say, may not be on it.
     pub fn metadata_failed(&mut self) {
         self.unsaved = true;
     }

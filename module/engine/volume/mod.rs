@@ -238,10 +238,12 @@ impl<S: Storage> Volume<S> {
     /// Gives the volume the tables of a newly attached disk; returns those of the former one.
     pub fn set_disk(&mut self, disk: Option<DiskTables<S>>) -> Option<DiskTables<S>> {
         // What requests hold of the former log means nothing to this one.
+        let kept = self.policy.peer_readable;
         for index in 0..self.slots.len() {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.logged = 0;
-                slot.former_disk = true;
+                // A flush is the peer's word, too, where that has all that was done.
+                slot.former_disk = slot.operation != Operation::Flush || !kept;
             }
         }
         for index in 0..self.peers.len() {

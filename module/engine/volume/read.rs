@@ -111,6 +111,7 @@ impl<S: Storage> Volume<S> {
     /// Whether our disk has good data of a range.
     fn is_good_here(&self, extent: Extent) -> bool {
         match self.policy.local {
+            _ if self.unsaved => false,
             LocalUse::Full => true,
             LocalUse::WriteMostly => self
                 .disk

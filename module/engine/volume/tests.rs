@@ -196,6 +196,8 @@ fn a_disk_whose_metadata_cannot_be_written_keeps_nothing() {
     let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
     assert_eq!(completed(&effects), [(ticket, false)]);
     assert!(!v.keeps_metadata());
+    let mut fx = Effects::new();
+    assert_eq!(v.read(Extent::new(0, 4096), &mut fx), Err(Refusal::Io));
     assert_eq!(v.next_changed_page(0), None);
     let mut image = [0; crate::engine::meta::bitmap::PAGE_BYTES];
     assert!(!v.take_bitmap_page(0, &mut image));

@@ -38,6 +38,35 @@ pub(crate) fn simulate(seeds: u64, report: &mut Report) {
     }
 }
 
+/// Lets clippy look for what could panic in the engine: it is denied there.
+pub(crate) fn deny_panics(report: &mut Report) {
+    println!("# what could panic in the engine");
+    let repository = vm::repository();
+    let known = Command::new("cargo").args(["clippy", "--version"]).output();
+    if !known.is_ok_and(|output| output.status.success()) {
+        println!("skipped: clippy is not installed");
+        return report.add(0, 0, 1);
+    }
+    let began = Instant::now();
+    let status = Command::new("cargo")
+        .args(["clippy", "--quiet", "--package", "tandem-engine"])
+        .arg("--manifest-path")
+        .arg(repository.join("userspace/Cargo.toml"))
+        .args(["--", "-D", "warnings"])
+        .env("CARGO_TARGET_DIR", repository.join("target"))
+        .status();
+    match status {
+        Ok(status) if status.success() => {
+            report.pass(
+                "clippy: nothing in the engine can panic",
+                began.elapsed().as_secs_f64(),
+            );
+        }
+        Ok(_) => report.fail("clippy: the engine", "its complaints are above"),
+        Err(error) => report.fail("clippy: the engine", &error.to_string()),
+    }
+}
+
 /// Runs them all, one workspace after the other.
 pub(crate) fn test(report: &mut Report) {
     let repository = vm::repository();

@@ -88,6 +88,7 @@ fn run(cli: &Cli) -> Result<bool> {
     vm::stop_on_signals()?;
     let mut report = Report::default();
     if cli.cargo {
+        cargo::deny_panics(&mut report);
         cargo::test(&mut report);
         fuzz::test(&mut report);
         cargo::simulate(cli.seeds, &mut report);

@@ -48,7 +48,9 @@ impl World {
         if core::mem::take(&mut self.nodes[n].parting) {
             self.oracle.parted = true;
         }
-        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate;
+        // Where that could not be saved, nothing is read from the disk, and nothing kept.
+        let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate
+            && self.nodes[n].volume.keeps_metadata();
         if self.unborn() || !serves_itself || self.oracle.split {
             return;
         }
@@ -156,13 +158,15 @@ impl World {
         })
     }
 
-    /// Whether the two are connected, and both disks have failed and are good no more.
+    /// Whether the two are connected, and neither disk is good since one of them failed.
     pub(crate) fn nobody_is_good(&self) -> bool {
-        self.nodes.iter().all(|node| {
-            let s = node.state();
-            let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
-            node.up && node.suspect && s.conn == ConnState::Connected && both
-        })
+        let failed = self.nodes.iter().any(|node| node.suspect);
+        failed
+            && self.nodes.iter().all(|node| {
+                let s = node.state();
+                let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
+                node.up && s.conn == ConnState::Connected && both
+            })
     }
 
     pub(crate) fn look_for_sync(&mut self) {

@@ -2,7 +2,7 @@
 
 //! What will happen, and whose turn it is when it does.
 
-use tandem_engine::engine::ids::{Instant, PeerTicket, Ticket};
+use tandem_engine::engine::ids::{PeerTicket, Ticket};
 use tandem_engine::engine::resource::{Call, Event, IoKind, Loss, Token};
 use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::{Effects, Volume};
@@ -242,7 +242,8 @@ impl World {
     /// Resync or verify ask for more.
     fn resync_turn(&mut self, n: usize) {
         self.nodes[n].resync_tick = false;
-        self.nodes[n].volume.sync_tick(Instant(self.now), 0);
+        let now = self.clock(n);
+        self.nodes[n].volume.sync_tick(now, 0);
         loop {
             let mut fx = Effects::new();
             let more = self.nodes[n].volume.resync_more(&mut fx);

@@ -167,6 +167,8 @@ pub struct Node {
     pub parting: bool,
     /// A lower disk is in use.
     pub lower: bool,
+    /// Flushes of it for barriers of the peer.
+    pub flushes: u32,
     /// An operation of it has failed.
     pub broken: bool,
     /// An operation of it or of a former one has failed since both were in sync.
@@ -209,6 +211,8 @@ pub struct Node {
     pub meta: BTreeMap<u64, MetaOp>,
     /// When the last of them is done.
     pub meta_until: u64,
+    /// How far its clock is ahead of the world's, in ms.
+    pub skew: u64,
     /// The key of the event that looks at the clock for the resource.
     pub timer: Option<(u64, u64)>,
     /// A resync ended (flag).
@@ -299,6 +303,7 @@ impl Node {
             attaching: None,
             parting: false,
             lower: false,
+            flushes: 0,
             broken: false,
             suspect: false,
             watching: false,
@@ -320,6 +325,7 @@ impl Node {
             log_block: None,
             meta: BTreeMap::new(),
             meta_until: 0,
+            skew: 0,
             timer: None,
             resync_finished: false,
             verify_finished: false,

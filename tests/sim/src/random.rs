@@ -4,7 +4,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use tandem_engine::engine::options::{FixedStr, OnNoData, ResourceOptions, WireProtocol};
+use tandem_engine::engine::options::{FixedStr, WireProtocol};
 use tandem_engine::engine::resource::{Admin, Token};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
@@ -17,6 +17,8 @@ use crate::rng::Rng;
 use crate::story::{Cause, Line, NAMES, OUTSIDE};
 use crate::worker::show;
 use crate::world::{Config, World};
+
+mod unrest;
 
 /// The outcome of one seed.
 pub struct Outcome {
@@ -61,6 +63,10 @@ struct Run<'a> {
     verifies: bool,
     /// The administrator changes options.
     changes: bool,
+    /// Sessions break one after the other, and clocks jump.
+    bad_times: bool,
+    /// Sessions that break yet.
+    storm: u64,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
@@ -76,7 +82,7 @@ const VERIFIES: u64 = 1 << 40;
 const DIGESTS: u64 = 3 << 39;
 
 /// The first of the seeds that come from the names of commits: with all that is found to be well.
-pub const OF_COMMITS: u64 = DIGESTS;
+pub const OF_COMMITS: u64 = PROTOCOLS;
 
 /// From this seed on pairs use the other protocols, too, what they tell of their settings is heard,
 /// and options change.
@@ -136,6 +142,15 @@ fn run_heard(plan: &Plan, told: bool, listener: &Listener) -> Outcome {
     }
 }
 
+/// Draws the protocol, where a seed does.
+fn draw_protocol(seed: u64, rng: &mut Rng, config: &mut Config) {
+    use WireProtocol::{A, B, C};
+    if (PROTOCOLS..ALL_FAULTS).contains(&seed) {
+        config.settings = true;
+        config.node.net.protocol = [A, A, B, C][rng.below(4) as usize];
+    }
+}
+
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, listener: &Listener) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0xabcd);
@@ -168,11 +183,7 @@ impl<'a> Run<'a> {
             config.node.net.csums_after_crash_only = rng.chance(20);
             config.scarce = 5;
         }
-        if (PROTOCOLS..ALL_FAULTS).contains(&plan.seed) {
-            config.settings = true;
-            use WireProtocol::{A, B, C};
-            config.node.net.protocol = [A, A, B, C][rng.below(4) as usize];
-        }
+        draw_protocol(plan.seed, &mut rng, &mut config);
         congestion::draw(&mut config, plan.seed, &mut rng);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
@@ -205,6 +216,8 @@ impl<'a> Run<'a> {
             half_open,
             verifies: newest,
             changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed),
+            bad_times: (EVERYTHING..ALL_FAULTS).contains(&plan.seed),
+            storm: 0,
         }
     }
 
@@ -222,6 +235,10 @@ impl<'a> Run<'a> {
                 self.world.cause = Cause::Nothing;
                 self.configure();
                 self.world.cause = Cause::Action(self.actions);
+                if self.storm != 0 {
+                    self.storm -= 1;
+                    self.world.reset_session();
+                }
                 if self.plan.takes(self.actions) {
                     self.action(calm);
                 }
@@ -378,6 +395,15 @@ impl<'a> Run<'a> {
             if lost {
                 // It cannot know that the peer's data is its own: somebody has to say so.
                 self.primary = None;
+                if state.susp_nod && self.rng.chance(50) {
+                    // What waits for data will not get it.
+                    let resume = Admin::Suspend {
+                        volume: 0,
+                        on: false,
+                    };
+                    self.busy[n] = Some(self.world.admin(n, resume));
+                    continue;
+                }
                 self.busy[n] = Some(self.world.demote(n));
                 continue;
             }
@@ -416,6 +442,9 @@ impl<'a> Run<'a> {
         }
         if self.changes && self.rng.chance(4) {
             return self.options();
+        }
+        if self.bad_times && !calm && self.rng.chance(3) {
+            return self.bad_times();
         }
         let roll = self.rng.below(100);
         let primary = self.serving();
@@ -496,77 +525,6 @@ impl<'a> Run<'a> {
                 }
             }
         }
-    }
-
-    /// Lets sectors rot; begins a verify, or says where the running one stops.
-    fn verify(&mut self) {
-        let at = self.rng.below(self.hot.len() as u64) as usize;
-        let hot = self.hot[at];
-        let n = self.rng.below(2) as usize;
-        if self.world.in_sync() && self.rng.chance(50) {
-            for _ in 0..self.rng.within(1, 4) {
-                let sector = hot + self.rng.below(24);
-                self.world.rot(n, sector);
-            }
-        }
-        if !self.free(n) || !self.world.nodes[n].up {
-            return;
-        }
-        let node = &self.world.nodes[n];
-        if node.state().conn == ConnState::VerifyT {
-            return;
-        }
-        if let Some(running) = node.volume.verify_progress() {
-            let last = running.stop.min(6 * 8192) + self.rng.below(200);
-            let stop = last.saturating_sub(self.rng.below(600));
-            self.busy[n] = Some(self.world.verify(n, None, stop));
-        } else {
-            let start = hot.saturating_sub(self.rng.below(200));
-            let (start, stop) = match self.rng.chance(80) {
-                true => (Some(start), start + self.rng.below(600)),
-                false => (None, self.rng.below(600)),
-            };
-            self.busy[n] = Some(self.world.verify(n, start, stop));
-        }
-    }
-
-    /// Changes options on one node; where both have to be alike, the other one follows: by what it
-    /// is told, or when it is configured again.
-    fn options(&mut self) {
-        let n = self.rng.below(2) as usize;
-        if !self.world.nodes[n].up || !self.free(n) {
-            return;
-        }
-        let mut net = self.world.nodes[n].config.net.clone();
-        net.protocol =
-            [WireProtocol::A, WireProtocol::B, WireProtocol::C][self.rng.below(3) as usize];
-        net.max_epoch_size = [1, 3, 2048][self.rng.below(3) as usize];
-        net.use_rle = self.rng.chance(50);
-        net.ko_count = [0, 7, 20][self.rng.below(3) as usize];
-        let mut disk = self.world.nodes[n].config.disk.clone();
-        disk.c_plan_ahead = [0, 1, 20][self.rng.below(3) as usize];
-        disk.c_fill_target = [0, 100, 4096][self.rng.below(3) as usize];
-        disk.c_min_rate = [0, 250, 4096][self.rng.below(3) as usize];
-        for node in &mut self.world.nodes {
-            node.config.net = net.clone();
-            node.config.disk = disk.clone();
-        }
-        let command = match self.rng.below(3) {
-            0 if self.world.nodes[n].lower => Admin::DiskOptions {
-                volume: 0,
-                options: disk,
-            },
-            1 => {
-                let mut options = ResourceOptions::default();
-                if self.rng.chance(50) {
-                    options.on_no_data_accessible = OnNoData::SuspendIo;
-                }
-                Admin::ResourceOptions { options }
-            }
-            _ if self.world.nodes[n].resource.net().is_some() => Admin::NetOptions { options: net },
-            _ => return,
-        };
-        self.busy[n] = Some(self.world.admin(n, command));
     }
 
     /// Promotes, demotes, changes over.

@@ -353,11 +353,13 @@ impl World {
             self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
             return self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
         }
+        self.nodes[n].flushes += 1;
         self.after(n, delay, What::EpochFlushed(id, flushed));
     }
 
     pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushed: Flush) {
         self.nodes[n].disk.end_flush(flushed);
+        self.nodes[n].flushes -= 1;
         let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
             return;
         };

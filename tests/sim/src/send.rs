@@ -3,7 +3,7 @@
 //! The sender of the data socket, and what is put on the meta socket.
 
 use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
-use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
+use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::resource::Event;
 use tandem_engine::engine::volume::{AckKind, Answer, Effects, WantedAck};
 use tandem_engine::engine::wire::ack::BlockAck;
@@ -54,7 +54,7 @@ impl World {
 
     pub(crate) fn send_item(&mut self, n: usize, id: u64, item: Item) {
         let version = self.version(n);
-        let now = Instant(self.now);
+        let now = self.clock(n);
         match item {
             Item::Packet(packet) => self.transmit(n, false, packet),
             Item::Barrier(barrier) => {

@@ -6,7 +6,7 @@
 //! what rotted: what it tells to differ did differ, and what differed when it began and was not
 //! overwritten since is marked on both nodes when it is through.
 
-use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, BLOCK_SECTORS, ID_SYNCER};
+use tandem_engine::engine::ids::{Extent, PeerTicket, BLOCK_SECTORS, ID_SYNCER};
 use tandem_engine::engine::resource::{Admin, Token};
 use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::{Answer, Effects, PeerView, VerifyRange, VerifySide};
@@ -87,7 +87,7 @@ impl World {
     }
 
     pub(crate) fn start_verify(&mut self, n: usize, side: VerifySide, range: VerifyRange) {
-        let now = Instant(self.now);
+        let now = self.clock(n);
         let node = &mut self.nodes[n];
         node.verify_finished = false;
         let first = node.volume.start_verify(side, range, now);

@@ -2,7 +2,6 @@
 
 //! The thread that feeds the resource and carries its effects out, one by one.
 
-use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
 use tandem_engine::engine::resource::{
@@ -80,7 +79,7 @@ impl World {
             false => LowerSizes::default(),
         };
         let env = Env {
-            now: Instant(self.now),
+            now: self.clock(n),
             random: self.rng.draw(),
         };
         let node = &mut self.nodes[n];
@@ -205,7 +204,7 @@ impl World {
             Effect::StartResync { tells_digests, .. } => {
                 self.resync_starts(n);
                 let mut fx = Effects::new();
-                let now = Instant(self.now);
+                let now = self.clock(n);
                 self.nodes[n]
                     .volume
                     .start_resync(now, tells_digests, &mut fx);
@@ -448,7 +447,8 @@ impl World {
     /// The disk is given up: waits until nothing uses it, then saves the bitmap.
     pub(crate) fn try_release(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let busy = node.volume.counters().local_pending != 0 || node.log_busy || node.worker_busy;
+        let pending = node.volume.counters().local_pending != 0 || node.flushes != 0;
+        let busy = pending || node.log_busy || node.worker_busy;
         if busy {
             return self.after(n, 5, What::TryRelease);
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::resource::Loss;
 
 use crate::disk::Disk;
@@ -251,10 +252,23 @@ impl World {
             .collect()
     }
 
+    /// The time on a node's own clock.
+    pub(crate) fn clock(&self, n: usize) -> Instant {
+        Instant(self.now + self.nodes[n].skew)
+    }
+
+    /// A node's clock jumps forward, by ms.
+    pub fn jump(&mut self, n: usize, by: u64) {
+        self.tell(n, || format!("CLOCK jumps by {by} ms"));
+        self.nodes[n].skew += by;
+        self.set_timer(n);
+    }
+
     /// Lets the resource of a node look at the clock when its engine wants to, and only then.
     pub(crate) fn set_timer(&mut self, n: usize) {
         let node = &self.nodes[n];
-        let deadline = node.resource.deadline(&node.records).map(|at| at.0);
+        let deadline = node.resource.deadline(&node.records);
+        let deadline = deadline.map(|at| at.0.saturating_sub(node.skew));
         if let Some(timer) = self.nodes[n].timer {
             if deadline == Some(timer.0) {
                 return;
