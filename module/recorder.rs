@@ -41,6 +41,7 @@ use crate::engine::volume::{
     Volume, //
 };
 use crate::faults;
+use crate::reasons;
 use crate::storage::{
     array,
     KernelStorage, //
@@ -201,6 +202,7 @@ pub struct Files {
     _broken: Pin<KBox<debugfs::File<faults::File>>>,
     _switch: Pin<KBox<debugfs::File<Switch>>>,
     _ended: Pin<KBox<debugfs::File<Ended>>>,
+    _reasons: Pin<KBox<debugfs::File<reasons::File>>>,
     _folder: debugfs::Dir,
 }
 
@@ -224,6 +226,10 @@ impl Files {
             )?,
             _ended: KBox::pin_init(
                 folder.read_binary_file(c"trace", Ended(recorder.clone())),
+                GFP_KERNEL,
+            )?,
+            _reasons: KBox::pin_init(
+                folder.read_only_file(c"reasons", reasons::File(driver.clone())),
                 GFP_KERNEL,
             )?,
             _folder: folder,

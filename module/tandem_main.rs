@@ -15,6 +15,7 @@
     clippy::unwrap_used
 )]
 
+mod advice;
 mod control;
 mod device;
 mod digests;
@@ -32,6 +33,7 @@ mod login;
 mod lower;
 mod notify;
 mod proc;
+mod reasons;
 mod receive;
 mod receive_meta;
 mod receiver;

@@ -9,6 +9,7 @@ use core::fmt;
 
 use kernel::prelude::*;
 
+use crate::advice;
 use crate::disk_words;
 use crate::engine::ids::{
     Extent,
@@ -29,6 +30,7 @@ use crate::engine::wire::{
     PROTOCOL_MAX,
     PROTOCOL_MIN, //
 };
+use crate::reasons::Parted;
 use crate::size_words;
 use crate::sys::log::Level;
 
@@ -316,9 +318,16 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             format_args!("To resolve this both sides have to support at least protocol {version}"),
         ),
         Notice::UnrelatedData => write(Level::Alert, format_args!("Unrelated data, aborting!")),
-        Notice::SplitBrain => write(
-            Level::Alert,
-            format_args!("Split-Brain detected but unresolved, dropping connection!"),
+        Notice::SplitBrain { .. }
+        | Notice::SplitBrainSolved { .. }
+        | Notice::SplitBrainByHand { .. }
+        | Notice::DryRun { .. } => of_meeting(notice, write),
+        Notice::Refused { error } => write(
+            Level::Error,
+            format_args!(
+                "the states of both nodes do not go together: {}",
+                error.as_str()
+            ),
         ),
         Notice::PrimaryWouldBeTarget => write(
             Level::Error,
@@ -362,24 +371,6 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
         Notice::DiskTimeout | Notice::DiskFailed | Notice::WriteOrder { .. } => {
             disk_words::of_disk(notice, write);
         }
-        Notice::SplitBrainSolved {
-            primaries,
-            from_peer,
-        } => write(
-            Level::Warning,
-            format_args!(
-                "Split-Brain detected, {primaries} primaries, automatically solved. Sync from {} \
-                 node",
-                node(from_peer)
-            ),
-        ),
-        Notice::SplitBrainByHand { from_peer } => write(
-            Level::Warning,
-            format_args!(
-                "Split-Brain detected, manually solved. Sync from {} node",
-                node(from_peer)
-            ),
-        ),
         Notice::GaveUpRole => write(
             Level::Warning,
             format_args!("Successfully gave up primary role."),
@@ -428,7 +419,7 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             ),
         ),
     }
-    let advice = advice(notice);
+    let advice = advice::on(notice);
     if !advice.is_empty() {
         write(Level::Info, format_args!("what to do: {advice}"));
     }
@@ -453,75 +444,53 @@ fn of_sync(notice: Notice, conn: ConnState, write: Write<'_>) {
     }
 }
 
-/// What an administrator can do about a notice; nothing if nothing is wrong.
-fn advice(notice: Notice) -> &'static str {
+/// Writes what came of it that both nodes changed their data, or what would have come of a resync.
+fn of_meeting(notice: Notice, write: Write<'_>) {
     match notice {
-        Notice::VersionMismatch { .. } => "install versions that fit, then connect again",
-        Notice::Incompatible(_) | Notice::DifferentDigest { .. } => {
-            "make that option equal on both nodes, then connect again"
+        Notice::SplitBrain { own, peer } => {
+            write(
+                Level::Alert,
+                format_args!("Split-Brain detected but unresolved, dropping connection!"),
+            );
+            write(Level::Alert, format_args!("{}", Parted { own, peer }));
         }
-        Notice::NeedsProtocol { .. } => "update the older node, then connect again",
-        Notice::UnrelatedData => {
-            "check that both nodes mean the same volume; to give one node's data up, create its \
-             metadata anew (create-md) and connect again"
-        }
-        Notice::SplitBrain => {
-            "choose the node whose changes shall be lost, make it Secondary, and connect it with \
-             --discard-my-data; connect the other one as usual"
-        }
-        Notice::PrimaryWouldBeTarget => {
-            "stop using the device here, make this node Secondary, and connect again"
-        }
-        Notice::InconsistentSource => {
-            "make the node with the good data Primary (primary --force there), or invalidate the \
-             other one, then connect again"
-        }
-        Notice::PeerTooSmall { .. } => size_words::PEER_TOO_SMALL,
-        Notice::SizeTooBig { .. } => "enlarge the lower devices of both nodes, or ask for less",
-        Notice::WrongData { .. } => {
-            "connect to the node that this one was connected to before, or make this one \
-             Secondary first"
-        }
-        Notice::ResyncForbidden { .. } => {
-            "see why the handler before-resync-target or before-resync-source refused, then \
-             connect again"
-        }
-        Notice::FenceBroken { .. } => {
-            "make the handler fence-peer return 3 to 7; if I/O is frozen, connect the nodes \
-             again, or resume-io once the peer is surely not Primary"
-        }
-        Notice::ForcedSplitBrain => {
-            "make sure that the peer is not Primary, or both nodes' data will part"
-        }
-        Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
-        Notice::Absent => "configure the volume on the peer too, or remove it here",
-        Notice::Broken { .. } => {
-            "report this bug with the log and /sys/kernel/debug/tandem/broken; \
-             if the disk is gone, attach it again"
-        }
-        Notice::DiskFailed | Notice::DiskTimeout => disk_words::DISK_FAILED,
-        Notice::Agreed { .. }
-        | Notice::WriteOrder { .. }
-        | Notice::LoggedIn { .. }
-        | Notice::UsingDigest { .. }
-        | Notice::VerifyDone
-        | Notice::Compared { .. }
-        | Notice::FullSync { .. }
-        | Notice::Resized { .. }
-        | Notice::GrowthIsSynced
-        | Notice::GrowthIsClean
-        | Notice::Congested { .. }
-        | Notice::ResyncStarted { .. }
-        | Notice::ResyncDone { .. }
-        | Notice::SplitBrainSolved { .. }
-        | Notice::SplitBrainByHand { .. }
-        | Notice::GaveUpRole
-        | Notice::OverwritesPrimary
-        | Notice::UnfitToFence
-        | Notice::FenceIgnored
-        | Notice::Fenced { .. }
-        | Notice::Forced => "",
+        Notice::DryRun { resync } => dry_run(resync, write),
+        Notice::SplitBrainSolved {
+            primaries,
+            from_peer,
+        } => write(
+            Level::Warning,
+            format_args!(
+                "Split-Brain detected, {primaries} primaries, automatically solved. Sync from {} \
+                 node",
+                node(from_peer)
+            ),
+        ),
+        Notice::SplitBrainByHand { from_peer } => write(
+            Level::Warning,
+            format_args!(
+                "Split-Brain detected, manually solved. Sync from {} node",
+                node(from_peer)
+            ),
+        ),
+        _ => {}
     }
+}
+
+/// What would have happened; `resync`: we would be its source, it would copy all blocks.
+fn dry_run(resync: Option<(bool, bool)>, write: Write<'_>) {
+    let Some((source, full)) = resync else {
+        let line = format_args!("dry-run connect: No resync, would become Connected immediately.");
+        return write(Level::Info, line);
+    };
+    write(
+        Level::Info,
+        format_args!(
+            "dry-run connect: Would become {}, doing a {} resync.",
+            if source { "SyncSource" } else { "SyncTarget" },
+            if full { "full" } else { "bit-map based" }
+        ),
+    );
 }
 
 fn node(peer: bool) -> &'static str {

@@ -203,10 +203,6 @@ impl Call<'_> {
             let why = "allow-two-primaries is not supported yet: set it to no on both nodes";
             return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
         }
-        if options.tentative {
-            let why = "tentative is not supported yet: connect without it";
-            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
-        }
         if digests::find(&options.csums_alg).is_err() {
             let why = "csums-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_CSUMS_ALG, why));

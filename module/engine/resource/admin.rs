@@ -29,6 +29,7 @@ use super::effect::{
     Outgoing,
     Token, //
 };
+use super::ending::Why;
 use super::notice::{
     FullSync,
     Notice, //
@@ -243,7 +244,7 @@ impl Step<'_> {
 
     fn start_leaving(&mut self, token: Token) {
         self.wait_for(token, Goal::Leaving);
-        self.leave();
+        self.leave(Why::Command);
     }
 
     /// Tells the peer the states of all volumes that are connected.

@@ -110,6 +110,7 @@ impl Step<'_> {
         record.crashed_primary =
             flags.has(Flags::CRASHED_PRIMARY) || (flags.has(Flags::PRIMARY) && !primary);
         record.options = options;
+        record.parted_at = None;
         record.disk = Some(disk);
     }
 

@@ -10,10 +10,7 @@ use super::effect::{
     Loss, //
 };
 use super::notice::Notice;
-use super::{
-    Effect,
-    Step, //
-};
+use super::Step;
 
 impl Event {
     /// The volume that it is about, by position, if it is about one that has to be there.
@@ -67,10 +64,7 @@ impl Step<'_> {
     /// Tells once, and lets a new attach or a new handshake find out what is true.
     fn give_up_what_is_uncertain(&mut self, volume: Option<usize>, invariant: Invariant) {
         if self.resource.broken.raise(invariant) == 1 {
-            self.push(Effect::Notice {
-                volume,
-                notice: Notice::Broken { invariant },
-            });
+            self.tell(volume, Notice::Broken { invariant });
         }
         let gives_up = invariant.gives_up();
         if gives_up.connection {

@@ -172,8 +172,10 @@ impl Step<'_> {
 
     /// Starts a new data generation; the bitmap counts from the old one.
     pub(super) fn new_generation(&mut self, volume: usize, random: u64) {
+        let now = self.env.now;
         if let Some(record) = self.volumes.get_mut(volume) {
             let primary = record.state.role == Role::Primary;
+            record.parted_at = Some(now);
             if let Some(disk) = &mut record.disk {
                 disk.superblock.uuids.new_current(random, primary);
                 record.exposed_uuid = disk.superblock.uuids.current;
@@ -403,6 +405,7 @@ impl VolumeRecord {
         let both =
             |s: DeviceState| s.disk == DiskState::UpToDate && s.peer_disk == DiskState::UpToDate;
         if !both(old) && both(new) {
+            self.parted_at = None;
             self.crashed_primary = false;
             if let Some(peer) = &mut self.peer_uuids {
                 peer.flags.0 &= !UuidFlags::CRASHED_PRIMARY.0;

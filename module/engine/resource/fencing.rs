@@ -14,9 +14,6 @@ use crate::engine::state::{
     Role, //
 };
 
-use super::effect::{
-    Effect, //
-};
 use super::handler::{
     Call,
     Handler, //
@@ -97,10 +94,7 @@ impl Step<'_> {
     pub(super) fn fence_peer(&mut self) -> Fencer {
         match self.fencing_policy() {
             None => {
-                self.push(Effect::Notice {
-                    volume: None,
-                    notice: Notice::UnfitToFence,
-                });
+                self.tell(None, Notice::UnfitToFence);
                 self.end_fencing();
                 Fencer::Unfit
             }
@@ -138,11 +132,7 @@ impl Step<'_> {
         if current && apart {
             self.judge_fenced(status);
         } else {
-            let notice = Notice::FenceIgnored;
-            self.push(Effect::Notice {
-                volume: None,
-                notice,
-            });
+            self.tell(None, Notice::FenceIgnored);
         }
         self.promote_fenced(self.peer_is_outdated());
         if !current && apart {
@@ -154,16 +144,14 @@ impl Step<'_> {
     fn judge_fenced(&mut self, status: u8) {
         let best = self.volumes.iter().map(|v| v.state.disk).max();
         let verdict = Verdict::of(status, best.unwrap_or(DiskState::Diskless));
-        self.push(Effect::Notice {
-            volume: None,
-            notice: match &verdict {
-                Some(verdict) => Notice::Fenced {
-                    status,
-                    reason: verdict.reason,
-                },
-                None => Notice::FenceBroken { status },
+        let notice = match &verdict {
+            Some(verdict) => Notice::Fenced {
+                status,
+                reason: verdict.reason,
             },
-        });
+            None => Notice::FenceBroken { status },
+        };
+        self.tell(None, notice);
         // A broken handler leaves I/O frozen where it is.
         let Some(verdict) = verdict else {
             return;

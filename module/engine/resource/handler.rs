@@ -17,6 +17,7 @@ use crate::engine::state::{
 use super::effect::{
     Effect, //
 };
+use super::ending::Why;
 use super::notice::Notice;
 use super::Step;
 
@@ -151,7 +152,7 @@ impl Step<'_> {
             return self.begin_resync(volume, starting.side);
         }
         self.notice(volume, Notice::ResyncForbidden { status });
-        self.leave();
+        self.leave(Why::Command);
     }
 
     /// The lower device failed and `on-io-error` names a handler: the peer is told, and the disk

@@ -42,6 +42,15 @@ impl Direction {
             Loser::Peer => Direction::Source { full },
         }
     }
+
+    /// Whether we are the source, and whether all blocks are copied, if there is a resync.
+    fn resync(self) -> Option<(bool, bool)> {
+        match self {
+            Direction::None => None,
+            Direction::Source { full } => Some((true, full)),
+            Direction::Target { full } => Some((false, full)),
+        }
+    }
 }
 
 impl Step<'_> {
@@ -70,6 +79,11 @@ impl Step<'_> {
             (direction, _) => direction,
         };
         self.check_direction(volume, direction, own_disk)?;
+        if self.only_asks() {
+            let resync = direction.resync();
+            self.notice(volume, Notice::DryRun { resync });
+            return None;
+        }
         let full = matches!(
             direction,
             Direction::Source { full: true } | Direction::Target { full: true }
@@ -90,6 +104,12 @@ impl Step<'_> {
             Direction::Target { .. } => ConnState::WfBitMapT,
             Direction::None => ConnState::Connected,
         })
+    }
+
+    /// Whether somebody only wants to know what would happen.
+    fn only_asks(&self) -> bool {
+        let net = self.resource.net.as_ref();
+        self.resource.peer_asks_only || net.is_some_and(|net| net.tentative)
     }
 
     fn counts_from_creation(&self, volume: usize) -> bool {

@@ -14,6 +14,7 @@ mod change;
 mod congestion;
 mod dependency;
 mod effect;
+mod ending;
 mod fencing;
 mod handler;
 mod handshake;
@@ -78,6 +79,11 @@ pub use effect::{
     RarePacket,
     Token, //
 };
+pub use ending::{
+    Changes,
+    Ending,
+    Why, //
+};
 pub use handler::{
     Call,
     Handler, //
@@ -118,6 +124,8 @@ pub struct Resource {
     agreed: Agreement,
     /// Our states were told, the peer's first ones are awaited.
     state_sent: bool,
+    /// The peer only wants to know what would happen (`--tentative`).
+    peer_asks_only: bool,
     /// This node's requests win over concurrent ones of the peer.
     resolver: bool,
     /// The command that waits for the peer.
@@ -136,6 +144,8 @@ pub struct Resource {
     write_order: WriteOrder,
     /// Rules of our own that were broken.
     broken: Broken,
+    /// Why the connection ended the last time.
+    ending: Option<Ending>,
 }
 
 impl Default for Resource {
@@ -156,6 +166,7 @@ impl Resource {
                 features: Features::NONE,
             },
             state_sent: false,
+            peer_asks_only: false,
             resolver: false,
             pending: None,
             late_replies: 0,
@@ -165,6 +176,7 @@ impl Resource {
             calls: 0,
             write_order: WriteOrder::default(),
             broken: Broken::default(),
+            ending: None,
         }
     }
 
@@ -188,6 +200,11 @@ impl Resource {
         &self.options
     }
 
+    /// Why the connection ended the last time.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
     /// What was agreed with the peer.
     pub fn agreed(&self) -> Agreement {
         self.agreed
@@ -206,6 +223,7 @@ impl Resource {
             volumes,
             env,
             out,
+            found: None,
         }
         .run(event);
     }
@@ -217,6 +235,8 @@ struct Step<'a> {
     volumes: &'a mut [VolumeRecord],
     env: Env,
     out: &'a mut dyn Output,
+    /// What was found in this event and forbids to go on, if the connection ends.
+    found: Option<Why>,
 }
 
 impl Step<'_> {
@@ -265,11 +285,15 @@ impl Step<'_> {
         self.out.push(effect);
     }
 
+    /// Tells people something about a volume.
     fn notice(&mut self, volume: usize, notice: Notice) {
-        self.push(Effect::Notice {
-            volume: Some(volume),
-            notice,
-        });
+        self.tell(Some(volume), notice);
+    }
+
+    /// Tells people something about a volume, or about the resource.
+    fn tell(&mut self, volume: Option<usize>, notice: Notice) {
+        self.may_end_by(volume, notice);
+        self.push(Effect::Notice { volume, notice });
     }
 
     fn send(&mut self, volume: usize, packet: Outgoing) {

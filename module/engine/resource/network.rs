@@ -17,6 +17,7 @@ use crate::engine::wire::handshake::{
     ConnectionFeatures,
     Features, //
 };
+use crate::engine::wire::params::ConnFlags;
 use crate::engine::wire::PROTOCOL_BEFORE_HANDSHAKE;
 
 use super::effect::{
@@ -24,9 +25,13 @@ use super::effect::{
     Loss,
     Outgoing, //
 };
+use super::ending::Why;
 use super::notice::Notice;
 use super::peer_params::PeerProtocol;
 use super::Step;
+
+/// The protocol version that first can tell a peer of `--tentative`.
+const DRY_RUN_SINCE: u32 = 92;
 
 /// A policy that names a node has to be the opposite one on the other node.
 fn opposite(policy: u32) -> u32 {
@@ -68,24 +73,24 @@ impl Step<'_> {
         match ConnectionFeatures::OWN.agree(&peer) {
             Some(agreed) => {
                 self.resource.agreed = agreed;
-                self.push(Effect::Notice {
-                    volume: None,
-                    notice: Notice::Agreed {
+                self.tell(
+                    None,
+                    Notice::Agreed {
                         version: agreed.version,
                         features: agreed.features.0,
                     },
-                });
+                );
             }
             None => {
-                self.push(Effect::Notice {
-                    volume: None,
-                    notice: Notice::VersionMismatch {
+                self.tell(
+                    None,
+                    Notice::VersionMismatch {
                         min: peer.protocol_min,
                         max: peer.highest(),
                     },
-                });
+                );
                 // Another version will not come by itself.
-                self.leave();
+                self.leave(Why::Lost(Loss::ProtocolError));
             }
         }
     }
@@ -94,11 +99,8 @@ impl Step<'_> {
     /// the next time.
     pub(super) fn login(&mut self, outcome: Result<u32, LoginError>) {
         match outcome {
-            Ok(bytes) => self.push(Effect::Notice {
-                volume: None,
-                notice: Notice::LoggedIn { bytes },
-            }),
-            Err(error) if error.is_final() => self.leave(),
+            Ok(bytes) => self.tell(None, Notice::LoggedIn { bytes }),
+            Err(error) if error.is_final() => self.leave(Why::Login(error)),
             Err(_) => {}
         }
     }
@@ -111,6 +113,13 @@ impl Step<'_> {
         if self.resource.conn != ConnState::WfConnection {
             self.push(Effect::CloseNetwork);
             return;
+        }
+        self.resource.peer_asks_only = false;
+        let tentative = self.resource.net.as_ref().is_some_and(|net| net.tentative);
+        if tentative && self.resource.agreed.version < DRY_RUN_SINCE {
+            let version = DRY_RUN_SINCE;
+            self.tell(None, Notice::NeedsProtocol { version });
+            return self.leave(Why::Lost(Loss::ProtocolError));
         }
         self.push(Effect::Send {
             volume: 0,
@@ -144,6 +153,8 @@ impl Step<'_> {
         let Some(net) = &self.resource.net else {
             return;
         };
+        self.resource.peer_asks_only = peer.flags.has(ConnFlags::DRY_RUN);
+        let gives_up = peer.flags.has(ConnFlags::DISCARD_MY_DATA);
         let [no_primary, one_primary, two_primaries] = peer.after_split_brain.map(opposite);
         let wrong = if peer.protocol != net.protocol as u32 {
             "protocol"
@@ -153,6 +164,8 @@ impl Step<'_> {
             "after-sb-1pri"
         } else if two_primaries != net.after_sb_2pri as u32 {
             "after-sb-2pri"
+        } else if gives_up && net.discard_my_data {
+            "discard-my-data"
         } else if (peer.two_primaries != 0) != net.allow_two_primaries {
             "allow-two-primaries"
         } else if peer.integrity_alg != net.data_integrity_alg {
@@ -160,11 +173,8 @@ impl Step<'_> {
         } else {
             return;
         };
-        self.push(Effect::Notice {
-            volume: None,
-            notice: Notice::Incompatible(wrong),
-        });
-        self.leave();
+        self.tell(None, Notice::Incompatible(wrong));
+        self.leave(Why::Lost(Loss::ProtocolError));
     }
 
     /// The peer's settings changed while connected. Ours follow, so that both still fit together
@@ -214,14 +224,17 @@ impl Step<'_> {
     pub(super) fn trouble(&mut self, loss: Loss) {
         let conn = self.resource.conn;
         if conn >= ConnState::WfConnection {
+            self.note_ending(Why::Lost(loss));
             self.set_conn(loss.state());
             self.push(Effect::CloseNetwork);
         }
     }
 
-    /// Leaves the peer for good: the connection becomes StandAlone.
-    pub(super) fn leave(&mut self) {
+    /// Leaves the peer for good: the connection becomes StandAlone. `why`, unless this event found
+    /// something that says more.
+    pub(super) fn leave(&mut self, why: Why) {
         if self.resource.conn >= ConnState::Unconnected {
+            self.note_ending(why);
             self.set_conn(ConnState::Disconnecting);
             self.push(Effect::CloseNetwork);
         }
@@ -233,6 +246,7 @@ impl Step<'_> {
         self.resource.late_replies = 0;
         let orderly = loss == Loss::TearDown || self.resource.conn == ConnState::TearDown;
         if self.resource.conn >= ConnState::WfReportParams {
+            self.note_ending(Why::Lost(loss));
             self.set_conn(loss.state());
         }
         for volume in 0..self.volumes.len() {

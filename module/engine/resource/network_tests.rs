@@ -112,7 +112,7 @@ fn options_that_both_share_follow_the_peers() {
         // discard-local at the peer is discard-remote here.
         after_split_brain: [5, 0, 0],
         two_primaries: 0,
-        dry_run: false,
+        flags: Default::default(),
         integrity_alg: digest,
     };
     let packet = RarePacket::ProtocolUpdate(update);

@@ -7,8 +7,13 @@ use crate::engine::options::{
     FixedStr,
     OPTION_TEXT_MAX, //
 };
-use crate::engine::state::ConnState;
+use crate::engine::state::{
+    ConnState,
+    StateError, //
+};
 use crate::engine::volume::Limit;
+
+use super::ending::Changes;
 
 use super::write_order::WriteOrder;
 
@@ -69,7 +74,22 @@ pub enum Notice {
     /// The data sets have nothing in common.
     UnrelatedData,
     /// Both nodes changed their data independently.
-    SplitBrain,
+    SplitBrain {
+        /// What is known of our changes.
+        own: Changes,
+        /// What is known of the peer's.
+        peer: Changes,
+    },
+    /// Both nodes only wanted to know what would happen (`--tentative`): no resync, or one.
+    DryRun {
+        /// We would be its source, and all blocks would be copied.
+        resync: Option<(bool, bool)>,
+    },
+    /// The states of both nodes do not go together.
+    Refused {
+        /// Why not.
+        error: StateError,
+    },
     /// This node would have to throw data away that it is serving.
     PrimaryWouldBeTarget,
     /// This node's data is needed but inconsistent.

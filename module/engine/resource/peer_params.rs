@@ -22,8 +22,8 @@ pub struct PeerProtocol {
     pub after_split_brain: [u32; 3],
     /// Not 0 if two Primaries are allowed.
     pub two_primaries: u32,
-    /// The peer only wants to know what would happen.
-    pub dry_run: bool,
+    /// What else it wants.
+    pub flags: ConnFlags,
     /// Algorithm of the digests of all data.
     pub integrity_alg: FixedStr<OPTION_TEXT_MAX>,
 }
@@ -38,7 +38,7 @@ impl From<ProtocolSettings<'_>> for PeerProtocol {
                 settings.after_sb_2p,
             ],
             two_primaries: settings.two_primaries,
-            dry_run: settings.flags.has(ConnFlags::DRY_RUN),
+            flags: settings.flags,
             integrity_alg: FixedStr::new(settings.integrity_alg).unwrap_or(FixedStr::EMPTY),
         }
     }

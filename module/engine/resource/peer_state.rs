@@ -26,6 +26,7 @@ use super::effect::{
     Loss,
     RarePacket, //
 };
+use super::ending::Why;
 use super::notice::Notice;
 use super::Step;
 
@@ -89,7 +90,7 @@ impl Step<'_> {
         let exposed = record.exposed_uuid;
         if newly && diskless_primary && exposed & !1 != report.current & !1 {
             self.notice(volume, Notice::WrongData { expected: exposed });
-            return self.leave();
+            return self.leave(Why::Lost(Loss::ProtocolError));
         }
         let created = record
             .disk
@@ -141,7 +142,7 @@ impl Step<'_> {
                     new.disk = DiskState::Failed;
                     new.conn = ConnState::Connected;
                 }
-                None => return self.leave(),
+                None => return self.refuse_peer(),
             }
             // The policies after a split brain may have demoted us.
             new.role = self.state(volume).role;
@@ -173,6 +174,16 @@ impl Step<'_> {
         self.take_over(volume, old, new, peer);
     }
 
+    /// The data of both must not be connected. Who was only asked what would happen (`--tentative`)
+    /// goes on waiting for a peer that means it.
+    fn refuse_peer(&mut self) {
+        if self.resource.peer_asks_only {
+            self.trouble(Loss::TearDown);
+        } else {
+            self.leave(Why::Lost(Loss::ProtocolError));
+        }
+    }
+
     /// Puts the outcome of a state report in force.
     fn take_over(&mut self, volume: usize, old: DeviceState, new: DeviceState, peer: DeviceState) {
         let established = old.conn < ConnState::Connected && new.conn >= ConnState::Connected;
@@ -182,8 +193,9 @@ impl Step<'_> {
             self.force(volume, new);
             Ok(StateSuccess::Success)
         };
-        if verdict.is_err() {
-            return self.leave();
+        if let Err(error) = verdict {
+            self.notice(volume, Notice::Refused { error });
+            return self.leave(Why::Lost(Loss::ProtocolError));
         }
         let ours = self.state(volume);
         if old.conn > ConnState::WfReportParams

@@ -92,6 +92,8 @@ pub struct VolumeRecord {
     pub(super) starting: Option<Starting>,
     /// The handler that is told of a failed disk before the peer is.
     pub(super) failing: Option<Call>,
+    /// When the data began to go its own way, if that was seen.
+    pub(super) parted_at: Option<Instant>,
     /// The data goes its own way as soon as I/O is not frozen any more.
     pub(super) owes_generation: bool,
     /// We are to be the target of a resync, and do not know yet which blocks differ.
@@ -152,6 +154,7 @@ impl VolumeRecord {
             bitmap_received: false,
             starting: None,
             failing: None,
+            parted_at: None,
             owes_generation: false,
             unmerged: false,
             told_bits: 0,

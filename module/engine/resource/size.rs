@@ -20,7 +20,11 @@ use crate::engine::wire::{
     MAX_SIZE_H80_PACKET, //
 };
 
-use super::effect::Outgoing;
+use super::effect::{
+    Loss,
+    Outgoing, //
+};
+use super::ending::Why;
 use super::notice::Notice;
 use super::resize::Change;
 use super::Step;
@@ -179,7 +183,7 @@ impl Step<'_> {
     fn refuse_size(&mut self, volume: usize, possible: u64, current: u64) -> Option<bool> {
         let notice = Notice::PeerTooSmall { possible, current };
         self.notice(volume, notice);
-        self.leave();
+        self.leave(Why::Lost(Loss::ProtocolError));
         None
     }
 }

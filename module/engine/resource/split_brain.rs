@@ -16,6 +16,7 @@ use crate::engine::state::{
 };
 use crate::engine::wire::state::UuidFlags;
 
+use super::ending::Changes;
 use super::handler::Handler;
 use super::handshake::Direction;
 use super::notice::Notice;
@@ -146,7 +147,8 @@ impl Step<'_> {
             self.notice(volume, Notice::SplitBrainByHand { from_peer });
             return Some(Direction::away_from(loser, false));
         }
-        self.notice(volume, Notice::SplitBrain);
+        let (own, peer) = self.changes(volume, peer_role)?;
+        self.notice(volume, Notice::SplitBrain { own, peer });
         self.tell_handler(volume, Handler::SplitBrain);
         None
     }
@@ -190,6 +192,26 @@ impl Step<'_> {
             return None;
         }
         loser
+    }
+
+    /// What people have to know to decide whose changes are to be lost.
+    fn changes(&self, volume: usize, peer_role: Role) -> Option<(Changes, Changes)> {
+        let sides = self.sides(volume)?;
+        let record = self.volumes.get(volume)?;
+        let since = record.parted_at.map(|at| self.env.now.since(at));
+        let own = Changes {
+            role: record.state.role,
+            was_primary: sides.own_was_primary,
+            blocks: sides.own_changes,
+            since_ms: since,
+        };
+        let peer = Changes {
+            role: peer_role,
+            was_primary: sides.peer_was_primary,
+            blocks: sides.peer_changes,
+            since_ms: None,
+        };
+        Some((own, peer))
     }
 
     fn sides(&self, volume: usize) -> Option<Sides> {

@@ -14,8 +14,10 @@ use crate::engine::volume::{
 
 use super::effect::{
     Effect,
+    Loss,
     Token, //
 };
+use super::ending::Why;
 use super::handler::Handler;
 use super::notice::Notice;
 use super::peer_params::PeerSyncParams;
@@ -123,7 +125,7 @@ impl Step<'_> {
             if meeting {
                 let own = *own;
                 self.notice(volume, Notice::DifferentDigest { option, own, peer });
-                return self.leave();
+                return self.leave(Why::Lost(Loss::ProtocolError));
             }
             *own = peer;
             self.notice(volume, Notice::UsingDigest { option, name: peer });

@@ -47,7 +47,10 @@ use crate::engine::wire::handshake::{
     ConnectionFeatures,
     Features, //
 };
-use crate::engine::wire::params::ControllerParams;
+use crate::engine::wire::params::{
+    ConnFlags,
+    ControllerParams, //
+};
 use crate::engine::wire::state::{
     QueueLimits,
     SizeFlags,
@@ -71,7 +74,7 @@ use super::{
     Written, //
 };
 
-code_newtypes!(Call Token StateBits Features Flags UuidFlags SizeFlags);
+code_newtypes!(Call Token StateBits Features Flags UuidFlags SizeFlags ConnFlags);
 
 code_structs! {
     Env { now, random }
@@ -88,7 +91,7 @@ code_structs! {
     ConnectionFeatures { protocol_min, features, protocol_max }
     PeerSyncParams { verify_alg, csums_alg, resync_rate, controller }
     ControllerParams { plan_ahead, delay_target, fill_target, max_rate }
-    PeerProtocol { protocol, after_split_brain, two_primaries, dry_run, integrity_alg }
+    PeerProtocol { protocol, after_split_brain, two_primaries, flags, integrity_alg }
     SizeReport { sizes, limits }
     SizeNumbers {
         disk_size, user_size, current_size, max_bio_size, queue_order_type, flags,

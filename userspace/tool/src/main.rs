@@ -17,6 +17,7 @@ mod last_size;
 mod lock;
 mod model;
 mod progress;
+mod reasons;
 mod registry;
 mod render;
 

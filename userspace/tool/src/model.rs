@@ -3,7 +3,13 @@
 //! What the kernel knows, read into one tree: resources with their devices, connections and peer
 //! devices.
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    reasons::{
+        self,
+        Reason, //
+    }, //
+};
 use tandem_engine::{
     control::{
         AttrBlock,
@@ -41,6 +47,8 @@ pub(crate) struct Resource {
     pub(crate) settings: Vec<u8>,
     pub(crate) devices: Vec<Device>,
     pub(crate) connections: Vec<Connection>,
+    /// Why it is as it is, where the kernel tells that.
+    pub(crate) reasons: Vec<Reason>,
 }
 
 /// A volume of a resource.
@@ -77,18 +85,20 @@ pub(crate) struct PeerDevice {
 /// Reads all resources, or the one with this name.
 pub(crate) fn read(kernel: &mut Kernel, only: Option<&str>) -> Result<Vec<Resource>, Failure> {
     let mut resources = Vec::new();
+    let told = reasons::read();
     for reply in dump(kernel, Command::GetResources, None)? {
         let name = resource_name(&context(&reply)?);
         if only.is_some_and(|only| only != name) {
             continue;
         }
         resources.push(Resource {
-            name,
             info: block(&reply)?,
             statistics: block(&reply)?,
             settings: settings::<ResourceOpts>(&reply),
             devices: Vec::new(),
             connections: Vec::new(),
+            reasons: reasons::of(&told, &name),
+            name,
         });
     }
     for resource in &mut resources {

@@ -12,6 +12,7 @@ use crate::model::{
     PeerDevice,
     Resource, //
 };
+use crate::reasons::Reason;
 use serde_json::{
     json,
     Map,
@@ -36,6 +37,15 @@ fn resource(resource: &Resource) -> Value {
             .iter()
             .map(|peer| connection(peer, resource))
             .collect::<Value>(),
+        "reasons": resource.reasons.iter().map(reason).collect::<Value>(),
+    })
+}
+
+fn reason(reason: &Reason) -> Value {
+    json!({
+        "subject": reason.subject,
+        "seconds": reason.seconds,
+        "text": reason.text,
     })
 }
 

@@ -41,6 +41,7 @@ fn resource(disk: &DiskConf, net: &NetConf) -> Resource {
             statistics: DeviceStatistics::default(),
             settings: attrs(disk),
         }],
+        reasons: Vec::new(),
         connections: vec![Connection {
             local: Some(end(1)),
             peer: Some(end(2)),

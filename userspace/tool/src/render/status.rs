@@ -113,6 +113,23 @@ fn resource_text(page: &mut Page, resource: &Resource) {
     for connection in &resource.connections {
         connection_text(page, connection, resource, single);
     }
+    reasons_text(page, resource);
+}
+
+/// What is not as it should be, and why.
+fn reasons_text(page: &mut Page, resource: &Resource) {
+    let connected = |c: &Connection| words::is_connected(c.info.conn_connection_state);
+    let connected = resource.connections.iter().any(connected);
+    for reason in &resource.reasons {
+        let over = reason.subject == "connection" && connected;
+        if !over || page.style.verbose {
+            let text = format!(
+                "{} ({} s ago): {}",
+                reason.subject, reason.seconds, reason.text
+            );
+            page.line(6, &text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
 }
 
 fn device_text(page: &mut Page, device: &Device, single: bool) {

@@ -45,6 +45,7 @@ fn pair() -> Resource {
             },
             settings: Vec::new(),
         }],
+        reasons: Vec::new(),
         connections: vec![Connection {
             local: None,
             peer: None,
@@ -205,4 +206,23 @@ fn json_has_the_same_facts() {
     let connection = &json[0]["connections"][0];
     assert_eq!(connection["connection-state"], "Connected");
     assert_eq!(connection["peer_devices"][0]["percent-in-sync"], 100.0);
+}
+
+#[test]
+fn why_a_peer_is_gone_is_told_until_it_is_back() {
+    let told = |connection_state| {
+        let mut resource = pair();
+        resource.connections[0].info.conn_connection_state = connection_state;
+        resource.reasons = vec![crate::reasons::Reason::of_connection(
+            "the network failed",
+            35,
+        )];
+        (shown(resource.clone(), PLAIN), json::resources(&[resource]))
+    };
+    let (text, json) = told(8);
+    let line = "  peer connection:Connecting\n      connection (35 s ago): the network failed\n";
+    assert!(text.contains(line), "{text}");
+    assert_eq!(json[0]["reasons"][0]["text"], "the network failed");
+    assert_eq!(json[0]["reasons"][0]["seconds"], 35);
+    assert!(!told(9).0.contains("failed"));
 }
