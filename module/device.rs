@@ -43,7 +43,10 @@ use crate::engine::volume::{
     VolumeEffect,
     MAX_EFFECTS, //
 };
-use crate::link::Link;
+use crate::link::{
+    Link,
+    MetaItem, //
+};
 use crate::lower::Lower;
 use crate::notify;
 use crate::recorder::TracedVolume;
@@ -342,6 +345,7 @@ impl Device {
         let (result, mut more) = {
             let mut volume = self.volume.lock();
             let result = step(&mut volume, &mut fx);
+            self.queue_acks(&fx);
             self.take_parcels(&fx, &mut parcels);
             (result, volume.has_work())
         };
@@ -354,8 +358,31 @@ impl Device {
             }
             let mut volume = self.volume.lock();
             volume.resume(&mut fx);
+            self.queue_acks(&fx);
             self.take_parcels(&fx, &mut parcels);
             more = volume.has_work();
+        }
+    }
+
+    /// Queues acknowledgements. The volume's lock is held: they go out in the order in which they
+    /// were numbered, and before any write that is numbered later.
+    fn queue_acks(&self, fx: &Effects) {
+        for effect in fx.iter() {
+            if let VolumeEffect::Ack {
+                kind,
+                extent,
+                block_id,
+                sequence,
+            } = *effect
+            {
+                self.link().queue_answer(MetaItem::Ack {
+                    volume: self.number,
+                    kind,
+                    extent,
+                    block_id,
+                    sequence,
+                });
+            }
         }
     }
 
@@ -401,12 +428,11 @@ impl Device {
                 self.wake.raise();
             }
             VolumeEffect::Room => self.room.wake_all(),
-            VolumeEffect::Ack {
-                kind,
-                extent,
-                block_id,
-            } => link.queue_ack(self.number, kind, extent, block_id),
+            // Queued before the lock was dropped.
+            VolumeEffect::Ack { .. } => {}
             VolumeEffect::PeerWriteFinished => self.must(link.peer_write_finished()),
+            VolumeEffect::PeerWritePutOff => self.must(link.peer_write_put_off()),
+            VolumeEffect::PutOff(epoch) => self.must(link.put_off(epoch)),
             VolumeEffect::ReleasePeer(_) => {
                 drop(parcel);
                 self.room.wake_all();

@@ -129,6 +129,8 @@ pub enum MetaItem {
         extent: Extent,
         /// The peer's name for the request.
         block_id: u64,
+        /// Its number.
+        sequence: u32,
     },
     /// The peer's epoch is on stable storage.
     BarrierAck {
@@ -296,6 +298,13 @@ impl Link {
         self.outbox.lock().stream.retract_write(epoch)
     }
 
+    /// The peer put a write of that epoch off.
+    ///
+    /// Errors: the epoch does not have it.
+    pub fn put_off(&self, epoch: u32) -> Result<(), Invariant> {
+        self.outbox.lock().stream.put_off(epoch)
+    }
+
     /// Queues a read for the peer.
     pub fn queue_read(&self, volume: u16, ticket: Ticket) {
         self.queue(Item::Read { volume, ticket });
@@ -407,11 +416,25 @@ impl Link {
     ///
     /// Errors: none was under way.
     pub fn peer_write_finished(&self) -> Result<(), Invariant> {
-        if self.outbox.lock().stream.peer_write_finished()? {
+        let drained = self.outbox.lock().stream.peer_write_finished()?;
+        self.tell_drained(drained);
+        Ok(())
+    }
+
+    /// A write of the peer was put off: it does not count.
+    ///
+    /// Errors: none was under way.
+    pub fn peer_write_put_off(&self) -> Result<(), Invariant> {
+        let drained = self.outbox.lock().stream.peer_write_put_off()?;
+        self.tell_drained(drained);
+        Ok(())
+    }
+
+    fn tell_drained(&self, drained: bool) {
+        if drained {
             self.epoch_drained.store(true, Ordering::Release);
             self.epoch_wake.wake_all();
         }
-        Ok(())
     }
 
     /// A barrier of the peer came; whether its epoch has drained already.
@@ -460,16 +483,6 @@ impl Link {
     /// send what is queued then.
     pub fn gather(&self, on: bool) {
         self.gathering.store(on, Ordering::Release);
-    }
-
-    /// Queues an acknowledgement.
-    pub fn queue_ack(&self, volume: u16, kind: AckKind, extent: Extent, block_id: u64) {
-        self.queue_answer(MetaItem::Ack {
-            volume,
-            kind,
-            extent,
-            block_id,
-        });
     }
 
     /// The next item for the meta socket.

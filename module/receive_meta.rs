@@ -244,21 +244,30 @@ fn block_acked(device: &Arc<Device>, command: Command, ack: BlockAck) -> Option<
     let ticket = Ticket::from_block_id(ack.block_id);
     let resync = ack.block_id == ID_SYNCER;
     device
-        .feed(|volume, fx| match command {
-            Command::RsWriteAck if resync => volume.resync_acked(extent, true, fx),
-            Command::NegAck if resync => volume.resync_acked(extent, false, fx),
-            Command::WriteAck | Command::RecvAck => volume.peer_answered(ticket, true, false, fx),
-            Command::RsWriteAck => volume.peer_answered(ticket, true, true, fx),
-            Command::NegAck | Command::NegDReply => volume.peer_answered(ticket, false, false, fx),
-            Command::NegRsDReply => volume.resync_refused(extent, true, fx),
-            Command::RsIsInSync => volume.resync_equal(extent, fx),
-            Command::RsCancel => volume.resync_refused(extent, false, fx),
-            Command::OvResult => {
-                let equal = ack.block_id != ID_OUT_OF_SYNC;
-                volume.verify_result(extent, equal, fx)
+        .feed(|volume, fx| {
+            volume.peer_numbered(ack.seq_num, fx);
+            match command {
+                Command::RsWriteAck if resync => volume.resync_acked(extent, true, fx),
+                Command::NegAck if resync => volume.resync_acked(extent, false, fx),
+                Command::WriteAck | Command::RecvAck => {
+                    volume.peer_answered(ticket, true, false, fx)
+                }
+                Command::RsWriteAck => volume.peer_answered(ticket, true, true, fx),
+                Command::NegAck | Command::NegDReply => {
+                    volume.peer_answered(ticket, false, false, fx)
+                }
+                Command::Superseded => volume.peer_put_off(ticket, true, fx),
+                Command::RetryWrite => volume.peer_put_off(ticket, false, fx),
+                Command::NegRsDReply => volume.resync_refused(extent, true, fx),
+                Command::RsIsInSync => volume.resync_equal(extent, fx),
+                Command::RsCancel => volume.resync_refused(extent, false, fx),
+                Command::OvResult => {
+                    let equal = ack.block_id != ID_OUT_OF_SYNC;
+                    volume.verify_result(extent, equal, fx)
+                }
+                // Nothing that we send is answered by these.
+                _ => Err(crate::engine::volume::PeerRequestError::Unexpected),
             }
-            // Nothing that we send is answered by these.
-            _ => Err(crate::engine::volume::PeerRequestError::Unexpected),
         })
         .ok()
 }

@@ -34,6 +34,9 @@ const PACKET: usize = Header::MAX_LEN + BlockAck::LEN;
 /// Packets that are sent at once.
 const BATCH: usize = 64;
 
+/// The protocol version that first has `P_RETRY_WRITE`.
+const RETRY_SINCE: u32 = 100;
+
 /// How long the sender sleeps when nothing wakes it, in milliseconds.
 const IDLE_MS: u32 = 1000;
 
@@ -89,14 +92,21 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
             kind,
             extent,
             block_id,
+            sequence,
         } => {
             let block_id = match kind {
                 AckKind::VerifyEqual => ID_IN_SYNC,
                 AckKind::VerifyDifferent => ID_OUT_OF_SYNC,
                 _ => block_id,
             };
-            let command = ack_command(kind);
-            block_ack(session, volume, command, extent, block_id, to)
+            let command = ack_command(kind, session.version());
+            let ack = BlockAck {
+                sector: extent.sector,
+                block_id,
+                size: extent.bytes,
+                seq_num: sequence,
+            };
+            encode(session, volume, command, to, |c, out| ack.emit(c, out))
         }
         MetaItem::BarrierAck { barrier, writes } => {
             let ack = BarrierAck {
@@ -112,8 +122,10 @@ fn encode_item(session: &Session, item: MetaItem, to: &mut [u8]) -> Result<usize
     }
 }
 
-fn ack_command(kind: AckKind) -> Command {
+fn ack_command(kind: AckKind, version: u32) -> Command {
     match kind {
+        AckKind::Retry if version >= RETRY_SINCE => Command::RetryWrite,
+        AckKind::Superseded | AckKind::Retry => Command::Superseded,
         AckKind::Write => Command::WriteAck,
         AckKind::Received => Command::RecvAck,
         AckKind::ResyncWrite => Command::RsWriteAck,
@@ -124,23 +136,6 @@ fn ack_command(kind: AckKind) -> Command {
         AckKind::ResyncCancelled => Command::RsCancel,
         AckKind::VerifyEqual | AckKind::VerifyDifferent => Command::OvResult,
     }
-}
-
-fn block_ack(
-    session: &Session,
-    volume: u16,
-    command: Command,
-    extent: crate::engine::ids::Extent,
-    block_id: u64,
-    to: &mut [u8],
-) -> Result<usize> {
-    let ack = BlockAck {
-        sector: extent.sector,
-        block_id,
-        size: extent.bytes,
-        seq_num: 0,
-    };
-    encode(session, volume, command, to, |c, out| ack.emit(c, out))
 }
 
 fn encode(

@@ -191,6 +191,7 @@ impl fmt::Display for Refusal {
                 "packet {name} refused: {}",
                 match error {
                     PeerRequestError::Full | PeerRequestError::Later => "no slot is free",
+                    PeerRequestError::Early => "what was sent before it did not come in time",
                     PeerRequestError::NoDisk => "there is no local disk",
                     PeerRequestError::OutOfRange => "request from peer beyond end of local disk",
                     PeerRequestError::Unexpected => "it answers nothing that was asked",

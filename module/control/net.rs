@@ -199,10 +199,6 @@ impl Call<'_> {
 
     /// Refuses what is not there yet, and digests that the kernel does not have.
     fn check_supported(&mut self, options: &NetOptions) -> core::result::Result<(), RetCode> {
-        if options.allow_two_primaries {
-            let why = "allow-two-primaries is not supported yet: set it to no on both nodes";
-            return Err(self.refuse(RetCode::ERR_INVALID_REQUEST, why));
-        }
         if digests::find(&options.csums_alg).is_err() {
             let why = "csums-alg: the kernel has no such digest: load its module, or take another";
             return Err(self.refuse(RetCode::ERR_CSUMS_ALG, why));

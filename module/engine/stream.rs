@@ -52,6 +52,9 @@ pub struct Placed {
 struct Epoch {
     number: Sequence,
     writes: u32,
+    /// The peer put a write of it off: it may never acknowledge the rest (the C module does not),
+    /// but later epochs.
+    put_off: bool,
 }
 
 impl Epoch {
@@ -148,6 +151,33 @@ impl Stream {
         self.retract_unacked(at.ok_or(Invariant::Epoch)?)
     }
 
+    /// The peer put a write off that was sent in `epoch`: it counts it no more. The barrier behind
+    /// it is sent all the same, as the peer has begun an epoch with it.
+    ///
+    /// # Errors
+    ///
+    /// The epoch has no such write.
+    pub fn put_off(&mut self, epoch: u32) -> Result<(), Invariant> {
+        let matches = |e: &Epoch| e.number.get() == epoch;
+        if matches(&self.current) {
+            self.current.put_off = true;
+            self.current.retract()?;
+            // What is sent from here on shall not wait with it.
+            self.close_current();
+            return Ok(());
+        }
+        let at = self.unacked().iter().position(matches);
+        let at = at.ok_or(Invariant::Epoch)?;
+        if let Some(epoch) = self.unacked.get_mut(at) {
+            epoch.put_off = true;
+        }
+        if self.barrier_due && at + 1 == self.unacked_len {
+            let epoch = self.unacked.get_mut(at).ok_or(Invariant::Epoch)?;
+            return epoch.retract();
+        }
+        self.retract_unacked(at)
+    }
+
     fn unacked(&self) -> &[Epoch] {
         self.unacked.get(..self.unacked_len).unwrap_or(&[])
     }
@@ -162,6 +192,7 @@ impl Stream {
             self.barrier_due &= !last;
             self.unacked.copy_within(at + 1.., at);
             self.unacked_len -= 1;
+            self.close_overdue();
         }
         Ok(())
     }
@@ -186,14 +217,28 @@ impl Stream {
         if !core::mem::take(&mut self.barrier_due) {
             return None;
         }
-        self.unacked().last().map(|epoch| epoch.number.get())
+        let epoch = *self.unacked().last()?;
+        if epoch.writes == 0 {
+            // It is not acknowledged.
+            self.unacked_len -= 1;
+            self.close_overdue();
+        }
+        Some(epoch.number.get())
+    }
+
+    /// There is a place again for an epoch that found none.
+    fn close_overdue(&mut self) {
+        if self.overdue {
+            self.close_current();
+        }
     }
 
     fn close_current(&mut self) {
         let place = self.unacked.get_mut(self.unacked_len);
-        let place = place.filter(|_| !self.barrier_due && self.current.writes != 0);
+        let has_writes = self.current.writes != 0 || self.current.put_off;
+        let place = place.filter(|_| !self.barrier_due && has_writes);
         let Some(place) = place else {
-            self.overdue = self.current.writes != 0;
+            self.overdue = has_writes;
             return;
         };
         self.overdue = false;
@@ -202,16 +247,23 @@ impl Stream {
         self.barrier_due = true;
         self.current = Epoch {
             number: self.current.number.next(),
-            writes: 0,
+            ..Epoch::default()
         };
     }
 
     /// The peer reports that the epoch before barrier `number`, of `writes` writes, is stable.
     /// Returns true when a barrier is due now that had no place before.
     pub fn barrier_acked(&mut self, number: u32, writes: u32) -> Result<bool, EpochError> {
-        let oldest = match self.unacked.first() {
-            Some(epoch) if self.unacked_epochs() > 0 && epoch.number.get() == number => *epoch,
-            _ => return Err(EpochError::UnexpectedBarrier { got: number }),
+        let sent = self.unacked.get(..self.unacked_epochs()).unwrap_or(&[]);
+        let unexpected = EpochError::UnexpectedBarrier { got: number };
+        // What is on stable storage with this epoch is so with those before it, too.
+        let at = sent
+            .iter()
+            .position(|e| e.number.get() == number || !e.put_off);
+        let at = at.ok_or(unexpected)?;
+        let oldest = match sent.get(at) {
+            Some(epoch) if epoch.number.get() == number => *epoch,
+            _ => return Err(unexpected),
         };
         if oldest.writes != writes {
             return Err(EpochError::WrongCount {
@@ -220,12 +272,10 @@ impl Stream {
                 got: writes,
             });
         }
-        self.unacked.copy_within(1.., 0);
-        self.unacked_len -= 1;
+        self.unacked.copy_within(at + 1.., 0);
+        self.unacked_len -= at + 1;
         let due = self.overdue;
-        if due {
-            self.close_current();
-        }
+        self.close_overdue();
         Ok(due)
     }
 
@@ -249,6 +299,16 @@ impl Stream {
         Ok(self.peer.active == 0 && self.peer.barrier.is_some())
     }
 
+    /// A write of the peer was put off: as [`Stream::peer_write_finished`], but it does not count.
+    ///
+    /// # Errors
+    ///
+    /// No write of the peer was under way.
+    pub fn peer_write_put_off(&mut self) -> Result<bool, Invariant> {
+        self.peer.size = self.peer.size.saturating_sub(1);
+        self.peer_write_finished()
+    }
+
     /// The peer's `P_BARRIER` came. Returns true when the disks can be flushed at once; else
     /// [`Stream::peer_write_finished`] tells when. Nothing later may be received until then.
     pub fn peer_barrier(&mut self, number: u32) -> Result<bool, EpochError> {
@@ -269,7 +329,7 @@ impl Stream {
 
     /// Whether a barrier has to be sent sooner or later though nothing new comes.
     pub fn is_open(&self) -> bool {
-        self.barrier_due || self.current.writes > 0
+        self.barrier_due || self.current.writes > 0 || self.current.put_off
     }
 
     /// How many epochs wait for their acknowledgement.

@@ -56,6 +56,7 @@ use crate::inbox::Inbox;
 use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::session::Session;
+use crate::sys::clock;
 use crate::sys::digest::Digest;
 use crate::sys::page::PageVec;
 use crate::words::{
@@ -66,6 +67,9 @@ use crate::words::{
 
 /// How long to wait for memory before the session's state is looked at, in milliseconds.
 const MEMORY_MS: u32 = 1000;
+
+/// How long a write waits, whose turn has not come, before it looks again, in milliseconds.
+const EARLY_MS: u32 = 20;
 
 /// How long a request of the peer's resync waits that has to give way, in milliseconds.
 const LATER_MS: u32 = 100;
@@ -312,6 +316,7 @@ impl Receiver<'_> {
                 data.block_id,
                 ack,
                 may_set_in_sync,
+                data.seq_num,
                 fx,
             )?;
             keep_payload(device, ticket, &mut payload);
@@ -320,7 +325,8 @@ impl Receiver<'_> {
         match taken {
             Ok(()) => Ok(()),
             Err(PeerRequestError::NoDisk) => {
-                link.queue_ack(header.volume, AckKind::Negative, extent, data.block_id);
+                let kind = AckKind::Negative;
+                device.feed(|volume, fx| volume.refuse_peer(kind, extent, data.block_id, fx));
                 device.must(link.peer_write_finished());
                 Ok(())
             }
@@ -340,12 +346,23 @@ impl Receiver<'_> {
             &mut crate::engine::volume::Effects,
         ) -> core::result::Result<(), PeerRequestError>,
     ) -> core::result::Result<(), PeerRequestError> {
+        let begin = clock::monotonic_ms();
+        let patience = u64::from(self.session.net.ping_timeout) * 100;
         loop {
             match device.feed(&mut step) {
+                Err(PeerRequestError::Early) if !self.session.is_down() => {
+                    if clock::monotonic_ms().saturating_sub(begin) > patience {
+                        return Err(PeerRequestError::Early);
+                    }
+                    self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
+                    device.room.wait_until_timeout(EARLY_MS, || {
+                        !device.volume.lock().is_early() || self.session.is_down()
+                    });
+                }
                 Err(PeerRequestError::Full) if !self.session.is_down() => {
                     self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
                     device.room.wait_until_timeout(MEMORY_MS, || {
-                        device.volume.lock().has_peer_room() || self.session.is_down()
+                        device.volume.lock().has_room_for_write() || self.session.is_down()
                     });
                 }
                 Err(PeerRequestError::Later) if !self.session.is_down() => {
@@ -440,9 +457,7 @@ impl Receiver<'_> {
                         AckKind::NegativeResyncRead
                     }
                 };
-                self.resource
-                    .link
-                    .queue_ack(header.volume, kind, extent, request.block_id);
+                device.feed(|volume, fx| volume.refuse_peer(kind, extent, request.block_id, fx));
                 Ok(())
             }
             Err(error) => Err(Stop::refused(header.command, Problem::Request(error))),

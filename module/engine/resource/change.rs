@@ -12,7 +12,10 @@ use crate::engine::state::{
     StateSuccess,
     StateVerdict, //
 };
-use crate::engine::volume::WantedAck;
+use crate::engine::volume::{
+    Conflicts,
+    WantedAck, //
+};
 use crate::engine::wire::state::{
     SizeFlags,
     StateReport,
@@ -227,6 +230,7 @@ impl Step<'_> {
             );
             policy.hold |= hold;
             policy.ack = protocol.map_or(WantedAck::Written, ack_of);
+            policy.conflicts = self.conflicts();
             policy.drain = record.drain;
             policy.balancing = record.options.read_balancing;
             policy.disk_timeout_ms = record.options.disk_timeout.saturating_mul(100);
@@ -234,6 +238,16 @@ impl Step<'_> {
             policy.keep_failed = on_no_data == OnNoData::SuspendIo;
             policy.congestion = self.resource.congestion(record.state);
             self.push(Effect::SetPolicy { volume, policy });
+        }
+    }
+
+    /// Who decides about concurrent writes.
+    fn conflicts(&self) -> Conflicts {
+        let net = self.resource.net.as_ref();
+        match net.is_some_and(|net| net.allow_two_primaries) {
+            false => Conflicts::None,
+            true if self.resource.resolver => Conflicts::Decides,
+            true => Conflicts::PeerDecides,
         }
     }
 

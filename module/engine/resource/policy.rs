@@ -13,6 +13,7 @@ use crate::engine::state::{
     Role, //
 };
 use crate::engine::volume::{
+    Conflicts,
     Drain,
     Lead,
     LocalUse,
@@ -52,6 +53,7 @@ pub(super) fn policy_of(
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
         ack: WantedAck::Written,
+        conflicts: Conflicts::None,
         drain: Drain::None,
         balancing: ReadBalancing::default(),
         disk_timeout_ms: 0,

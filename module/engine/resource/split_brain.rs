@@ -261,3 +261,7 @@ impl Step<'_> {
         false
     }
 }
+
+#[cfg(test)]
+#[path = "split_brain_tests.rs"]
+mod tests;

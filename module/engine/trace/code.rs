@@ -18,6 +18,8 @@ use crate::engine::ids::{
 };
 use crate::engine::options::ReadBalancing;
 use crate::engine::volume::{
+    AckKind,
+    Conflicts,
     Congestion,
     Drain,
     Lead,
@@ -233,7 +235,7 @@ code_structs! {
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        ack, peer_log, drain, balancing, disk_timeout_ms, abandon, keep_failed,
+        ack, peer_log, conflicts, drain, balancing, disk_timeout_ms, abandon, keep_failed,
         congestion, lead,
     }
     Congestion { fill, extents }
@@ -304,5 +306,23 @@ code_enums! {
         8 Striping256K,
         9 Striping512K,
         10 Striping1M,
+    }
+    Conflicts {
+        0 None,
+        1 Decides,
+        2 PeerDecides,
+    }
+    AckKind {
+        0 Write,
+        1 Received,
+        2 ResyncWrite,
+        3 ResyncEqual,
+        4 Negative,
+        5 NegativeRead,
+        6 NegativeResyncRead,
+        7 VerifyEqual,
+        8 VerifyDifferent,
+        9 Superseded,
+        10 Retry,
     }
 }

@@ -31,12 +31,14 @@ calls! {
     fn set_max_epoch_size(writes: u32);
     fn place_write() -> Placed;
     fn retract_write(epoch: u32) -> Result<(), Invariant>;
+    fn put_off(epoch: u32) -> Result<(), Invariant>;
     fn close_epoch(epoch: u32);
     fn flush();
     fn take_barrier() -> Option<u32>;
     fn barrier_acked(number: u32, writes: u32) -> Result<bool, EpochError>;
     fn peer_write_started();
     fn peer_write_finished() -> Result<bool, Invariant>;
+    fn peer_write_put_off() -> Result<bool, Invariant>;
     fn peer_barrier(number: u32) -> Result<bool, EpochError>;
     fn peer_epoch_flushed() -> Option<(u32, u32)>;
 }

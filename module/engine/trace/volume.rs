@@ -31,6 +31,7 @@ use crate::engine::meta::bitmap::{
 };
 use crate::engine::storage::Storage;
 use crate::engine::volume::{
+    AckKind,
     DiskTables,
     LogWrite,
     Operation,
@@ -90,6 +91,9 @@ calls! {
     fn send_done(ticket: Ticket) with fx;
     fn peer_answered(ticket: Ticket, ok: bool, in_sync: bool) with fx
         -> Result<(), PeerRequestError>;
+    fn peer_put_off(ticket: Ticket, superseded: bool) with fx -> Result<(), PeerRequestError>;
+    fn peer_numbered(number: u32) with fx;
+    fn refuse_peer(kind: AckKind, extent: Extent, block_id: u64) with fx;
     fn remote_read(ticket: Ticket) -> Option<Extent>;
     fn barrier_acked(epoch: u32) with fx -> bool;
     fn connection_lost() with fx;
@@ -101,7 +105,8 @@ calls! {
         flags: WriteFlags,
         block_id: u64,
         ack: WantedAck,
-        may_set_in_sync: bool
+        may_set_in_sync: bool,
+        sequence: u32
     ) with fx -> Result<PeerTicket, PeerRequestError>;
     fn peer_read(extent: Extent, block_id: u64, purpose: ReadFor) with fx
         -> Result<PeerTicket, PeerRequestError>;

@@ -226,8 +226,17 @@ fn beside_a_block_of_a_verify_too_no_write_of_the_peer_waits_for_a_digest() {
     assert!(v.verify.has_open());
     let effects = run(&mut v, |v, fx| {
         let (operation, ack) = (Operation::Write, WantedAck::Written);
-        v.peer_write(operation, BLOCK, WriteFlags::default(), 7, ack, false, fx)
-            .unwrap();
+        v.peer_write(
+            operation,
+            BLOCK,
+            WriteFlags::default(),
+            7,
+            ack,
+            false,
+            0,
+            fx,
+        )
+        .unwrap();
     });
     assert!(
         matches!(effects[..], [VolumeEffect::SubmitPeer(_)]),

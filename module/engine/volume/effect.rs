@@ -59,9 +59,15 @@ pub enum VolumeEffect {
         extent: Extent,
         /// The peer's own name for the request.
         block_id: u64,
+        /// Its number; acknowledgements of a volume are queued in this order.
+        sequence: u32,
     },
     /// One write of the peer's current epoch is done: tell the stream.
     PeerWriteFinished,
+    /// One write of the peer's current epoch is put off: tell the stream.
+    PeerWritePutOff,
+    /// Our own write of this epoch was put off by the peer: tell the stream.
+    PutOff(u32),
     /// The peer request's slot is free: forget what belongs to it.
     ReleasePeer(PeerTicket),
     /// Tell the resource.
@@ -79,6 +85,11 @@ pub enum AckKind {
     ResyncWrite,
     /// `P_RS_IS_IN_SYNC`: the digest that came with the request is that of our copy, too.
     ResyncEqual,
+    /// `P_SUPERSEDED`: a later write of ours covers it.
+    Superseded,
+    /// `P_RETRY_WRITE` (before version 100 `P_SUPERSEDED`): it comes behind a write of ours, once
+    /// more.
+    Retry,
     /// `P_NEG_ACK`: the write failed.
     Negative,
     /// `P_NEG_DREPLY`: the read failed.

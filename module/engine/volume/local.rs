@@ -17,6 +17,7 @@ use super::effect::{
 use super::overlap::Owner;
 use super::peer::WantedAck;
 use super::policy::{
+    Conflicts,
     LocalUse,
     MirrorUse, //
 };
@@ -169,6 +170,8 @@ impl<S: Storage> Volume<S> {
         };
         slot.local = if ok { Local::Done } else { Local::Failed };
         let slot = *slot;
+        // A write of the peer may have waited just for this to be judged.
+        self.retry |= self.policy.conflicts != Conflicts::None;
         self.broken
             .decrease(&mut self.counters.local_pending, Invariant::DiskCount);
         let reads = slot.operation == Operation::Read;
@@ -185,6 +188,9 @@ impl<S: Storage> Volume<S> {
         let Some(&slot) = self.slots.get(index) else {
             return;
         };
+        if slot.mirror == Mirror::PutOff && slot.local != Local::Submitted {
+            return self.start_over(index);
+        }
         if !slot.finished() {
             return;
         }
@@ -193,7 +199,12 @@ impl<S: Storage> Volume<S> {
         }
         let list = self.holds_back(slot).filter(|_| !slot.completed);
         match list {
-            Some(list) => self.slots.move_to(index, list),
+            Some(list) => {
+                self.slots.move_to(index, list);
+                if list == REFUSED {
+                    self.let_pass(index, slot);
+                }
+            }
             None => self.conclude(index, fx),
         }
     }
@@ -232,7 +243,8 @@ impl<S: Storage> Volume<S> {
     }
 
     fn complete(&mut self, index: u32, slot: Slot, fx: &mut Effects) {
-        if slot.mirror == Mirror::Acked && slot.operation != Operation::Read {
+        let sent = matches!(slot.mirror, Mirror::Acked | Mirror::Superseded);
+        if sent && slot.operation != Operation::Read {
             fx.push(VolumeEffect::CloseEpoch(slot.epoch));
         }
         let ok = match slot.operation {
@@ -245,7 +257,7 @@ impl<S: Storage> Volume<S> {
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
             _ => {
-                slot.mirror == Mirror::Acked && self.policy.peer_readable
+                sent && self.policy.peer_readable
                     || slot.local == Local::Done
                         && self.policy.local == LocalUse::Full
                         && !slot.former_disk
@@ -255,7 +267,8 @@ impl<S: Storage> Volume<S> {
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
         // What the peer has in its memory, or not even there, is not cleared there.
         let resent = slot.resent && slot.ack == WantedAck::Written;
-        if writes && slot.on_both() && (slot.in_sync || resent) {
+        let acked = slot.mirror == Mirror::Acked;
+        if writes && acked && slot.on_both() && (slot.in_sync || resent) {
             // Now, and not when the slot is freed: a later write of the range may mark it again.
             self.unmark(slot.extent);
             self.check_resync_end(fx);
@@ -334,6 +347,8 @@ impl<S: Storage> Volume<S> {
         };
         let ticket = slot.ticket(index);
         let nowhere = slot.local != Local::Done && slot.logged == 0;
+        // A write of the peer may have gone before it meanwhile (`let_pass`).
+        let passed = slot.mirror == Mirror::Refused && policy.conflicts != Conflicts::None;
         match slot.operation {
             Operation::Flush if slot.local != Local::Failed => false,
             Operation::Flush
@@ -351,10 +366,12 @@ impl<S: Storage> Volume<S> {
                 true
             }
             Operation::Flush | Operation::Read => false,
+            _ if passed => false,
             _ if policy.mirror == MirrorUse::Send => {
                 slot.resent = true;
                 fx.push(VolumeEffect::QueueWrite(ticket));
                 self.queue(index);
+                self.retry = true;
                 true
             }
             _ => false,

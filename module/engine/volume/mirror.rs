@@ -75,7 +75,6 @@ impl<S: Storage> Volume<S> {
         };
         // Who does not tell that it has written cannot tell that it has cleared them either.
         let may_set_in_sync = self.policy.resync == ResyncUse::Source && ack == WantedAck::Written;
-        let sequence = self.sequence.wrapping_add(1);
         let slot = self.find(ticket)?;
         if slot.mirror != Mirror::Queued {
             return None;
@@ -84,16 +83,16 @@ impl<S: Storage> Volume<S> {
         slot.epoch = epoch;
         slot.ack = ack;
         slot.sent_at = now;
-        let view = SendView {
+        let mut view = SendView {
             extent: slot.extent,
             operation: slot.operation,
             flags: slot.flags,
-            sequence,
+            sequence: 0,
             ack,
             may_set_in_sync,
         };
         if view.operation != Operation::Read {
-            self.sequence = sequence;
+            view.sequence = self.number_packet();
             let sectors = u64::from(view.extent.bytes / 512);
             self.counters.sent = self.counters.sent.wrapping_add(sectors);
             self.takes_off(ticket.index);
@@ -124,12 +123,16 @@ impl<S: Storage> Volume<S> {
                 self.settle(ticket.index, fx);
                 self.resume(fx);
             }
+            Mirror::SettledPutOff { superseded } => {
+                self.put_off(ticket.index, superseded, fx);
+                self.resume(fx);
+            }
             _ => self.raise(Invariant::Request, fx),
         }
     }
 
     /// The peer has answered, or will not any more.
-    fn answered_one(&mut self) {
+    pub(super) fn answered_one(&mut self) {
         self.broken
             .decrease(&mut self.counters.peer_pending, Invariant::PeerCount);
     }
@@ -227,6 +230,7 @@ impl<S: Storage> Volume<S> {
         self.resync.stop();
         self.resync.late = 0;
         self.verify.lose_connection();
+        self.forget_numbers();
         self.resume(fx);
     }
 
@@ -254,7 +258,9 @@ impl<S: Storage> Volume<S> {
         };
         let pending = matches!(slot.mirror, Mirror::Queued | Mirror::Sending | Mirror::Sent);
         slot.mirror = match slot.mirror {
-            Mirror::Settled(_) | Mirror::Sending => Mirror::Settled(Outcome::Lost),
+            Mirror::Settled(_) | Mirror::SettledPutOff { .. } | Mirror::Sending => {
+                Mirror::Settled(Outcome::Lost)
+            }
             _ => Mirror::Lost,
         };
         slot.in_sync = false;

@@ -13,6 +13,7 @@
 //! What the hot path may not know: roles, connection states and disk states. The resource turns
 //! them into a [`Policy`].
 
+mod conflict;
 mod congestion;
 mod digest;
 mod effect;
@@ -45,6 +46,7 @@ use super::broken::{
 use super::ids::{
     Extent,
     Instant,
+    Sequence,
     Ticket, //
 };
 use super::meta::activity_log::ActivityLog;
@@ -81,6 +83,7 @@ pub use peer::{
     WantedAck, //
 };
 pub use policy::{
+    Conflicts,
     Drain,
     Lead,
     LocalUse,
@@ -170,7 +173,12 @@ pub struct Volume<S: Storage> {
     counters: Counters,
     broken: Broken,
     arrivals: u64,
+    /// The number of the packet that was numbered last.
     sequence: u32,
+    /// The highest number that came from the peer.
+    heard: Sequence,
+    /// The receiver has a write whose turn has not come.
+    early: bool,
     /// `WriteLog` was yielded and not answered by `log_prepare` yet.
     log_asked: bool,
     /// Waiting requests have to be looked at again.
@@ -213,6 +221,8 @@ impl<S: Storage> Volume<S> {
             broken: Broken::default(),
             arrivals: 0,
             sequence: 0,
+            heard: Sequence::default(),
+            early: false,
             log_asked: false,
             retry: false,
             losing: false,

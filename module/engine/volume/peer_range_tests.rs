@@ -117,7 +117,7 @@ fn received(v: &mut Volume<Vecs>, extent: Extent) -> (Option<PeerTicket>, Vec<Vo
     let effects = run(v, |v, fx| {
         let flags = WriteFlags::default();
         let ack = WantedAck::Received;
-        let taken = v.peer_write(Operation::Write, extent, flags, 7, ack, false, fx);
+        let taken = v.peer_write(Operation::Write, extent, flags, 7, ack, false, 0, fx);
         ticket = taken.ok();
     });
     (ticket, effects)
@@ -131,6 +131,7 @@ fn a_write_is_acknowledged_as_received_before_it_goes_to_the_disk() {
         kind: AckKind::Received,
         extent: BLOCK,
         block_id: 7,
+        sequence: 1,
     };
     let ticket = ticket.unwrap();
     assert_eq!(effects, [ack, VolumeEffect::SubmitPeer(ticket)]);

@@ -71,6 +71,18 @@ pub enum Lead {
     Behind,
 }
 
+/// Which node decides about concurrent writes of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflicts {
+    /// Two Primaries are not allowed: there are none.
+    #[default]
+    None,
+    /// This node.
+    Decides,
+    /// The peer.
+    PeerDecides,
+}
+
 /// The whole policy of one volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -96,6 +108,8 @@ pub struct Policy {
     pub ack: WantedAck,
     /// Writes of the peer take part in the activity log.
     pub peer_log: bool,
+    /// Who decides about concurrent writes.
+    pub conflicts: Conflicts,
     /// Requests whose end somebody waits for.
     pub drain: Drain,
     /// Which of two good copies serves a read.

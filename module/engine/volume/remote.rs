@@ -45,7 +45,7 @@ use super::{
 };
 
 /// Why a request of the peer was refused. Everything but [`PeerRequestError::Full`],
-/// [`PeerRequestError::Later`] and [`PeerRequestError::NoDisk`] means that the peer misbehaves:
+/// [`PeerRequestError::Later`], [`PeerRequestError::Early`] and [`PeerRequestError::NoDisk`] means that the peer misbehaves:
 /// drop the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRequestError {
@@ -53,6 +53,9 @@ pub enum PeerRequestError {
     Full,
     /// The application's I/O goes first: try again after some time.
     Later,
+    /// What was sent before it has not come yet, on the other socket: try again when it has, or
+    /// after [`VolumeEffect::Room`]. After `ping-timeout`, drop the connection.
+    Early,
     /// There is no local disk to serve it.
     NoDisk,
     /// The range is not in the volume, or too long, or not whole sectors.
@@ -73,6 +76,9 @@ pub enum ReadFor {
     /// Its verify: it wants the digest.
     Verify,
 }
+
+/// Effects that the start of one request of the peer can cause: it may be put off instead.
+const EFFECTS_PER_START: usize = 4;
 
 impl<S: Storage> Volume<S> {
     /// Forgets the peer's requests. Its writes, and what is at the disk, are finished without an
@@ -120,7 +126,7 @@ impl<S: Storage> Volume<S> {
     /// A write of the peer was received completely.
     ///
     /// Effects tell when to submit it. The range is checked here; the driver must have received
-    /// no more than [`MAX_REQUEST_BYTES`].
+    /// no more than [`MAX_REQUEST_BYTES`]. `sequence` is its number (`seq_num`).
     #[expect(clippy::too_many_arguments)]
     pub fn peer_write(
         &mut self,
@@ -130,8 +136,10 @@ impl<S: Storage> Volume<S> {
         block_id: u64,
         ack: WantedAck,
         may_set_in_sync: bool,
+        sequence: u32,
         fx: &mut Effects,
     ) -> Result<PeerTicket, PeerRequestError> {
+        self.take_turn(sequence)?;
         let kind = PeerKind::Write {
             ack,
             may_set_in_sync,
@@ -167,8 +175,10 @@ impl<S: Storage> Volume<S> {
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
         }
-        // A peer that writes would wait, too, with all it sends.
-        let patient = purpose != ReadFor::Application && !self.policy.peer_writes;
+        // A peer that writes would wait, too, with all it sends; and once our part is over, nobody
+        // tells any more when it is enough.
+        let running = self.resync_progress().is_some() || self.verify.is_running();
+        let patient = running && purpose != ReadFor::Application && !self.policy.peer_writes;
         if patient && self.pace.gives_way() {
             return Err(PeerRequestError::Later);
         }
@@ -226,7 +236,12 @@ impl<S: Storage> Volume<S> {
         if empty || !new.extent.fits(self.capacity, most) {
             return Err(PeerRequestError::OutOfRange);
         }
-        let index = self.peers.take().ok_or(PeerRequestError::Full)?;
+        let Some(index) = self.peers.take() else {
+            if matches!(new.kind, PeerKind::Write { .. }) {
+                self.make_room_for_write(fx);
+            }
+            return Err(PeerRequestError::Full);
+        };
         let arrival = self.next_arrival();
         if let Some(peer) = self.peers.get_mut(index) {
             let links = *peer.links();
@@ -257,6 +272,7 @@ impl<S: Storage> Volume<S> {
             self.overlaps
                 .insert(Owner::Peer(index), peer.extent, peer.arrival);
         }
+        self.go_before_waiting(&peer);
         self.peers.move_to(index, PEER_WAITING);
         self.try_start_peer(index, fx);
     }
@@ -266,7 +282,7 @@ impl<S: Storage> Volume<S> {
             return;
         };
         if self.is_blocked(index, &peer) {
-            return;
+            return self.judge(index, &peer, fx);
         }
         if peer.kind == PeerKind::VerifyWanted {
             self.peers.move_to(index, PEER_ACTIVE);
@@ -305,7 +321,7 @@ impl<S: Storage> Volume<S> {
     pub(super) fn retry_waiting_peers(&mut self, fx: &mut Effects) {
         let mut next = self.peers.first(PEER_WAITING);
         while let Some(index) = next {
-            if fx.room() < 2 {
+            if fx.room() < EFFECTS_PER_START {
                 self.retry = true;
                 return;
             }
@@ -429,11 +445,7 @@ impl<S: Storage> Volume<S> {
     }
 
     pub(super) fn ack(&mut self, kind: AckKind, peer: PeerSlot, fx: &mut Effects) {
-        fx.push(VolumeEffect::Ack {
-            kind,
-            extent: peer.extent,
-            block_id: peer.block_id,
-        });
+        self.refuse_peer(kind, peer.extent, peer.block_id, fx);
     }
 
     /// The data of a peer's read was handed to the network in its order (or never will be).

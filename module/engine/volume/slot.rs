@@ -108,6 +108,15 @@ pub(super) enum Mirror {
     /// The peer answered, or the connection was lost, while the sender was still copying the
     /// payload; that takes effect when it has finished.
     Settled(Outcome),
+    /// The peer put it off while the sender was still copying the payload, or just now.
+    SettledPutOff {
+        /// As the peer said.
+        superseded: bool,
+    },
+    /// It begins anew as soon as the local disk is done with it.
+    PutOff,
+    /// The peer has a later write instead, which is going to overwrite it here too.
+    Superseded,
     /// The peer refused it.
     Refused,
     /// The peer may not have it: the connection was lost.
@@ -145,7 +154,7 @@ impl Mirror {
     fn finished(self) -> bool {
         matches!(
             self,
-            Mirror::None | Mirror::Acked | Mirror::Refused | Mirror::Lost
+            Mirror::None | Mirror::Acked | Mirror::Superseded | Mirror::Refused | Mirror::Lost
         )
     }
 }
@@ -228,11 +237,13 @@ impl Slot {
 
     /// Whether the data is where it should be: on the local disk or at the peer.
     pub(super) fn succeeded(&self) -> bool {
-        self.local == Local::Done || self.mirror == Mirror::Acked
+        let there = matches!(self.mirror, Mirror::Acked | Mirror::Superseded);
+        self.local == Local::Done || there
     }
 
-    /// Whether the local disk and the peer both have it.
+    /// Whether the local disk and the peer both have it, or what overwrites it on both.
     pub(super) fn on_both(&self) -> bool {
-        self.local == Local::Done && self.mirror == Mirror::Acked && !self.former_disk
+        let there = matches!(self.mirror, Mirror::Acked | Mirror::Superseded);
+        self.local == Local::Done && there && !self.former_disk
     }
 }

@@ -32,6 +32,7 @@ pub(super) const MIRRORED: Policy = Policy {
     good_data: true,
     ack: WantedAck::Written,
     peer_log: false,
+    conflicts: Conflicts::None,
     drain: Drain::None,
     balancing: crate::engine::options::ReadBalancing::PreferLocal,
     disk_timeout_ms: 0,
@@ -336,6 +337,7 @@ fn a_write_of_the_peer_outside_of_the_volume_is_refused() {
         1,
         WantedAck::Written,
         false,
+        0,
         &mut fx,
     );
     assert_eq!(taken, Err(PeerRequestError::OutOfRange));
@@ -354,6 +356,7 @@ fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
             42,
             WantedAck::Written,
             false,
+            0,
             &mut fx,
         )
         .unwrap();

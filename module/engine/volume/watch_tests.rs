@@ -80,7 +80,7 @@ fn a_request_of_the_peer_is_watched_too() {
         let extent = Extent::new(0, 4096);
         let flags = WriteFlags::default();
         let ack = crate::engine::volume::WantedAck::Written;
-        v.peer_write(Operation::Write, extent, flags, 7, ack, false, fx)
+        v.peer_write(Operation::Write, extent, flags, 7, ack, false, 0, fx)
             .unwrap();
     });
     assert!(!watch(&mut v, 10));

@@ -11,6 +11,7 @@ mod case;
 mod cases;
 mod files;
 mod fuzz;
+mod handlers;
 mod judge;
 mod own;
 mod pair;

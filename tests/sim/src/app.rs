@@ -172,7 +172,7 @@ impl World {
     /// Whether a node has a write as the protocol demands it: on its disk, or in its memory.
     fn has(&self, n: usize, app: &App) -> bool {
         let node = &self.nodes[n];
-        let on_disk = |&(_, content): &(u64, &u32)| *content >= app.id;
+        let on_disk = |&(_, content): &(u64, &u32)| !self.oracle.is_older(*content, app.id);
         let content = node.disk.read(app.extent);
         let mut missing = (app.extent.sector..).zip(&content).filter(|s| !on_disk(s));
         match app.sent {
@@ -206,7 +206,7 @@ impl World {
             self.oracle.behind[peer] = true;
         }
         let own = self.nodes[n].disk.read(app.extent);
-        let lacks = own.iter().any(|&c| c < app.id);
+        let lacks = own.iter().any(|&c| self.oracle.is_older(c, app.id));
         if lacks {
             // Only the peer has it, whatever its state is called here.
             self.oracle.behind[n] = true;

@@ -27,7 +27,9 @@ impl World {
             let volume = self.config.volume() as usize;
             return self.oracle.adopt(&disk[..volume]);
         }
-        if self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up {
+        let both = self.nodes[1 - n].state().role == Role::Primary && self.nodes[1 - n].up;
+        let together = self.oracle.dual && self.nodes[n].state().conn >= ConnState::Connected;
+        if both && !together {
             self.oracle.split = true;
         }
         if !self.oracle.synced && self.oracle.declared == Some(1 - n) {
@@ -59,6 +61,11 @@ impl World {
         }
         let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
         self.check(result);
+        let other = &self.nodes[1 - n];
+        if self.oracle.dual && other.up && other.state().role == Role::Primary {
+            // Its writes are under way.
+            return;
+        }
         let (cached, durable) = (
             self.nodes[n].disk.cached.clone(),
             self.nodes[n].disk.durable.clone(),

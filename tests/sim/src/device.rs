@@ -11,7 +11,7 @@ use tandem_engine::engine::volume::{Answer, Effects, Operation, Report, VolumeEf
 
 use crate::disk::{crc32c, MetaWrite};
 use crate::event::What;
-use crate::node::{AppKind, Item};
+use crate::node::{AppKind, Conn, Item, RxWait};
 use crate::packet::Packet;
 use crate::story::NAMES;
 use crate::world::World;
@@ -94,14 +94,21 @@ impl World {
                 if !self.nodes[n].parked.is_empty() {
                     self.after(n, 0, What::Unpark);
                 }
+                let early = |conn: &Conn| conn.rx_wait == RxWait::Early;
+                if self.nodes[n].conn.as_ref().is_some_and(early) {
+                    self.kick_receiver(n);
+                }
             }
             VolumeEffect::SubmitPeer(ticket) => self.submit_peer(n, ticket),
             VolumeEffect::Ack {
                 kind,
                 extent,
                 block_id,
-            } => self.queue_ack(n, kind, extent, block_id),
+                sequence,
+            } => self.queue_ack(n, kind, extent, block_id, sequence),
             VolumeEffect::PeerWriteFinished => self.peer_write_finished(n),
+            VolumeEffect::PeerWritePutOff => self.peer_write_put_off(n),
+            VolumeEffect::PutOff(epoch) => self.put_off(n, epoch),
             VolumeEffect::ReleasePeer(ticket) => {
                 self.nodes[n].payloads[ticket.index as usize] = None;
                 self.kick_receiver(n);

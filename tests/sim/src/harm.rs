@@ -128,7 +128,7 @@ impl World {
         let served = primary && !self.oracle.torn;
         self.oracle.torn |= primary;
         self.oracle.weak[n] = true;
-        self.oracle.weak_peer[n] = !served;
+        self.oracle.weak_peer[n] = !served || self.oracle.dual;
         if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
             self.oracle.behind[n] = true;
         }

@@ -82,6 +82,8 @@ pub enum RxWait {
     Room,
     /// The application's I/O goes first, for some time.
     Later,
+    /// What was sent before a write, on the other socket.
+    Early,
     /// The peer's epoch drains and is flushed.
     Barrier,
 }

@@ -5,6 +5,9 @@
 //! Writes are named by numbers that grow, so that of two contents of a sector the later one is the
 //! larger. Per sector there is a *low*: the latest write that was completed; a *high*: the latest
 //! that was started; and a *floor*: the latest that was completed before a flush that completed.
+//!
+//! Where two nodes write at the same time, the order of names says nothing of concurrent writes:
+//! a content is too old only if it was completed before a write began that was completed, too.
 
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::volume::WantedAck;
@@ -51,6 +54,10 @@ pub struct Oracle {
     base: Vec<u32>,
     /// When each write began, by its number.
     begun: Vec<u64>,
+    /// When each write was completed, by its number; for ever under way: `u64::MAX`.
+    ended: Vec<u64>,
+    /// Both nodes may write at the same time.
+    pub dual: bool,
     /// The order of begins and ends of writes.
     clock: u64,
     /// A Primary lost its power: what was only in its send buffer is lost (protocol A).
@@ -99,6 +106,8 @@ impl Oracle {
             reign: Vec::new(),
             base: vec![content; sectors as usize],
             begun: Vec::new(),
+            ended: Vec::new(),
+            dual: false,
             clock: 0,
             torn: false,
             is_touched: vec![false; sectors as usize],
@@ -124,6 +133,7 @@ impl Oracle {
         self.next += 1;
         self.clock += 1;
         self.begun.push(self.clock);
+        self.ended.push(u64::MAX);
         for sector in extent.sector..extent.end() {
             self.high[sector as usize] = id;
             if !self.is_touched[sector as usize] {
@@ -137,6 +147,9 @@ impl Oracle {
     /// A write was completed.
     pub fn ack(&mut self, id: u32, extent: Extent, sent: Option<WantedAck>) {
         self.clock += 1;
+        if let Some(ended) = self.ended.get_mut(place(id)) {
+            *ended = self.clock;
+        }
         self.reign.push(Done {
             id,
             extent,
@@ -149,6 +162,16 @@ impl Oracle {
         }
     }
 
+    /// Whether a sector's `content` is too old where write `low` was completed.
+    pub fn is_older(&self, content: u32, low: u32) -> bool {
+        if content >= low || !self.dual {
+            return content < low;
+        }
+        // What was there before all writes is older than all of them.
+        let ended = self.ended.get(place(content)).copied().unwrap_or(0);
+        ended < self.begun.get(place(low)).copied().unwrap_or(0)
+    }
+
     /// What a flush that starts now has to make durable.
     pub fn completed(&self) -> Vec<(u64, u32)> {
         self.touched
@@ -159,6 +182,10 @@ impl Oracle {
 
     /// A flush that started with `completed` was completed.
     pub fn flushed(&mut self, completed: Vec<(u64, u32)>) {
+        if self.dual {
+            // It was the disk of one node, and the peer's barriers tell nothing of its own writes.
+            return;
+        }
         raise(&mut self.floor, &completed);
         self.owed.extend(completed);
     }
@@ -267,7 +294,7 @@ impl Oracle {
                 (loss, left) if loss > lows.losses => low.min(left),
                 _ => low,
             };
-            if got < low || got > high {
+            if self.is_older(got, low) || got > high {
                 return Err(format!(
                     "read of sector {sector} returned write {got}, expected {low}..={high}"
                 ));
@@ -291,7 +318,7 @@ impl Oracle {
             } else {
                 self.low[i]
             };
-            if disk[i] < low || disk[i] > self.high[i] {
+            if self.is_older(disk[i], low) || disk[i] > self.high[i] {
                 return Err(format!(
                     "{} serves write {} in sector {sector}, expected {low}..={}",
                     ["a", "b"][node],
@@ -311,8 +338,14 @@ impl Oracle {
                 continue;
             }
             self.low[i] = cached[i];
-            self.high[i] = cached[i];
+            self.high[i] = match self.dual {
+                // What a Primary that is gone has sent may still be on its way to the disk.
+                true => cached[i].max(self.high[i]),
+                false => cached[i],
+            };
             self.floor[i] = match durable[i] {
+                // Should both crash, either disk may be the one that counts.
+                _ if self.dual => self.floor[i].min(cached[i]),
                 ROT => self.floor[i].min(cached[i]),
                 durable => durable.min(cached[i]),
             };
@@ -325,6 +358,12 @@ impl Oracle {
         self.weak[node] = false;
         self.weak_peer[node] = false;
     }
+}
+
+/// The place of a write in lists by number; none has that of what was there before all writes.
+fn place(id: u32) -> usize {
+    id.checked_sub(FIRST_WRITE)
+        .map_or(usize::MAX, |place| place as usize)
 }
 
 /// Lifts floors to what was flushed.

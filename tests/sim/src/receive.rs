@@ -3,6 +3,7 @@
 //! The receiver of the data socket.
 
 use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
+use tandem_engine::engine::broken::Invariant;
 use tandem_engine::engine::ids::{Extent, Ticket};
 use tandem_engine::engine::resource::{Event, IoKind, Loss, PeerSyncParams, RarePacket};
 use tandem_engine::engine::volume::{
@@ -243,10 +244,9 @@ impl World {
     ) -> Result<RxWait, Trouble> {
         let h = DataHeader::parse(command, body)?;
         let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
-        if !self.nodes[n].volume.has_peer_room() {
+        if !self.nodes[n].volume.has_room_for_write() {
             return Err(Trouble::Wait(RxWait::Room));
         }
-        self.nodes[n].stream.peer_write_started();
         let ack = if h.flags.has(DataFlags::SEND_WRITE_ACK) {
             WantedAck::Written
         } else if h.flags.has(DataFlags::SEND_RECEIVE_ACK) {
@@ -254,6 +254,7 @@ impl World {
         } else {
             WantedAck::None
         };
+        self.nodes[n].stream.peer_write_started();
         let mut fx = Effects::new();
         let taken = self.nodes[n].volume.peer_write(
             Operation::Write,
@@ -262,6 +263,7 @@ impl World {
             h.block_id,
             ack,
             h.flags.has(DataFlags::MAY_SET_IN_SYNC),
+            h.seq_num,
             &mut fx,
         );
         if let Ok(ticket) = taken {
@@ -270,8 +272,17 @@ impl World {
         self.finish(n, fx);
         match taken {
             Ok(_) => Ok(RxWait::Nothing),
+            Err(PeerRequestError::Early) => {
+                // As if it had not come yet.
+                self.peer_write_put_off(n);
+                Err(Trouble::Wait(RxWait::Early))
+            }
+            Err(PeerRequestError::Full) => {
+                self.peer_write_put_off(n);
+                Err(Trouble::Wait(RxWait::Room))
+            }
             Err(PeerRequestError::NoDisk) => {
-                self.queue_ack(n, AckKind::Negative, extent, h.block_id);
+                self.refuse(n, AckKind::Negative, extent, h.block_id);
                 self.peer_write_finished(n);
                 Ok(RxWait::Nothing)
             }
@@ -313,7 +324,7 @@ impl World {
                         AckKind::NegativeResyncRead
                     }
                 };
-                self.queue_ack(n, kind, extent, request.block_id);
+                self.refuse(n, kind, extent, request.block_id);
                 Ok(RxWait::Nothing)
             }
             Err(error) => Err(Trouble::Protocol(format!("request {extent:?}: {error:?}"))),
@@ -333,8 +344,25 @@ impl World {
         Ok(RxWait::Barrier)
     }
 
+    fn refuse(&mut self, n: usize, kind: AckKind, extent: Extent, block_id: u64) {
+        let mut fx = Effects::new();
+        let volume = &mut self.nodes[n].volume;
+        volume.refuse_peer(kind, extent, block_id, &mut fx);
+        self.finish(n, fx);
+    }
+
     pub(crate) fn peer_write_finished(&mut self, n: usize) {
-        match self.nodes[n].stream.peer_write_finished() {
+        let drained = self.nodes[n].stream.peer_write_finished();
+        self.epoch_may_have_drained(n, drained);
+    }
+
+    pub(crate) fn peer_write_put_off(&mut self, n: usize) {
+        let drained = self.nodes[n].stream.peer_write_put_off();
+        self.epoch_may_have_drained(n, drained);
+    }
+
+    fn epoch_may_have_drained(&mut self, n: usize, drained: Result<bool, Invariant>) {
+        match drained {
             Ok(true) => self.flush_epoch(n),
             Ok(false) => {}
             Err(invariant) => self.broke(n, invariant),

@@ -82,6 +82,7 @@ impl World {
         }
         let mut fx = Effects::new();
         let volume = &mut self.nodes[n].volume;
+        volume.peer_numbered(ack.seq_num, &mut fx);
         let taken = match command {
             Command::RsWriteAck if resync => volume.resync_acked(extent, true, &mut fx),
             Command::NegAck if resync => volume.resync_acked(extent, false, &mut fx),
@@ -92,6 +93,8 @@ impl World {
             Command::NegAck | Command::NegDReply => {
                 volume.peer_answered(ticket, false, false, &mut fx)
             }
+            Command::Superseded => volume.peer_put_off(ticket, true, &mut fx),
+            Command::RetryWrite => volume.peer_put_off(ticket, false, &mut fx),
             Command::NegRsDReply => volume.resync_refused(extent, true, &mut fx),
             Command::RsIsInSync => volume.resync_equal(extent, &mut fx),
             Command::RsCancel => volume.resync_refused(extent, false, &mut fx),

@@ -202,13 +202,22 @@ impl World {
         self.kick_sender(n);
     }
 
-    pub(crate) fn queue_ack(&mut self, n: usize, kind: AckKind, extent: Extent, block_id: u64) {
+    pub(crate) fn queue_ack(
+        &mut self,
+        n: usize,
+        kind: AckKind,
+        extent: Extent,
+        block_id: u64,
+        seq_num: u32,
+    ) {
         let command = match kind {
             AckKind::Write => Command::WriteAck,
             AckKind::Received => Command::RecvAck,
             AckKind::ResyncWrite => Command::RsWriteAck,
             AckKind::ResyncEqual => Command::RsIsInSync,
             AckKind::Negative => Command::NegAck,
+            AckKind::Superseded => Command::Superseded,
+            AckKind::Retry => Command::RetryWrite,
             AckKind::NegativeRead => Command::NegDReply,
             AckKind::NegativeResyncRead => Command::NegRsDReply,
             AckKind::ResyncCancelled => Command::RsCancel,
@@ -224,10 +233,18 @@ impl World {
             sector: extent.sector,
             block_id,
             size: extent.bytes,
-            seq_num: 0,
+            seq_num,
         };
         let version = self.version(n);
         let packet = Packet::new(version, command, vec![], |o| ack.emit(command, o));
         self.transmit(n, true, packet);
+    }
+
+    /// The peer put our write of that epoch off.
+    pub(crate) fn put_off(&mut self, n: usize, epoch: u32) {
+        if let Err(invariant) = self.nodes[n].stream.put_off(epoch) {
+            self.broke(n, invariant);
+        }
+        self.kick_sender(n);
     }
 }

@@ -503,6 +503,11 @@ impl World {
             // It starts a generation of its own.
             self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;
             self.oracle.went_on[n] |= new.disk == DiskState::UpToDate;
+            let other = &self.nodes[1 - n];
+            let apart = new.conn < ConnState::Connected;
+            if self.oracle.dual && apart && other.up && other.state().role == Role::Primary {
+                self.oracle.split = true;
+            }
         }
         if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
             // The peer starts one.

@@ -134,6 +134,7 @@ impl World {
         };
         let mut oracle = Oracle::new(config.volume(), 1);
         oracle.synced = false;
+        oracle.dual = config.node.net.allow_two_primaries;
         Self {
             now: 0,
             order: 0,

@@ -193,7 +193,12 @@ fn a_target_that_finished_unheard_and_is_promoted_makes_a_split_brain() {
         rest(&mut world);
         world.heal();
         rest(&mut world);
-        let told = |n: usize| world.nodes[n].notices.iter().any(|n| n == "SplitBrain");
+        let told = |n: usize| {
+            world.nodes[n]
+                .notices
+                .iter()
+                .any(|n| n.starts_with("SplitBrain {"))
+        };
         check!(world, told(0) || told(1));
         let alone = |n: usize| world.nodes[n].state().conn < ConnState::Connected;
         check!(world, alone(0) && alone(1));

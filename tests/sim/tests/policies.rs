@@ -416,3 +416,81 @@ fn force_promotes_bad_data_alone_though_nobody_can_be_fenced() {
     assert_eq!(world.answer(0, token), Some(SUCCESS));
     assert_eq!(world.nodes[0].state().disk, DiskState::UpToDate);
 }
+
+/// Two nodes whose generations only have a former one in common, with one block of different data.
+fn related(configure: impl Fn(&mut NetOptions)) -> World {
+    let mut world = World::synced(11, Config::default());
+    world.oracle.split = true;
+    for n in 0..2 {
+        configure(&mut world.nodes[n].config.net);
+        let disk = &mut world.nodes[n].disk;
+        let mut superblock = disk.superblock();
+        superblock.uuids.current = 0x4000 + 0x100 * n as u64;
+        superblock.uuids.bitmap = 0x5000 + 0x100 * n as u64;
+        disk.put_superblock(&superblock);
+        disk.cached[80] = 3 + n as u32;
+        disk.durable[80] = 3 + n as u32;
+    }
+    for n in 0..2 {
+        world.attach(n);
+        rest(&mut world);
+        world.connect(n);
+    }
+    rest(&mut world);
+    world
+}
+
+#[test]
+fn an_ambiguous_split_brain_is_resolved_only_with_always_asbp_and_by_a_full_sync() {
+    let policy = |net: &mut NetOptions| net.after_sb_0pri = AfterSplitBrain0::DiscardLeastChanges;
+    let world = related(policy);
+    demand_apart(&world);
+    assert!(notices(&world, 0).contains("Compared { result: -100, rule: 100 }"));
+
+    let mut world = related(|net| {
+        policy(net);
+        net.always_asbp = true;
+    });
+    assert!(world.in_sync(), "{}", notices(&world, 0));
+    assert_eq!(world.difference(), None);
+    assert!(notices(&world, 0).contains("FullSync"));
+    let copied: u64 = world.nodes.iter().map(|node| node.resynced).sum();
+    assert_eq!(copied, 6 * 8192 / 8);
+    world.check_rest();
+}
+
+#[test]
+fn a_tentative_connect_tells_the_resync_and_changes_nothing() {
+    let config = Config {
+        settings: true,
+        ..Config::default()
+    };
+    let mut world = World::synced(7, config);
+    for n in 0..2 {
+        world.attach(n);
+        rest(&mut world);
+        world.connect(n);
+        rest(&mut world);
+    }
+    world.promote(0, false);
+    rest(&mut world);
+    world.disconnect(0);
+    rest(&mut world);
+    world.write(0, 80, 8);
+    rest(&mut world);
+    let before = [0, 1].map(|n| world.nodes[n].disk.superblock());
+    world.nodes[0].config.net.tentative = true;
+    world.connect(0);
+    rest(&mut world);
+    assert!(notices(&world, 0).contains("DryRun { resync: Some((true, false)) }"));
+    assert_eq!(world.nodes[0].state().conn, ConnState::StandAlone);
+    // Who was only asked goes on waiting for one that means it.
+    assert_eq!(world.nodes[1].state().conn, ConnState::WfConnection);
+    let uuids = |n: usize| world.nodes[n].disk.superblock().uuids;
+    assert_eq!([uuids(0), uuids(1)], before.map(|s| s.uuids));
+    world.nodes[0].config.net.tentative = false;
+    world.connect(0);
+    rest(&mut world);
+    assert!(world.in_sync());
+    world.check_equal();
+}

@@ -300,8 +300,12 @@ fn split_brain_is_refused() {
     rest(&mut world);
     world.heal();
     rest(&mut world);
-    let says_so =
-        |n: usize, world: &World| world.nodes[n].notices.iter().any(|t| t == "SplitBrain");
+    let says_so = |n: usize, world: &World| {
+        world.nodes[n]
+            .notices
+            .iter()
+            .any(|t| t.starts_with("SplitBrain {"))
+    };
     // The second may hear of the end before it has compared.
     check!(world, says_so(0, &world) || says_so(1, &world));
     for n in 0..2 {

@@ -67,6 +67,8 @@ struct Run<'a> {
     bad_times: bool,
     /// Sessions that break yet.
     storm: u64,
+    /// Both nodes may be Primary.
+    dual: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
@@ -90,6 +92,9 @@ const PROTOCOLS: u64 = 1 << 42;
 
 /// From this seed on disks fail, too, beside all that seeds below know.
 const EVERYTHING: u64 = 1 << 44;
+
+/// From this seed on pairs may have two Primaries, which write to the same blocks.
+const DUAL: u64 = 1 << 45;
 
 /// Seeds below have only the first kinds of faults: those that were kept stay what they were.
 const ALL_FAULTS: u64 = 1 << 48;
@@ -185,6 +190,13 @@ impl<'a> Run<'a> {
         }
         draw_protocol(plan.seed, &mut rng, &mut config);
         congestion::draw(&mut config, plan.seed, &mut rng);
+        let dual = (DUAL..ALL_FAULTS).contains(&plan.seed) && !congests(plan.seed);
+        if dual {
+            config.node.net.protocol = WireProtocol::C;
+            config.node.net.allow_two_primaries = true;
+            // As fast as it goes.
+            config.node.disk.c_plan_ahead = 0;
+        }
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -199,7 +211,8 @@ impl<'a> Run<'a> {
             .collect();
         let reckless = rng.chance(15);
         let half_open = plan.seed >= HALF_OPEN;
-        let bad_disks = plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30);
+        let orderly = dual || congests(plan.seed);
+        let bad_disks = plan.seed >= EVERYTHING && !orderly && rng.chance(30);
         Self {
             plan,
             world,
@@ -214,16 +227,17 @@ impl<'a> Run<'a> {
             reckless,
             bad_disks,
             half_open,
-            verifies: newest,
-            changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed),
-            bad_times: (EVERYTHING..ALL_FAULTS).contains(&plan.seed),
+            verifies: newest && !dual,
+            changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed) && !dual,
+            bad_times: (EVERYTHING..ALL_FAULTS).contains(&plan.seed) && !dual,
             storm: 0,
+            dual,
         }
     }
 
     fn all(&mut self) {
         let end = self.rng.within(500, 2500);
-        let calm = self.rng.chance(20);
+        let calm = self.rng.chance(if self.dual { 60 } else { 20 });
         self.world.at(0, Ev::Script);
         while self.world.now < end && self.world.failure.is_none() && self.step() {
             if core::mem::take(&mut self.world.script_due) {
@@ -440,6 +454,9 @@ impl<'a> Run<'a> {
         if self.verifies && self.rng.chance(6) {
             return self.verify();
         }
+        if self.dual && !self.both_serve() && self.rng.chance(25) {
+            return self.become_two();
+        }
         if self.changes && self.rng.chance(4) {
             return self.options();
         }
@@ -448,6 +465,11 @@ impl<'a> Run<'a> {
         }
         let roll = self.rng.below(100);
         let primary = self.serving();
+        let parts = matches!(roll, 72..=75 | 84..=88 | 98..=99);
+        if self.dual && parts && self.both_serve() && self.rng.chance(90) {
+            // They would go their own ways, and nothing more could be said of them.
+            return;
+        }
         match roll {
             0..=49 => self.application(primary),
             50..=59 => self.roles(),
@@ -506,7 +528,40 @@ impl<'a> Run<'a> {
         (node.up && node.writable).then_some(n)
     }
 
+    /// Whether both nodes are Primary.
+    fn both_serve(&self) -> bool {
+        self.world.nodes.iter().all(|node| node.up && node.writable)
+    }
+
+    /// Towards two Primaries, if nothing is in the way.
+    fn become_two(&mut self) {
+        match self.serving() {
+            Some(n) if !self.world.nodes[1 - n].writable => self.second_role(n),
+            Some(_) => {}
+            None => self.roles(),
+        }
+    }
+
+    /// The other node becomes Primary beside the one that serves, or ceases to be one.
+    fn second_role(&mut self, first: usize) {
+        let n = 1 - first;
+        if !self.world.nodes[n].up || !self.free(n) || !self.free(first) {
+            return;
+        }
+        let node = &self.world.nodes[n];
+        if node.writable && node.open_requests() == 0 {
+            self.busy[n] = Some(self.world.demote(n));
+        } else if !node.writable && self.world.in_sync() {
+            self.busy[n] = Some(self.world.promote(n, false));
+        }
+    }
+
     fn application(&mut self, primary: Option<usize>) {
+        let both = self.dual && self.both_serve();
+        let primary = match both {
+            true => Some(self.rng.below(2) as usize),
+            false => primary,
+        };
         let Some(n) = primary.filter(|_| self.load) else {
             return;
         };
@@ -530,6 +585,9 @@ impl<'a> Run<'a> {
     /// Promotes, demotes, changes over.
     fn roles(&mut self) {
         if let Some(n) = self.serving() {
+            if self.dual && self.rng.chance(30) {
+                return self.second_role(n);
+            }
             let quiet = self.world.nodes[n].open_requests() == 0 && self.free(n);
             if quiet && self.rng.chance(30) && self.free(n) {
                 self.primary = None;
