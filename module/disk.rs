@@ -324,15 +324,16 @@ fn prepare(
 }
 
 fn new_bitmap(sectors: u64) -> Result<Bitmap<KernelStorage>> {
-    let (words, changed) = bitmap_memory(sectors)?;
+    let (words, changed) = bitmap_memory(sectors, false)?;
     Bitmap::new(words, changed, sectors).map_err(|_| ENOMEM)
 }
 
-/// Memory for the bitmap of a device of that size. May sleep.
-pub fn bitmap_memory(sectors: u64) -> Result<Memory<KernelStorage>> {
+/// Memory for the bitmap of a device of that size, with all bits clear or set. May sleep.
+pub fn bitmap_memory(sectors: u64, set: bool) -> Result<Memory<KernelStorage>> {
     let words = usize::try_from(Bitmap::<KernelStorage>::words_needed(sectors))?;
     let changed = usize::try_from(Bitmap::<KernelStorage>::changed_needed(sectors))?;
-    Ok((array(words, 0)?, array(changed, 0)?))
+    let filling = Bitmap::<KernelStorage>::filling(set);
+    Ok((array(words, filling)?, array(changed, 0)?))
 }
 
 impl Device {
@@ -423,7 +424,7 @@ impl Device {
     /// Gives the bitmap the size for a device of `sectors` sectors; `set_new`: blocks that are new
     /// are out of sync. May sleep.
     pub fn resize_bitmap(&self, sectors: u64, set_new: bool) {
-        let memory = bitmap_memory(sectors);
+        let memory = bitmap_memory(sectors, set_new);
         let old = memory.and_then(|memory| {
             let mut volume = self.volume.lock();
             volume

@@ -180,7 +180,7 @@ impl Call<'_> {
             Some(lower.max(disk.superblock.last_size))
         });
         // Taken and given back: the largest bitmap that can come of it is sure to fit.
-        if bitmap_memory(largest.flatten().unwrap_or(0)).is_err() {
+        if bitmap_memory(largest.flatten().unwrap_or(0), false).is_err() {
             return RetCode::ERR_NOMEM_BITMAP;
         }
         let wish = SizeWish {

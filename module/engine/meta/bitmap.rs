@@ -101,12 +101,22 @@ impl<S: Storage> Bitmap<S> {
         pages_for(sectors).div_ceil(64)
     }
 
+    /// What the words for [`Bitmap::resize`] have to be filled with.
+    pub const fn filling(set_new: bool) -> u64 {
+        if set_new {
+            u64::MAX
+        } else {
+            0
+        }
+    }
+
     /// Makes a bitmap for a device of `sectors` sectors, with all bits clear.
     ///
-    /// `words` and `changed` must have room for `words_needed` and `changed_needed` words.
+    /// `words` and `changed` must have room for `words_needed` and `changed_needed` words, all
+    /// zero: a large bitmap is not gone through once more.
     pub fn new(
-        mut words: S::Array<u64>,
-        mut changed: S::Array<u64>,
+        words: S::Array<u64>,
+        changed: S::Array<u64>,
         sectors: u64,
     ) -> Result<Self, TooSmall> {
         let enough = words.len() >= index(Self::words_needed(sectors))
@@ -114,8 +124,6 @@ impl<S: Storage> Bitmap<S> {
         if !enough {
             return Err(TooSmall);
         }
-        words.fill(0);
-        changed.fill(0);
         Ok(Self {
             words,
             changed,
@@ -129,7 +137,8 @@ impl<S: Storage> Bitmap<S> {
     ///
     /// Bits that both have are kept. New bits are set if `set_new`, else clear. All pages that
     /// differ from the old ones count as changed. If the new memory is too small nothing is done,
-    /// and it is dropped.
+    /// and it is dropped. `words` have to be filled with what [`Bitmap::filling`] says, and
+    /// `changed` with zeroes: what is new costs no time here, where interrupts wait.
     pub fn resize(
         &mut self,
         words: S::Array<u64>,
@@ -138,8 +147,12 @@ impl<S: Storage> Bitmap<S> {
         set_new: bool,
     ) -> Result<Memory<S>, TooSmall> {
         let mut new = Self::new(words, changed, sectors)?;
-        let common = index(Self::words_needed(sectors.min(self.sectors)));
-        for (to, from) in new.words.iter_mut().take(common).zip(self.words.iter()) {
+        let kept = self.bits.min(new.bits);
+        let cut_off = self.bits.saturating_sub(kept);
+        let added = new.bits.saturating_sub(kept);
+        new.weight = self.weight.saturating_sub(self.weight_of(kept, cut_off));
+        let common = index(kept.div_ceil(64));
+        for (to, from) in new.words.iter_mut().zip(self.words.iter()).take(common) {
             *to = *from;
         }
         for (to, from) in new.changed.iter_mut().zip(self.changed.iter()) {
@@ -152,16 +165,17 @@ impl<S: Storage> Bitmap<S> {
         for page in pages_for(self.sectors)..pages {
             new.set_changed(page, true);
         }
-        if new.trim() || set_new && new.bits > self.bits {
-            new.set_changed(pages.saturating_sub(1), true);
+        if set_new && added != 0 {
+            if kept % 64 != 0 {
+                if let Some(word) = new.words.get_mut(index(kept / 64)) {
+                    *word |= !bits_below(kept % 64);
+                }
+            }
+            new.weight = new.weight.saturating_add(added);
+            new.set_changed(Self::page_of(kept), true);
         }
-        new.weight = new
-            .words
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum();
-        if set_new {
-            new.set_range(self.bits, new.bits.saturating_sub(self.bits));
+        if new.trim() || set_new && added != 0 {
+            new.set_changed(pages.saturating_sub(1), true);
         }
         let old = core::mem::replace(self, new);
         Ok((old.words, old.changed))
@@ -313,12 +327,25 @@ impl<S: Storage> Bitmap<S> {
 
     /// Sets all bits.
     pub fn set_all(&mut self) {
-        self.set_range(0, self.bits);
+        self.make_all(true);
     }
 
     /// Clears all bits.
     pub fn clear_all(&mut self) {
-        self.clear_range(0, self.bits);
+        self.make_all(false);
+    }
+
+    /// Sets or clears all bits; all pages count as changed, unless no bit changes. Word by word it
+    /// would take long on the largest devices.
+    fn make_all(&mut self, set: bool) {
+        let weight = if set { self.bits } else { 0 };
+        if self.weight == weight {
+            return;
+        }
+        self.words.fill(Self::filling(set));
+        self.trim();
+        self.weight = weight;
+        self.mark_all_pages();
     }
 
     /// The sectors of an extent that are on the device, as `first..end`.
@@ -457,6 +484,11 @@ impl<S: Storage> Bitmap<S> {
             end: self.bits,
         };
         let base = page.saturating_mul(WORDS_PER_PAGE);
+        if self.weight == 0 && page < self.pages() && image.iter().all(|&byte| byte == 0) {
+            // A large disk in sync: nothing that the memory does not say.
+            self.set_changed(page, false);
+            return true;
+        }
         let Some(words) = self.page_words(page) else {
             return false;
         };

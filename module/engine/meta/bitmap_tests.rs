@@ -16,14 +16,14 @@ impl Storage for Heap {
 
 type Map = Bitmap<Heap>;
 
-fn memory(sectors: u64) -> (Box<[u64]>, Box<[u64]>) {
-    let words = vec![u64::MAX; Map::words_needed(sectors) as usize];
-    let changed = vec![u64::MAX; Map::changed_needed(sectors) as usize];
+fn memory(sectors: u64, set: bool) -> (Box<[u64]>, Box<[u64]>) {
+    let words = vec![Map::filling(set); Map::words_needed(sectors) as usize];
+    let changed = vec![0; Map::changed_needed(sectors) as usize];
     (words.into(), changed.into())
 }
 
 fn bitmap(sectors: u64) -> Map {
-    let (words, changed) = memory(sectors);
+    let (words, changed) = memory(sectors, false);
     Map::new(words, changed, sectors).unwrap()
 }
 
@@ -43,7 +43,7 @@ fn sizes_round_up() {
 
 #[test]
 fn too_little_memory_is_refused() {
-    let (words, changed) = memory(8);
+    let (words, changed) = memory(8, false);
     assert!(Map::new(words, changed, PAGE_BITS * 8 + 8).is_err());
 }
 
@@ -131,7 +131,7 @@ fn growing_sets_or_clears_the_new_bits() {
         let mut image = [0; PAGE_BYTES];
         map.take_page(0, &mut image);
         let new = PAGE_BITS * 8 + 8;
-        let (words, changed) = memory(new);
+        let (words, changed) = memory(new, set_new);
         assert!(map.resize(words, changed, new, set_new).is_ok());
         assert_eq!(
             map.weight(),
@@ -148,11 +148,35 @@ fn growing_sets_or_clears_the_new_bits() {
 fn shrinking_drops_the_bits_past_the_end() {
     let mut map = bitmap(PAGE_BITS * 8 * 2);
     map.set_all();
-    let (words, changed) = memory(80);
+    let (words, changed) = memory(80, true);
     assert!(map.resize(words, changed, 80, true).is_ok());
     assert_eq!(map.weight(), 10);
     assert_eq!(map.next_changed_page(0), Some(0));
     assert_eq!(map.next_changed_page(1), None);
+}
+
+#[test]
+fn a_bitmap_of_another_size_agrees_with_its_bits() {
+    for old in [0, 3, 64, 70, PAGE_BITS, PAGE_BITS + 5] {
+        for new in [1, 64, 67, 128, PAGE_BITS, PAGE_BITS + 1, 2 * PAGE_BITS] {
+            for set_new in [false, true] {
+                let mut map = bitmap(old * 8);
+                (0..old).step_by(3).for_each(|bit| {
+                    map.set_range(bit, 1);
+                });
+                let (words, changed) = memory(new * 8, set_new);
+                assert!(map.resize(words, changed, new * 8, set_new).is_ok());
+                let expected = |bit: u64| if bit < old { bit % 3 == 0 } else { set_new };
+                assert!((0..new).all(|bit| map.is_set(bit) == expected(bit)));
+                let weight = (0..new).filter(|&bit| expected(bit)).count() as u64;
+                assert_eq!(map.weight(), weight, "{old} to {new}, {set_new}");
+                map.set_all();
+                assert_eq!((map.weight(), map.next_clear(0)), (new, None));
+                map.clear_all();
+                assert_eq!((map.weight(), map.next_set(0)), (0, None));
+            }
+        }
+    }
 }
 
 #[test]

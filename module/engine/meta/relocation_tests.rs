@@ -140,7 +140,7 @@ fn go(node: &mut Node, out: &mut Writes, to: Geometry, sectors: u64) {
         to,
     };
     assert!(relocation.is_needed());
-    let words = vec![0; Bitmap::<Heap>::words_needed(sectors) as usize];
+    let words = vec![u64::MAX; Bitmap::<Heap>::words_needed(sectors) as usize];
     let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
     let resized = node.bitmap.resize(words, changed, sectors, true);
     assert!(resized.is_ok());

@@ -327,7 +327,8 @@ impl<S: Allocate, R: Recorder> Traced<Volume<S>, R> {
             RESIZE_BITMAP => {
                 let (sectors, set_new): (u64, bool) = (Code::get(r)?, Code::get(r)?);
                 say_arguments(say, &[&sectors, &set_new])?;
-                drop(self.resize_bitmap(memory::<S>(sectors)?, sectors, set_new));
+                let memory = memory::<S>(sectors, set_new)?;
+                drop(self.resize_bitmap(memory, sectors, set_new));
             }
             LOG_PREPARE => {
                 self.log_prepare(&mut [0; BLOCK_BYTES], crc);
@@ -377,7 +378,7 @@ fn get_disk<S: Allocate>(r: &mut Reader<'_>) -> Option<Option<DiskTables<S>>> {
         return Some(None);
     }
     let sectors = Code::get(r)?;
-    let (words, changed) = memory::<S>(sectors)?;
+    let (words, changed) = memory::<S>(sectors, false)?;
     let mut bitmap = Bitmap::new(words, changed, sectors).ok()?;
     loop {
         let first = u64::get(r)?;
@@ -408,9 +409,10 @@ fn get_disk<S: Allocate>(r: &mut Reader<'_>) -> Option<Option<DiskTables<S>>> {
     (u32::get(r)? == 0).then_some(Some(DiskTables { bitmap, log }))
 }
 
-/// Memory for the bitmap of a device of that size.
-fn memory<S: Allocate>(sectors: u64) -> Option<Memory<S>> {
+/// Memory for the bitmap of a device of that size, filled.
+fn memory<S: Allocate>(sectors: u64, set: bool) -> Option<Memory<S>> {
     let words = usize::try_from(Bitmap::<S>::words_needed(sectors)).ok()?;
     let changed = usize::try_from(Bitmap::<S>::changed_needed(sectors)).ok()?;
-    Some((S::filled(words, 0), S::filled(changed, 0)))
+    let filling = Bitmap::<S>::filling(set);
+    Some((S::filled(words, filling), S::filled(changed, 0)))
 }

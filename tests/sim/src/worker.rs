@@ -336,7 +336,8 @@ impl World {
     }
 
     fn resize_bitmap(&mut self, n: usize, sectors: u64, set_new: bool) {
-        let words = vec![0; Bitmap::<Heap>::words_needed(sectors) as usize];
+        let filling = Bitmap::<Heap>::filling(set_new);
+        let words = vec![filling; Bitmap::<Heap>::words_needed(sectors) as usize];
         let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
         let volume = &mut self.nodes[n].volume;
         let resized = volume.resize_bitmap((words, changed), sectors, set_new);

@@ -211,8 +211,8 @@ impl<'a> Run<'a> {
             .collect();
         let reckless = rng.chance(15);
         let half_open = plan.seed >= HALF_OPEN;
-        let orderly = dual || congests(plan.seed);
-        let bad_disks = plan.seed >= EVERYTHING && !orderly && rng.chance(30);
+        let bad_disks =
+            plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30) && !dual;
         Self {
             plan,
             world,
