@@ -23,6 +23,7 @@ use crate::engine::volume::{
     Limit, //
 };
 
+use super::ending::Why;
 use super::notice::Notice;
 use super::rules;
 use super::{
@@ -74,7 +75,7 @@ impl Step<'_> {
         }
         self.notice(volume, Notice::Congested { limit });
         if policy == Some(OnCongestion::Disconnect) {
-            return self.leave();
+            return self.leave(Why::Command);
         }
         if let Some(record) = self.volumes.get_mut(volume) {
             record.relieved = None;

@@ -56,6 +56,7 @@ impl Notice {
                 | Notice::WrongData { .. }
                 | Notice::ResyncForbidden { .. }
                 | Notice::Overdue { .. }
+                | Notice::Congested { .. }
                 | Notice::DryRun { .. }
                 | Notice::Refused { .. }
                 | Notice::Broken { .. }

@@ -324,5 +324,6 @@ code_enums! {
         8 VerifyDifferent,
         9 Superseded,
         10 Retry,
+        11 ResyncCancelled,
     }
 }
