@@ -4,7 +4,10 @@
 #![forbid(unsafe_code)]
 
 use crate::engine::resource::Notice;
-use crate::size_words;
+use crate::{
+    disk_words,
+    size_words, //
+};
 
 /// What an administrator can do about a notice; nothing if nothing is wrong.
 pub fn on(notice: Notice) -> &'static str {
@@ -57,9 +60,8 @@ pub fn on(notice: Notice) -> &'static str {
             "report this bug with the log and /sys/kernel/debug/tandem/broken; \
              if the disk is gone, attach it again"
         }
-        Notice::DiskFailed => "replace the disk, create its metadata anew, and attach it",
+        Notice::DiskFailed | Notice::DiskTimeout => disk_words::DISK_FAILED,
         Notice::Agreed { .. }
-        | Notice::DiskTimeout
         | Notice::WriteOrder { .. }
         | Notice::LoggedIn { .. }
         | Notice::UsingDigest { .. }
