@@ -3,6 +3,8 @@
 //! 32 resources go up, connect, and go down, again and again: the kernel has as much memory
 //! afterwards as before.
 
+use std::time::Duration;
+
 use anyhow::{ensure, Result};
 use vm::side::{Side, LOWER};
 
@@ -16,6 +18,9 @@ pub(crate) const CASE: Case = Case::new("many_resources_leave_nothing", run)
     .limit(900);
 
 const RESOURCES: u32 = 32;
+
+/// How long all of them may take for one step.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Rounds until others' caches have grown, and in all.
 const WARM: u32 = 2;
@@ -39,16 +44,17 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     let mut before = [0; 2];
     for round in 1..=ROUNDS {
         for side in [pair.a, pair.b] {
-            side.ok("bash -e /tmp/up")?;
+            side.ok_within("bash -e /tmp/up", PATIENCE)?;
         }
         for side in [pair.a, pair.b] {
             // All of them, on both nodes.
-            side.ok(&format!(
+            let all = format!(
                 "until [ $(grep -c 'cs:Connected' /proc/drbd) = {RESOURCES} ]; do :; done"
-            ))?;
+            );
+            side.ok_within(&all, PATIENCE)?;
         }
         for side in [pair.a, pair.b] {
-            side.ok("bash -e /tmp/down")?;
+            side.ok_within("bash -e /tmp/down", PATIENCE)?;
         }
         for (side, before) in [pair.a, pair.b].iter().zip(&mut before) {
             let now = kernel_memory(side)?;
