@@ -4,7 +4,7 @@
 //! `on-no-data-accessible suspend-io`, with nothing until the peer is back; then all goes on.
 
 use anyhow::{ensure, Result};
-use vm::Link;
+use vm::{Driver, Link};
 
 use crate::{
     case::Case,
@@ -34,7 +34,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.cable(Link::Down)?;
     pair.a.await_event("suspended:no-data")?;
     begin(&pair.a, "write", &write_letter('z', 3))?;
-    pair.a.await_proc("ap:1")?;
+    if pair.a.driver() == Driver::Tandem {
+        // The C module does not count what it does not begin.
+        pair.a.await_proc("ap:1")?;
+    }
     expect_running(&pair.a, "write")?;
     pair.cable(Link::Up)?;
     await_end(&pair.a, "write", 0)?;
