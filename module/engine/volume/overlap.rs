@@ -86,7 +86,7 @@ where
 
     /// Enters the range of `owner`. `arrival` is its position in the order of arrival.
     pub(super) fn insert(&mut self, owner: Owner, extent: Extent, arrival: u64) {
-        if extent.bytes == 0 {
+        if extent.sectors() == 0 {
             return;
         }
         self.entered += 1;
@@ -142,7 +142,8 @@ where
         extent: Extent,
         mut wanted: impl FnMut(u32, &OverlapNode) -> bool,
     ) -> Option<u32> {
-        if extent.bytes == 0 {
+        if extent.sectors() == 0 {
+            // Also what a peer names that is less than a sector.
             return None;
         }
         let mut search = |bucket: u32| {

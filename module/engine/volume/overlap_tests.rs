@@ -57,3 +57,14 @@ fn removing_one_leaves_the_others_of_its_bucket() {
     assert!(!t.earlier(Extent::new(8, 512), 2));
     assert!(t.earlier(Extent::new(16, 512), 2));
 }
+
+#[test]
+fn what_is_less_than_a_sector_overlaps_nothing() {
+    let mut overlaps = table();
+    let part = Extent::new(0, 100);
+    overlaps.insert(Owner::Local(0), Extent::new(0, 4096), 1);
+    assert_eq!(overlaps.find_owner(part, |_| true), None);
+    overlaps.insert(Owner::Peer(0), part, 2);
+    overlaps.remove(Owner::Peer(0));
+    assert!(!overlaps.earlier(part, 9));
+}
