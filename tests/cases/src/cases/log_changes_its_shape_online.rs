@@ -55,7 +55,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 
 fn attach(side: &vm::side::Side<'_>) -> Result<()> {
     side.setup(&format!(
-        "attach 0 {LOWER} /dev/data2 flexible --c-plan-ahead=0 --resync-rate=512M --c-min-rate=0 --al-extents=67"
+        "attach 0 {LOWER} /dev/data2 flexible --c-plan-ahead=0 --resync-rate=512M \
+         --c-min-rate=0 --al-extents=67"
     ))
     .map(drop)
 }
