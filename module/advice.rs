@@ -27,29 +27,16 @@ pub fn on(notice: Notice) -> &'static str {
             "choose the node whose changes shall be lost, make it Secondary, and connect it with \
              --discard-my-data; connect the other one as usual"
         }
-        Notice::PrimaryWouldBeTarget => {
-            "stop using the device here, make this node Secondary, and connect again"
-        }
-        Notice::InconsistentSource => {
-            "make the node with the good data Primary (primary --force there), or invalidate the \
-             other one, then connect again"
-        }
+        Notice::PrimaryWouldBeTarget
+        | Notice::InconsistentSource
+        | Notice::WrongData { .. }
+        | Notice::ResyncForbidden { .. }
+        | Notice::Refused { .. } => on_roles(notice),
         Notice::PeerTooSmall { .. } => size_words::PEER_TOO_SMALL,
         Notice::SizeTooBig { .. } => "enlarge the lower devices of both nodes, or ask for less",
-        Notice::WrongData { .. } => {
-            "connect to the node that this one was connected to before, or make this one \
-             Secondary first"
-        }
-        Notice::ResyncForbidden { .. } => {
-            "see why the handler before-resync-target or before-resync-source refused, then \
-             connect again"
-        }
         Notice::FenceBroken { .. } => {
             "make the handler fence-peer return 3 to 7; if I/O is frozen, connect the nodes \
              again, or resume-io once the peer is surely not Primary"
-        }
-        Notice::Refused { .. } => {
-            "see both nodes' roles and disks, change what is wrong, then connect again"
         }
         Notice::ForcedSplitBrain => {
             "make sure that the peer is not Primary, or both nodes' data will part"
@@ -83,5 +70,27 @@ pub fn on(notice: Notice) -> &'static str {
         | Notice::FenceIgnored
         | Notice::Fenced { .. }
         | Notice::Forced => "",
+    }
+}
+
+/// What to do when the nodes cannot agree on whose data is right, or may not go by it.
+fn on_roles(notice: Notice) -> &'static str {
+    match notice {
+        Notice::PrimaryWouldBeTarget => {
+            "stop using the device here, make this node Secondary, and connect again"
+        }
+        Notice::InconsistentSource => {
+            "make the node with the good data Primary (primary --force there), or invalidate the \
+             other one, then connect again"
+        }
+        Notice::WrongData { .. } => {
+            "connect to the node that this one was connected to before, or make this one \
+             Secondary first"
+        }
+        Notice::ResyncForbidden { .. } => {
+            "see why the handler before-resync-target or before-resync-source refused, then \
+             connect again"
+        }
+        _ => "see both nodes' roles and disks, change what is wrong, then connect again",
     }
 }

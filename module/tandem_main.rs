@@ -38,6 +38,7 @@ mod receive;
 mod receive_meta;
 mod receiver;
 mod recorder;
+mod reports;
 mod request;
 mod resource;
 mod ring;

@@ -6,9 +6,9 @@
 //! writes that cross would reach both disks in different orders. Exactly one node *decides*. It
 //! finds a write of the peer that overlaps one of its own which the peer has not acknowledged: its
 //! own comes later. If its own covers the peer's, nothing of that would be left, and the peer is
-//! told that its write is *superseded*; else the peer has to *retry* it. The other node lets a write
-//! of the decider wait until that one has said what becomes of its own, which is on its disk first:
-//! so both disks see the two in one order.
+//! told that its write is *superseded*; else the peer has to *retry* it. The other node lets a
+//! write of the decider wait until that one has said what becomes of its own, which is on its disk
+//! first: so both disks see the two in one order.
 //!
 //! Acknowledgements and data go over different sockets. A write that was sent because an
 //! acknowledgement was sent before it must not be taken for a concurrent one when it overtakes
@@ -178,8 +178,8 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    /// A write that the peer refused is on our disk, marked, and waits for the peer's word about its
-    /// disk. That word may be behind a write of the peer which must not wait for ours, then.
+    /// A write that the peer refused is on our disk, marked, and waits for the peer's word about
+    /// its disk. That word may be behind a write of the peer which must not wait for ours, then.
     pub(super) fn let_pass(&mut self, index: u32, slot: Slot) {
         if self.policy.conflicts != Conflicts::None && slot.local == Local::Done {
             self.overlaps.remove(Owner::Local(index));

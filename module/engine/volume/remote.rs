@@ -45,8 +45,8 @@ use super::{
 };
 
 /// Why a request of the peer was refused. Everything but [`PeerRequestError::Full`],
-/// [`PeerRequestError::Later`], [`PeerRequestError::Early`] and [`PeerRequestError::NoDisk`] means that the peer misbehaves:
-/// drop the connection.
+/// [`PeerRequestError::Later`], [`PeerRequestError::Early`] and [`PeerRequestError::NoDisk`] means
+/// that the peer misbehaves: drop the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRequestError {
     /// No slot is free: wait and try again.

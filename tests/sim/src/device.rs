@@ -3,11 +3,13 @@
 //! The driver of one volume: carries its steps' effects out on the disk and the link.
 
 use tandem_engine::engine::broken::Invariant;
-use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
+use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket, ID_SYNCER};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::resource::{Event, IoKind};
 use tandem_engine::engine::volume::{Answer, Effects, Operation, Report, VolumeEffect};
+use tandem_engine::engine::wire::data::{BlockDesc, BlockRequest};
+use tandem_engine::engine::wire::Command;
 
 use crate::disk::{crc32c, MetaWrite};
 use crate::event::What;
@@ -44,30 +46,8 @@ impl World {
                 self.queue(n, Item::Write(ticket, placed.epoch));
             }
             VolumeEffect::QueueRead(ticket) => self.queue(n, Item::Read(ticket)),
-            VolumeEffect::QueueOutOfSync(extent) => {
-                use tandem_engine::engine::wire::{data::BlockDesc, Command};
-                let desc = BlockDesc {
-                    sector: extent.sector,
-                    size: extent.bytes,
-                };
-                let command = Command::OutOfSync;
-                let version = self.version(n);
-                let packet = Packet::new(version, command, vec![], |o| desc.emit(command, o));
-                self.queue(n, Item::Packet(packet));
-            }
-            VolumeEffect::QueueResyncRequest(extent) => {
-                use tandem_engine::engine::ids::ID_SYNCER;
-                use tandem_engine::engine::wire::{data::BlockRequest, Command};
-                let request = BlockRequest {
-                    sector: extent.sector,
-                    block_id: ID_SYNCER,
-                    size: extent.bytes,
-                };
-                let command = Command::RsDataRequest;
-                let version = self.version(n);
-                let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
-                self.queue(n, Item::Packet(packet));
-            }
+            VolumeEffect::QueueOutOfSync(extent) => self.queue_out_of_sync(n, extent),
+            VolumeEffect::QueueResyncRequest(extent) => self.queue_resync_request(n, extent),
             VolumeEffect::QueueVerifyRequest(extent) => self.queue_verify_request(n, extent),
             VolumeEffect::QueueReply(ticket) => self.queue(n, Item::Reply(ticket)),
             VolumeEffect::CloseEpoch(epoch) => {
@@ -115,6 +95,29 @@ impl World {
             }
             VolumeEffect::Report(report) => self.report(n, report),
         }
+    }
+
+    fn queue_out_of_sync(&mut self, n: usize, extent: Extent) {
+        let desc = BlockDesc {
+            sector: extent.sector,
+            size: extent.bytes,
+        };
+        let command = Command::OutOfSync;
+        let version = self.version(n);
+        let packet = Packet::new(version, command, vec![], |o| desc.emit(command, o));
+        self.queue(n, Item::Packet(packet));
+    }
+
+    fn queue_resync_request(&mut self, n: usize, extent: Extent) {
+        let request = BlockRequest {
+            sector: extent.sector,
+            block_id: ID_SYNCER,
+            size: extent.bytes,
+        };
+        let command = Command::RsDataRequest;
+        let version = self.version(n);
+        let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
+        self.queue(n, Item::Packet(packet));
     }
 
     fn report(&mut self, n: usize, report: Report) {

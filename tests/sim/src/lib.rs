@@ -30,6 +30,7 @@ pub mod send;
 pub mod shrink;
 pub mod story;
 pub mod verify;
+mod watch;
 pub mod words;
 pub mod worker;
 pub mod world;

@@ -29,13 +29,11 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     ensure!(refused.status == STATE_REFUSED, "a second Primary: {refused:?}");
     pair.a.net_options(&pair.b, "--allow-two-primaries=yes")?;
     // The peer is told, and follows.
-    let options = "show --show-defaults r0";
     pair.b.await_in(
-        &format!("sh -c 'while drbdsetup {options}; do sleep 0.2; done'"),
-        "allow-two-primaries.*yes",
+        "sh -c 'until drbdsetup primary 0 2>/dev/null; do :; done; echo promoted'",
+        "promoted",
         Duration::from_secs(20),
     )?;
-    pair.b.primary()?;
     pair.a.await_event("connection .* role:Primary")?;
     let ends = "ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
     let no = format!("net-options {ends} --allow-two-primaries=no");

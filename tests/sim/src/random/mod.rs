@@ -18,6 +18,7 @@ use crate::story::{Cause, Line, NAMES, OUTSIDE};
 use crate::worker::show;
 use crate::world::{Config, World};
 
+mod two_primaries;
 mod unrest;
 
 /// The outcome of one seed.
@@ -92,9 +93,6 @@ const PROTOCOLS: u64 = 1 << 42;
 
 /// From this seed on disks fail, too, beside all that seeds below know.
 const EVERYTHING: u64 = 1 << 44;
-
-/// From this seed on pairs may have two Primaries, which write to the same blocks.
-const DUAL: u64 = 1 << 45;
 
 /// Seeds below have only the first kinds of faults: those that were kept stay what they were.
 const ALL_FAULTS: u64 = 1 << 48;
@@ -190,13 +188,7 @@ impl<'a> Run<'a> {
         }
         draw_protocol(plan.seed, &mut rng, &mut config);
         congestion::draw(&mut config, plan.seed, &mut rng);
-        let dual = (DUAL..ALL_FAULTS).contains(&plan.seed) && !congests(plan.seed);
-        if dual {
-            config.node.net.protocol = WireProtocol::C;
-            config.node.net.allow_two_primaries = true;
-            // As fast as it goes.
-            config.node.disk.c_plan_ahead = 0;
-        }
+        let dual = two_primaries::draw(&mut config, plan.seed);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -211,8 +203,7 @@ impl<'a> Run<'a> {
             .collect();
         let reckless = rng.chance(15);
         let half_open = plan.seed >= HALF_OPEN;
-        let bad_disks =
-            plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30) && !dual;
+        let bad_disks = plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30) && !dual;
         Self {
             plan,
             world,
@@ -526,34 +517,6 @@ impl<'a> Run<'a> {
         let n = self.primary?;
         let node = &self.world.nodes[n];
         (node.up && node.writable).then_some(n)
-    }
-
-    /// Whether both nodes are Primary.
-    fn both_serve(&self) -> bool {
-        self.world.nodes.iter().all(|node| node.up && node.writable)
-    }
-
-    /// Towards two Primaries, if nothing is in the way.
-    fn become_two(&mut self) {
-        match self.serving() {
-            Some(n) if !self.world.nodes[1 - n].writable => self.second_role(n),
-            Some(_) => {}
-            None => self.roles(),
-        }
-    }
-
-    /// The other node becomes Primary beside the one that serves, or ceases to be one.
-    fn second_role(&mut self, first: usize) {
-        let n = 1 - first;
-        if !self.world.nodes[n].up || !self.free(n) || !self.free(first) {
-            return;
-        }
-        let node = &self.world.nodes[n];
-        if node.writable && node.open_requests() == 0 {
-            self.busy[n] = Some(self.world.demote(n));
-        } else if !node.writable && self.world.in_sync() {
-            self.busy[n] = Some(self.world.promote(n, false));
-        }
     }
 
     fn application(&mut self, primary: Option<usize>) {

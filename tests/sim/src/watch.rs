@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a change of states means for what applications may expect.
+
+use tandem_engine::engine::state::{ConnState, DeviceState, DiskState, Role};
+
+use crate::world::World;
+
+impl World {
+    /// Follows what a state change means for the application.
+    pub(crate) fn watch(&mut self, n: usize, old: DeviceState, new: DeviceState) {
+        if old.role != Role::Primary && new.role == Role::Primary {
+            self.promoting(n);
+        }
+        let alone = new.conn < ConnState::Connected
+            || new.conn == ConnState::Ahead
+            || new.peer_disk < DiskState::Inconsistent;
+        if new.role == Role::Primary && alone {
+            // It starts a generation of its own.
+            self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;
+            self.oracle.went_on[n] |= new.disk == DiskState::UpToDate;
+            let other = &self.nodes[1 - n];
+            let apart = new.conn < ConnState::Connected;
+            if self.oracle.dual && apart && other.up && other.state().role == Role::Primary {
+                self.oracle.split = true;
+            }
+        }
+        if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
+            // The peer starts one.
+            self.oracle.behind[n] = true;
+        }
+        let synced = old.conn == ConnState::SyncTarget
+            && new.conn == ConnState::Connected
+            && new.disk == DiskState::UpToDate;
+        if synced && !self.oracle.went_on[1 - n] {
+            // Its source may not know it yet.
+            self.oracle.behind[n] = false;
+            self.oracle.missed[n] = false;
+            self.oracle.synced = true;
+        }
+        let gone = |s: DiskState| s < DiskState::Inconsistent;
+        if new.conn >= ConnState::Connected && gone(new.disk) && gone(new.peer_disk) {
+            // Whose disk comes back first is a race, and both may start a generation.
+            self.oracle.may_look_split = true;
+        }
+        let lives_on_peer = new.disk < DiskState::UpToDate
+            && new.conn >= ConnState::Connected
+            && new.peer_disk == DiskState::UpToDate;
+        let cut = old.conn >= ConnState::Connected && new.conn < ConnState::Connected;
+        if new.role == Role::Primary && cut && old.disk < DiskState::UpToDate {
+            // What was in the send buffer only is lost.
+            self.oracle.torn = true;
+        }
+        if new.role == Role::Primary && lives_on_peer && self.oracle.torn {
+            let Self { nodes, oracle, .. } = self;
+            oracle.take_over(&nodes[1 - n].disk.cached);
+        }
+        if new.role == Role::Primary && lives_on_peer && self.oracle.weak[1 - n] {
+            // Nobody but the peer has what it shows, and what the peer lost is lost: flushes of a
+            // Primary are its own disk's, which is gone.
+            let Self { nodes, oracle, .. } = self;
+            oracle.live_on(&nodes[1 - n].disk.cached);
+        }
+        self.look_for_sync();
+    }
+}
