@@ -167,11 +167,11 @@ impl<'a> Side<'a> {
     }
 
     /// Makes the way to the peer as slow as `rate` says, in the words of `tc`. The way back is not
-    /// changed.
+    /// changed. What may be sent at once is more than the longest frame: that would get lost.
     pub fn slow_link(&self, peer: &Side<'_>, rate: &str) -> Result<()> {
         self.traffic(
             peer,
-            &format!("add dev $dev root tbf rate {rate} burst 16k limit 32k"),
+            &format!("add dev $dev root tbf rate {rate} burst 64k limit 96k"),
         )
     }
 

@@ -24,6 +24,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 const HANDLER: &str = "#!/bin/sh
 [ \"$1\" = fence-peer ] || exit 0
+PATH=$PATH:/usr/local/sbin
 echo \"asked $(timeout 5 tandem setup cstate 0)\" >>/run/handlers
 exit $(cat /run/code)
 ";
