@@ -19,7 +19,6 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::control::disk::DiskPaths;
-use crate::discard::Discards;
 use crate::disk::{
     Attaching,
     Release, //
@@ -180,8 +179,6 @@ pub struct Device {
     deferred: SpinLock<Ring<Deferred>>,
     /// Held while a transaction of the activity log is written, and while the log moves.
     pub log_lock: Mutex<()>,
-    /// What takes several steps at the lower disk.
-    pub discards: Discards,
     /// The activity log has to be written.
     pub log_wanted: AtomicBool,
     /// Wakes the volume's thread.
@@ -225,7 +222,6 @@ impl Device {
                 disk: crate::mutex!(None, c"tandem_disk")?,
                 open_count: AtomicU32::new(0),
                 primary: AtomicBool::new(false),
-                discards: Discards::new(requests + peers)?,
                 deferred: crate::spinlock!(Ring::new(requests + peers)?, c"tandem_deferred")?,
                 log_lock: crate::mutex!((), c"tandem_log")?,
                 log_wanted: AtomicBool::new(false),
@@ -248,7 +244,6 @@ impl Device {
             crate::volume_thread::run(&device, block);
         })?;
         *self.thread.lock() = Some(thread);
-        self.discards.start(self)?;
         let disk = crate::request::new_disk(driver, self)?;
         disk.add()?;
         *self.disk.lock() = Some(disk);
@@ -261,7 +256,6 @@ impl Device {
         drop(self.disk.lock().take());
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();
-        self.discards.stop();
         drop(self.thread.lock().take());
     }
 
@@ -389,7 +383,6 @@ impl Device {
             VolumeEffect::QueueResyncRequest(extent) => {
                 link.queue_resync_request(self.number, extent);
             }
-            VolumeEffect::QueueThinRequest(extent) => link.queue_thin_request(self.number, extent),
             VolumeEffect::QueueVerifyRequest(extent) => {
                 link.queue_verify_request(self.number, extent);
             }

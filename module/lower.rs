@@ -15,7 +15,6 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 
 use crate::engine::fault::Fault;
-use crate::engine::ids;
 use crate::engine::meta::activity_log_block::BLOCK_BYTES;
 use crate::engine::meta::bitmap::{
     Bitmap,
@@ -28,7 +27,6 @@ use crate::engine::meta::superblock::{
 };
 use crate::engine::options::DiskOptions;
 use crate::engine::resource::LowerSizes;
-use crate::engine::volume::DiscardLimits;
 use crate::fault_injection;
 use crate::storage::KernelStorage;
 use crate::sys::bdev::{
@@ -107,16 +105,6 @@ impl Lower {
         };
         lower.tune(options)?;
         Ok(lower)
-    }
-
-    /// What the data device says of its discards. Any context.
-    pub fn discard_limits(&self) -> DiscardLimits {
-        let limits = self.data.limits();
-        DiscardLimits {
-            most: limits.max_discard_sectors,
-            granularity: limits.discard_granularity / ids::SECTOR_SIZE,
-            alignment: limits.discard_alignment / ids::SECTOR_SIZE,
-        }
     }
 
     /// Does what the options say from now on. May sleep.

@@ -30,9 +30,11 @@ use crate::engine::resource::{
     Why, //
 };
 use crate::engine::state::ConnState;
-use crate::refused_login::RefusedLogin;
 use crate::resource::Resource;
-use crate::words;
+use crate::words::{
+    self,
+    RefusedLogin, //
+};
 
 /// What is known of both nodes' changes.
 pub struct Parted {

@@ -22,7 +22,6 @@ use crate::engine::wire::state::{
     StateRequest,
     UuidFlags, //
 };
-use crate::engine::wire::Command;
 
 use super::effect::{
     Admin,
@@ -120,9 +119,6 @@ impl Step<'_> {
             Admin::Detach { volume, force } => self.detach(token, volume, force),
             Admin::DiskOptions { volume, options } => self.disk_options(token, volume, options),
             Admin::Connect { options } => self.connect(token, options),
-            Admin::NetOptions { options } if self.peer_cannot_follow(&options) => {
-                self.answer(token, RetCode::ERR_NEED_APV_100);
-            }
             Admin::NetOptions { options } => {
                 self.resource.net = self.resource.net.as_ref().map(|_| options);
                 self.push(Effect::TuneNetwork);
@@ -225,7 +221,7 @@ impl Step<'_> {
             return self.answer_state(token, Ok(StateSuccess::Success));
         }
         let connected = self.resource.conn == ConnState::WfReportParams;
-        if connected && !force {
+        if connected && !force && self.resource.agreed.version >= 100 {
             self.ask_to_leave(token, false);
         } else {
             self.start_leaving(token);
@@ -240,14 +236,9 @@ impl Step<'_> {
         };
         let (mask, value) = change.pack();
         self.wait_for(token, Goal::Disconnect { outdated });
-        let request = StateRequest { mask, value };
         self.push(Effect::Send {
             volume: 0,
-            packet: match self.resource.agreed.version {
-                // The state of the only volume is all that older peers know.
-                ..=99 => Outgoing::StateRequest(request),
-                _ => Outgoing::ConnStateRequest(request),
-            },
+            packet: Outgoing::ConnStateRequest(StateRequest { mask, value }),
         });
     }
 
@@ -330,7 +321,7 @@ impl Step<'_> {
             return self.tell_states();
         }
         let Some(pending) = &mut self.resource.pending else {
-            return self.refuse(Command::StateChgReply, "nothing was asked");
+            return;
         };
         let Pending { token, goal, .. } = *pending;
         let verdict = verdict_of(code);

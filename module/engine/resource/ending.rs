@@ -48,9 +48,6 @@ impl Notice {
                 | Notice::Incompatible(_)
                 | Notice::DifferentDigest { .. }
                 | Notice::NeedsProtocol { .. }
-                | Notice::OnlyVolumeZero { .. }
-                | Notice::TooLarge
-                | Notice::BadPacket { .. }
                 | Notice::UnrelatedData
                 | Notice::SplitBrain { .. }
                 | Notice::PrimaryWouldBeTarget

@@ -21,7 +21,6 @@ use crate::engine::volume::{
     AckKind,
     Conflicts,
     Congestion,
-    DiscardLimits,
     Drain,
     Lead,
     Limit,
@@ -30,7 +29,6 @@ use crate::engine::volume::{
     Operation,
     Policy,
     ReadFor,
-    RequestLimits,
     ResyncLimits,
     ResyncUse,
     VerifyRange,
@@ -232,18 +230,15 @@ code_structs! {
     PeerTicket { index }
     WriteFlags { fua, preflush, sync }
     ResyncLimits {
-        in_flight, request_bytes, thin_bytes, rate, plan_ahead, fill_target, delay_target,
-        max_rate, min_rate,
+        in_flight, request_bytes, rate, plan_ahead, fill_target, delay_target, max_rate, min_rate,
     }
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        meeting, ack, tells_ack, peer_log, conflicts, drain, balancing, disk_timeout_ms,
-        abandon, keep_failed, congestion, lead, discards, takes,
+        ack, peer_log, conflicts, drain, balancing, disk_timeout_ms, abandon, keep_failed,
+        congestion, lead,
     }
     Congestion { fill, extents }
-    RequestLimits { write, discard, zeroes }
-    DiscardLimits { most, granularity, alignment }
 }
 
 code_enums! {
@@ -264,7 +259,6 @@ code_enums! {
         1 Resync,
         2 Verify,
         3 ResyncCheck,
-        4 ResyncThin,
     }
     VerifySide {
         0 Source,

@@ -5,7 +5,8 @@
 use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
-    Ticket, //
+    Ticket,
+    MAX_REQUEST_BYTES, //
 };
 
 use super::effect::{
@@ -52,8 +53,8 @@ pub enum Refusal {
 pub(super) const EFFECTS_PER_REQUEST: usize = 7;
 
 impl<S: Storage> Volume<S> {
-    /// A write, discard, write-zeroes or flush came. `extent` is at most [`Operation::most_bytes`]
-    /// long; without length it is a flush, whatever else it was meant to be.
+    /// A write, discard, write-zeroes or flush came. `extent` is at most
+    /// [`MAX_REQUEST_BYTES`] long.
     pub fn write(
         &mut self,
         operation: Operation,
@@ -61,12 +62,7 @@ impl<S: Storage> Volume<S> {
         flags: WriteFlags,
         fx: &mut Effects,
     ) -> Result<Ticket, Refusal> {
-        let operation = if extent.bytes == 0 {
-            Operation::Flush
-        } else {
-            operation
-        };
-        self.check(operation, extent)?;
+        self.check(extent)?;
         let (index, ticket) = self.take_slot()?;
         let arrival = self.next_arrival();
         if let Some(slot) = self.slots.get_mut(index) {
@@ -82,12 +78,12 @@ impl<S: Storage> Volume<S> {
         Ok(ticket)
     }
 
-    pub(super) fn check(&self, operation: Operation, extent: Extent) -> Result<(), Refusal> {
+    pub(super) fn check(&self, extent: Extent) -> Result<(), Refusal> {
         let served = self.policy.hold
             || self.policy.peer_readable
             || self.policy.mirror == MirrorUse::Send
             || self.policy.local != LocalUse::None;
-        if served && extent.fits(self.capacity, operation.most_bytes()) {
+        if served && extent.fits(self.capacity, MAX_REQUEST_BYTES) {
             Ok(())
         } else {
             Err(Refusal::Io)
@@ -147,7 +143,8 @@ impl<S: Storage> Volume<S> {
                 self.mark(extent);
             }
             self.look_for_congestion(fx);
-            self.send_request(index, fx);
+            fx.push(VolumeEffect::QueueWrite(ticket));
+            self.queue(index);
         } else {
             // The bits are set before the data can be on the disk.
             self.mark(extent);
@@ -348,6 +345,7 @@ impl<S: Storage> Volume<S> {
         let Some(slot) = self.slots.get_mut(index) else {
             return false;
         };
+        let ticket = slot.ticket(index);
         let nowhere = slot.local != Local::Done && slot.logged == 0;
         // A write of the peer may have gone before it meanwhile (`let_pass`).
         let passed = slot.mirror == Mirror::Refused && policy.conflicts != Conflicts::None;
@@ -371,7 +369,8 @@ impl<S: Storage> Volume<S> {
             _ if passed => false,
             _ if policy.mirror == MirrorUse::Send => {
                 slot.resent = true;
-                self.send_request(index, fx);
+                fx.push(VolumeEffect::QueueWrite(ticket));
+                self.queue(index);
                 self.retry = true;
                 true
             }

@@ -18,7 +18,6 @@ mod pair;
 mod refusal;
 mod report;
 mod runner;
-mod thin;
 mod trouble;
 
 use std::{process::ExitCode, str::FromStr};

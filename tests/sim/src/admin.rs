@@ -59,7 +59,6 @@ impl World {
             max_capacity: node.disk.sectors(),
             max_bio_bytes: 1 << 20,
             limits: QueueLimits::default(),
-            discard: node.config.discard,
         };
         let options = node.config.disk.clone();
         self.admin(
