@@ -192,25 +192,42 @@ pub struct Device {
 }
 
 impl Device {
-    /// Makes a device without disk. May sleep.
-    // Its frame is large: no caller shall have it on its stack for longer.
+    /// Makes what decides for a device: first, and apart from the rest, as both take much of the
+    /// stack. May sleep.
     #[inline(never)]
-    pub fn new(resource: &Arc<Resource>, minor: u32, number: u16) -> Result<Arc<Self>> {
-        let requests = REQUEST_SLOTS;
-        let peers = PEER_SLOTS;
+    pub fn decider(resource: &Resource, minor: u32) -> Result<SpinLock<TracedVolume>> {
+        let (requests, peers) = (REQUEST_SLOTS, PEER_SLOTS);
         let tables = Tables {
             slots: array(requests, Slot::default())?,
             peers: array(peers, PeerSlot::default())?,
             overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
             overlap_heads: array(2048, 0)?,
         };
-        let volume = resource.driver.recorder.volume(minor, tables);
+        Self::locked(resource.driver.recorder.volume(minor, tables))
+    }
+
+    // Not in one frame with what makes the volume.
+    #[inline(never)]
+    fn locked(volume: TracedVolume) -> Result<SpinLock<TracedVolume>> {
+        crate::spinlock!(volume, c"tandem_volume")
+    }
+
+    /// Makes a device without disk, with its [`Device::decider`]. May sleep.
+    // Its frame is large: no caller shall have it on its stack for longer.
+    #[inline(never)]
+    pub fn new(
+        resource: &Arc<Resource>,
+        minor: u32,
+        number: u16,
+        volume: SpinLock<TracedVolume>,
+    ) -> Result<Arc<Self>> {
+        let (requests, peers) = (REQUEST_SLOTS, PEER_SLOTS);
         Ok(Arc::new(
             Self {
                 minor,
                 number,
                 resource: resource.clone(),
-                volume: crate::spinlock!(volume, c"tandem_volume")?,
+                volume,
                 requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
                 payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
                 told: crate::spinlocks!(peers, Told::default, c"tandem_told")?,

@@ -88,7 +88,8 @@ fn create(
     if resource.link.device(number).is_some() {
         return Err(Failure::Exists);
     }
-    let device = Device::new(resource, minor, number)?;
+    let volume = Device::decider(resource, minor)?;
+    let device = Device::new(resource, minor, number, volume)?;
     if !driver.add_device(&device)? {
         return Err(Failure::Exists);
     }

@@ -38,6 +38,12 @@ if [ -n "$LINKS" ]; then
 	done
 fi
 
+# The kernel rewrites its own code at the first connection of each family, which an emulated
+# processor survives most times only: now, while a boot that fails may be tried again.
+for here in 127.0.0.1 ::1; do
+	(exec 3<>"/dev/tcp/$here/9") 2>/dev/null
+done
+
 # From here on the console gets every message: what the driver says matters.
 echo "tandem-vm: $NODE loads driver $DRIVER" >/dev/kmsg
 echo 8 >/proc/sys/kernel/printk
