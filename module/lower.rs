@@ -216,19 +216,10 @@ impl Lower {
 
     /// Writes a block of the activity log. May sleep.
     pub fn write_log(&self, block: u32, image: &[u8; BLOCK_BYTES]) -> Result {
-        let geometry = self.geometry();
-        let mut placed = false;
-        self.write(|buffer| {
-            *buffer.first_chunk_mut::<BLOCK_BYTES>()? = *image;
-            let sector = geometry.log_sector(block)?;
-            placed = true;
-            Some((sector, BLOCK_BYTES))
-        })?;
-        if placed {
-            Ok(())
-        } else {
-            Err(EIO)
-        }
+        self.write_log_to(&self.geometry(), |buffer| {
+            *buffer = *image;
+            Some(block)
+        })
     }
 
     /// Writes a block of a log that is elsewhere, which `fill` makes; it says which one. May sleep.
