@@ -19,6 +19,7 @@ pub fn on(notice: Notice) -> &'static str {
             "make that option equal on both nodes, then connect again"
         }
         Notice::NeedsProtocol { .. } => "update the older node, then connect again",
+        Notice::OnlyVolumeZero { .. } => "update the peer, or make resources of other volumes",
         Notice::UnrelatedData => {
             "check that both nodes mean the same volume; to give one node's data up, create its \
              metadata anew (create-md) and connect again"
@@ -58,6 +59,8 @@ pub fn on(notice: Notice) -> &'static str {
         | Notice::Resized { .. }
         | Notice::GrowthIsSynced
         | Notice::GrowthIsClean
+        | Notice::TooLarge
+        | Notice::BadPacket { .. }
         | Notice::Congested { .. }
         | Notice::ResyncStarted { .. }
         | Notice::ResyncDone { .. }

@@ -19,6 +19,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::control::disk::DiskPaths;
+use crate::discard::Discards;
 use crate::disk::{
     Attaching,
     Release, //
@@ -179,6 +180,8 @@ pub struct Device {
     deferred: SpinLock<Ring<Deferred>>,
     /// Held while a transaction of the activity log is written, and while the log moves.
     pub log_lock: Mutex<()>,
+    /// What takes several steps at the lower disk.
+    pub discards: Discards,
     /// The activity log has to be written.
     pub log_wanted: AtomicBool,
     /// Wakes the volume's thread.
@@ -239,6 +242,7 @@ impl Device {
                 disk: crate::mutex!(None, c"tandem_disk")?,
                 open_count: AtomicU32::new(0),
                 primary: AtomicBool::new(false),
+                discards: Discards::new(requests + peers)?,
                 deferred: crate::spinlock!(Ring::new(requests + peers)?, c"tandem_deferred")?,
                 log_lock: crate::mutex!((), c"tandem_log")?,
                 log_wanted: AtomicBool::new(false),
@@ -261,6 +265,7 @@ impl Device {
             crate::volume_thread::run(&device, block);
         })?;
         *self.thread.lock() = Some(thread);
+        self.discards.start(self)?;
         let disk = crate::request::new_disk(driver, self)?;
         disk.add()?;
         *self.disk.lock() = Some(disk);
@@ -273,6 +278,7 @@ impl Device {
         drop(self.disk.lock().take());
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();
+        self.discards.stop();
         drop(self.thread.lock().take());
     }
 
@@ -400,6 +406,7 @@ impl Device {
             VolumeEffect::QueueResyncRequest(extent) => {
                 link.queue_resync_request(self.number, extent);
             }
+            VolumeEffect::QueueThinRequest(extent) => link.queue_thin_request(self.number, extent),
             VolumeEffect::QueueVerifyRequest(extent) => {
                 link.queue_verify_request(self.number, extent);
             }

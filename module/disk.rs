@@ -38,13 +38,16 @@ use crate::engine::resource::{
     Disk,
     LowerSizes, //
 };
-use crate::engine::volume::DiskTables;
+use crate::engine::volume::{
+    DiskTables,
+    RequestLimits, //
+};
 use crate::engine::wire::state::QueueLimits;
 use crate::engine::wire::MAX_BIO_SIZE;
 use crate::fault_injection;
 use crate::lower::Lower;
 use crate::notify;
-use crate::request::base_limits;
+use crate::request::limits_of;
 use crate::storage::{
     array,
     KernelStorage, //
@@ -222,6 +225,7 @@ pub fn attach(
             discard_zeroes_data: 0,
             write_same_capable: 0,
         },
+        discard: attaching.lower.discard_limits(),
     };
     *device.attaching.lock() = Some(attaching);
     let code = device
@@ -342,20 +346,20 @@ impl Device {
         let Some(Attaching { lower, tables }) = self.attaching.lock().take() else {
             return;
         };
-        let limits = lower.data.limits();
-        let mut own = base_limits();
-        own.logical_block_size = limits.logical_block_size;
-        own.max_discard_sectors = limits.max_discard_sectors.min(own.max_sectors);
-        own.discard_granularity = limits.discard_granularity;
-        own.max_write_zeroes_sectors = limits.max_write_zeroes_sectors.min(own.max_sectors);
-        own.rotational = limits.rotational;
-        let set = self.with_disk(|disk| disk.set_limits(&own, Some(&lower.data)));
+        self.volume.lock().set_disk(Some(tables));
+        self.set_lower(Some(lower));
+    }
+
+    /// Lets the device take requests of that size, as far as the disk below does. May sleep.
+    pub fn set_limits(&self, requests: RequestLimits) {
+        let lower = self.lower();
+        let below = lower.as_ref().map(|lower| &lower.data);
+        let own = limits_of(requests, below.map(|below| below.limits()));
+        let set = self.with_disk(|disk| disk.set_limits(&own, below));
         if !matches!(set, Some(Ok(()))) {
             let line = format_args!("the limits of the lower device were refused");
             notify::log_device(Level::Error, self, line);
         }
-        self.volume.lock().set_disk(Some(tables));
-        self.set_lower(Some(lower));
     }
 
     /// Lets the disk do what the options say now. May sleep.

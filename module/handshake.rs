@@ -18,6 +18,7 @@ use crate::login::{
     log_in,
     NoLogin, //
 };
+use crate::refused_login::RefusedLogin;
 use crate::resource::Resource;
 use crate::session::{
     send_all,
@@ -132,7 +133,7 @@ fn authenticate(resource: &Arc<Resource>, session: &Session) -> bool {
             return false;
         }
         Err(NoLogin::Refused(error)) => {
-            let why = words::RefusedLogin(error);
+            let why = RefusedLogin(error);
             if error.is_final() {
                 resource.complain_last(format_args!("{}", why));
             } else {

@@ -89,6 +89,13 @@ pub enum Item {
         /// The range.
         extent: Extent,
     },
+    /// The same, and the peer may say that it is all zeroes.
+    ThinRequest {
+        /// The volume's number.
+        volume: u16,
+        /// The range.
+        extent: Extent,
+    },
     /// A block that the peer shall tell the digest of.
     VerifyRequest {
         /// The volume's number.
@@ -318,6 +325,11 @@ impl Link {
     /// Queues a request for resync data.
     pub fn queue_resync_request(&self, volume: u16, extent: Extent) {
         self.queue(Item::ResyncRequest { volume, extent });
+    }
+
+    /// Queues a range to be asked for, which may be answered as all zeroes.
+    pub fn queue_thin_request(&self, volume: u16, extent: Extent) {
+        self.queue(Item::ThinRequest { volume, extent });
     }
 
     /// Queues a block to be verified.

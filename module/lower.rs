@@ -15,6 +15,7 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 
 use crate::engine::fault::Fault;
+use crate::engine::ids;
 use crate::engine::meta::activity_log_block::BLOCK_BYTES;
 use crate::engine::meta::bitmap::{
     Bitmap,
@@ -27,6 +28,7 @@ use crate::engine::meta::superblock::{
 };
 use crate::engine::options::DiskOptions;
 use crate::engine::resource::LowerSizes;
+use crate::engine::volume::DiscardLimits;
 use crate::fault_injection;
 use crate::storage::KernelStorage;
 use crate::sys::bdev::{
@@ -105,6 +107,16 @@ impl Lower {
         };
         lower.tune(options)?;
         Ok(lower)
+    }
+
+    /// What the data device says of its discards. Any context.
+    pub fn discard_limits(&self) -> DiscardLimits {
+        let limits = self.data.limits();
+        DiscardLimits {
+            most: limits.max_discard_sectors,
+            granularity: limits.discard_granularity / ids::SECTOR_SIZE,
+            alignment: limits.discard_alignment / ids::SECTOR_SIZE,
+        }
     }
 
     /// Does what the options say from now on. May sleep.

@@ -30,11 +30,9 @@ use crate::engine::resource::{
     Why, //
 };
 use crate::engine::state::ConnState;
+use crate::refused_login::RefusedLogin;
 use crate::resource::Resource;
-use crate::words::{
-    self,
-    RefusedLogin, //
-};
+use crate::words;
 
 /// What is known of both nodes' changes.
 pub struct Parted {

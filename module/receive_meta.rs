@@ -181,7 +181,7 @@ impl Receiver<'_> {
             .map_err(|error| Ended::Protocol(Refusal::header(error, bytes, version)))?;
         let command = header.command;
         let refuse = |problem| Ended::Protocol(Refusal::new(command, Socket::Meta, problem));
-        match command.on_meta_socket() {
+        match command.on_meta_socket(version) {
             None => return Err(refuse(Problem::Unexpected)),
             Some(expected) if expected != header.length => {
                 return Err(refuse(Problem::Length {

@@ -37,6 +37,7 @@ pub struct Reports {
     congested_fill: AtomicBool,
     congested_extents: AtomicBool,
     relieved: AtomicBool,
+    too_large: AtomicBool,
 }
 
 impl Device {
@@ -61,6 +62,7 @@ impl Device {
             Report::Congested(Limit::Fill) => &self.reports.congested_fill,
             Report::Congested(Limit::Extents) => &self.reports.congested_extents,
             Report::Relieved => &self.reports.relieved,
+            Report::TooLarge => &self.reports.too_large,
             Report::Broken(invariant) => return self.must(Err(invariant)),
         };
         flag.store(true, Ordering::Release);
@@ -140,6 +142,11 @@ impl Device {
     /// Whether nothing is on its way any more to a peer that was too slow, since the last call.
     pub fn take_relieved(&self) -> bool {
         self.reports.relieved.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether a request came since the last call that the peer does not take.
+    pub fn take_too_large(&self) -> bool {
+        self.reports.too_large.swap(false, Ordering::AcqRel)
     }
 
     /// The worst I/O error since the last call.

@@ -8,13 +8,18 @@ use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-use crate::device::Device;
+use crate::device::{
+    Deferred,
+    Device, //
+};
+use crate::discard::needs_steps;
 use crate::driver::Driver;
 use crate::engine::fault::Fault;
 use crate::engine::ids::{
     Extent,
     PeerTicket,
-    Ticket, //
+    Ticket,
+    SECTOR_SIZE, //
 };
 use crate::engine::volume::{
     Answer,
@@ -22,10 +27,12 @@ use crate::engine::volume::{
     PeerView,
     ReadRoute,
     Refusal,
+    RequestLimits,
     WriteFlags, //
 };
 use crate::fault_injection;
 use crate::lower::Lower;
+use crate::sys::bdev::Limits;
 use crate::sys::bio::{
     BioFlags,
     BioHold,
@@ -42,9 +49,6 @@ use crate::sys::disk::{
 };
 use crate::sys::page::PageVec;
 use crate::sys::params;
-
-/// Largest request, in sectors: 1 MiB.
-const MAX_SECTORS: u32 = 2048;
 
 /// What an I/O to the lower disk was for.
 pub enum Io {
@@ -127,29 +131,35 @@ impl DiskOps for Ops {
     }
 }
 
-/// The limits of a device without disk and without peer.
-pub fn base_limits() -> DiskLimits {
+/// The limits of a device that takes such requests, over a disk of such limits.
+pub fn limits_of(requests: RequestLimits, below: Option<Limits>) -> DiskLimits {
     DiskLimits {
-        logical_block_size: 0,
-        max_sectors: MAX_SECTORS,
+        logical_block_size: below.map_or(0, |below| below.logical_block_size),
+        max_sectors: requests.write / SECTOR_SIZE,
         max_segments: 256,
         segment_boundary: 4096,
-        max_discard_sectors: 0,
-        discard_granularity: 0,
-        max_write_zeroes_sectors: 0,
+        max_discard_sectors: requests.discard / SECTOR_SIZE,
+        max_write_zeroes_sectors: requests.zeroes / SECTOR_SIZE,
         write_cache: true,
         fua: true,
         stable_writes: true,
-        rotational: false,
+        rotational: below.is_some_and(|below| below.rotational),
     }
 }
+
+/// What a device takes before it ever had a disk or a peer.
+const NO_DISCARDS: RequestLimits = RequestLimits {
+    discard: 0,
+    zeroes: 0,
+    ..RequestLimits::ANY
+};
 
 /// Makes the block device of `device`, not yet shown. May sleep.
 pub fn new_disk(driver: &Driver, device: &Arc<Device>) -> Result<Disk> {
     Disk::new(
         &driver.major,
         device.minor,
-        &base_limits(),
+        &limits_of(NO_DISCARDS, None),
         Ops(device.clone()),
     )
 }
@@ -301,6 +311,13 @@ impl Device {
         if fault_injection::strikes(fault, self.minor) {
             return Err(EIO);
         }
+        if matches!(held.op(), BioOp::Discard | BioOp::WriteZeroes) {
+            let request = self.volume.lock().local_request(ticket);
+            if request.is_some_and(|(operation, extent)| needs_steps(lower, operation, extent)) {
+                self.put_discard(Deferred::Local(ticket));
+                return Ok(());
+            }
+        }
         let bios = &self.resource.driver.bios;
         let context = Io::Local {
             device: self.clone(),
@@ -361,6 +378,15 @@ impl Device {
         }
         let submitted = match (view, self.lower()) {
             (Some(view), _) if fault_injection::strikes(view.fault(), self.minor) => Err(EIO),
+            (
+                Some(PeerView {
+                    operation, extent, ..
+                }),
+                Some(lower),
+            ) if needs_steps(&lower, operation, extent) => {
+                self.put_discard(Deferred::Peer(ticket));
+                Ok(())
+            }
             (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower),
             _ => Err(EIO),
         };

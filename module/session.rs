@@ -49,7 +49,10 @@ use crate::sys::lock::{
     Mutex,
     SpinLock, //
 };
-use crate::sys::page::PagePool;
+use crate::sys::page::{
+    PagePool,
+    PAGES_MAX, //
+};
 use crate::sys::socket::{
     Address,
     Listener,
@@ -95,6 +98,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// What was agreed with the peer.
+    pub fn agreed(&self) -> Agreement {
+        Agreement {
+            version: self.version(),
+            features: self.features(),
+        }
+    }
+
     /// The protocol version in force.
     pub fn version(&self) -> u32 {
         self.version.load(Ordering::Acquire)
@@ -140,7 +151,7 @@ impl Session {
     /// Puts changed options in force. May sleep.
     pub fn tune(&self, tuning: Tuning) {
         *self.tuning.lock() = tuning;
-        self.pool.set_limit(tuning.max_buffers as usize);
+        self.pool.set_limit(pages_of(&tuning));
         for socket in [&self.data, &self.meta] {
             socket.set_send_timeout(Some(tuning.timeout));
             // The kernel keeps what it cannot have otherwise.
@@ -433,9 +444,14 @@ fn serve(
     session.reason()
 }
 
+/// Pages for what the peer sends: the largest request has to fit, and another one beside it.
+fn pages_of(tuning: &Tuning) -> usize {
+    (tuning.max_buffers as usize).max(2 * PAGES_MAX)
+}
+
 fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<Session>> {
-    let pool = PagePool::new(net.max_buffers as usize)?;
     let tuning = Tuning::of(&net);
+    let pool = PagePool::new(pages_of(&tuning))?;
     Ok(Arc::new(
         Session {
             data,

@@ -15,7 +15,6 @@ use crate::engine::ids::{
     Extent,
     Instant, //
 };
-use crate::engine::login::LoginError;
 use crate::engine::resource::Notice;
 use crate::engine::state::ConnState;
 use crate::engine::volume::{
@@ -134,7 +133,7 @@ impl Refusal {
 }
 
 /// A packet's name, and the number of one that has none.
-struct Named(Command);
+pub struct Named(pub Command);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,6 +194,7 @@ impl fmt::Display for Refusal {
                     PeerRequestError::NoDisk => "there is no local disk",
                     PeerRequestError::OutOfRange => "request from peer beyond end of local disk",
                     PeerRequestError::Unexpected => "it answers nothing that was asked",
+                    PeerRequestError::State => "it must not come in the present state",
                 }
             ),
             Problem::Digest(extent) => write!(
@@ -220,51 +220,6 @@ impl fmt::Display for Refusal {
                     "packet {name} refused: it answers nothing that was asked"
                 )
             }
-        }
-    }
-}
-
-/// A login that was refused: why, what to do, and what becomes of the connection.
-pub struct RefusedLogin(pub LoginError);
-
-impl fmt::Display for RefusedLogin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_final() {
-            "Authentication of peer failed: "
-        } else {
-            "Authentication of peer failed, trying again: "
-        })?;
-        match self.0 {
-            LoginError::NoChallenge(command) => write!(
-                f,
-                "expected AuthChallenge packet, received: {}; the peer is configured without \
-                 login: set cram-hmac-alg and shared-secret alike on both nodes, then connect \
-                 again",
-                Named(command)
-            ),
-            LoginError::ChallengeLength(bytes) => write!(
-                f,
-                "AuthChallenge payload of {bytes} bytes is too small or too big: the peer is no \
-                 DRBD 8.4"
-            ),
-            LoginError::Reflected => f.write_str(
-                "Peer presented the same challenge! It wants this node to answer for it, as one \
-                 does who does not know the secret: find out who calls from the peer's address",
-            ),
-            LoginError::NoResponse(command) => write!(
-                f,
-                "expected AuthResponse packet, received: {}",
-                Named(command)
-            ),
-            LoginError::ResponseLength { expected, received } => write!(
-                f,
-                "AuthResponse payload has {received} bytes, not {expected}: the nodes hash with \
-                 different algorithms, make cram-hmac-alg equal on both"
-            ),
-            LoginError::WrongResponse => f.write_str(
-                "the answer of the peer is wrong; make shared-secret and cram-hmac-alg equal on \
-                 both nodes, then connect again",
-            ),
         }
     }
 }
@@ -311,13 +266,11 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Info,
             format_args!("uuid_compare()={result} by rule {rule}"),
         ),
-        Notice::Incompatible(option) => {
-            write(Level::Error, format_args!("incompatible {option} settings"));
-        }
-        Notice::NeedsProtocol { version } => write(
-            Level::Alert,
-            format_args!("To resolve this both sides have to support at least protocol {version}"),
-        ),
+        Notice::Incompatible(_)
+        | Notice::NeedsProtocol { .. }
+        | Notice::OnlyVolumeZero { .. }
+        | Notice::BadPacket { .. }
+        | Notice::TooLarge => of_peer(notice, write),
         Notice::UnrelatedData => write(Level::Alert, format_args!("Unrelated data, aborting!")),
         Notice::SplitBrain { .. }
         | Notice::SplitBrainSolved { .. }
@@ -423,6 +376,37 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
     let advice = advice::on(notice);
     if !advice.is_empty() {
         write(Level::Info, format_args!("what to do: {advice}"));
+    }
+}
+
+/// Writes what the peer does not fit in, or does wrong.
+fn of_peer(notice: Notice, write: Write<'_>) {
+    match notice {
+        Notice::Incompatible(option) => {
+            write(Level::Error, format_args!("incompatible {option} settings"));
+        }
+        Notice::NeedsProtocol { version } => write(
+            Level::Alert,
+            format_args!("To resolve this both sides have to support at least protocol {version}"),
+        ),
+        Notice::OnlyVolumeZero { version } => {
+            write(
+                Level::Error,
+                format_args!("protocol {version} has no volumes but volume 0"),
+            );
+        }
+        Notice::BadPacket { command, why } => write(
+            Level::Error,
+            format_args!(
+                "packet {} refused: {why}, dropping connection",
+                Named(command)
+            ),
+        ),
+        Notice::TooLarge => write(
+            Level::Info,
+            format_args!("a request is larger than the peer takes, reconnecting"),
+        ),
+        _ => {}
     }
 }
 

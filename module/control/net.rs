@@ -225,15 +225,6 @@ impl Call<'_> {
 fn check_options(resource: &Resource, core: &Core, new: &NetOptions) -> RetCode {
     let view = View { resource, core };
     let sum = view.summary();
-    if let Some(old) = view.net_conf() {
-        let connected = core.decisions.conn() == ConnState::WfReportParams;
-        let changed = new.protocol != old.options.protocol
-            || new.allow_two_primaries != old.options.allow_two_primaries
-            || new.data_integrity_alg != old.options.data_integrity_alg;
-        if connected && core.decisions.agreed().version < 100 && changed {
-            return RetCode::ERR_NEED_APV_100;
-        }
-    }
     let both = sum.role == Role::Primary && sum.peer == Role::Primary;
     if !new.allow_two_primaries && both {
         return RetCode::ERR_NEED_ALLOW_TWO_PRI;

@@ -27,7 +27,6 @@ use crate::engine::ids::{
     Ticket,
     MAX_REQUEST_BYTES, //
 };
-use crate::engine::options::WireProtocol;
 use crate::engine::resource::Loss;
 use crate::engine::volume::{
     AckKind,
@@ -191,7 +190,7 @@ impl Receiver<'_> {
             Command::OvReply => self.verify_answer(header, follow),
             Command::CsumRsRequest => self.checked_request(header, follow),
             Command::Barrier => self.barrier(header),
-            Command::OutOfSync => self.out_of_sync(header),
+            Command::OutOfSync | Command::RsDeallocated => self.range(header),
             Command::Bitmap | Command::CompressedBitmap => {
                 let fixed = rule.fixed as usize;
                 self.receive_behind(fixed, follow as usize)?;
@@ -261,12 +260,8 @@ impl Receiver<'_> {
             header,
             TrimRequest::parse(header.command, self.bytes(TrimRequest::LEN as u32)),
         )?;
-        let operation = match header.command {
-            Command::Zeroes => Operation::Zeroes {
-                unmap: trim.flags.has(DataFlags::DISCARD),
-            },
-            _ => Operation::Discard,
-        };
+        let agreed = self.session.agreed();
+        let operation = Operation::of_packet(header.command, trim.flags, agreed);
         let extent = Extent::new(trim.sector, trim.size);
         let data = DataHeader {
             sector: trim.sector,
@@ -275,18 +270,6 @@ impl Receiver<'_> {
             flags: trim.flags,
         };
         self.peer_write(header, &device, operation, extent, data, None)
-    }
-
-    fn wanted_ack(&self, flags: DataFlags) -> WantedAck {
-        let told = self.session.version() >= 100;
-        let protocol = self.session.tuning().protocol;
-        if flags.has(DataFlags::SEND_WRITE_ACK) || (!told && protocol == WireProtocol::C) {
-            WantedAck::Written
-        } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B) {
-            WantedAck::Received
-        } else {
-            WantedAck::None
-        }
     }
 
     fn peer_write(
@@ -298,12 +281,9 @@ impl Receiver<'_> {
         data: DataHeader,
         payload: Option<PageVec>,
     ) -> Outcome {
-        let flags = WriteFlags {
-            fua: data.flags.has(DataFlags::FUA),
-            preflush: data.flags.has(DataFlags::FLUSH),
-            sync: data.flags.has(DataFlags::RW_SYNC),
-        };
-        let ack = self.wanted_ack(data.flags);
+        let flags = WriteFlags::of_packet(data.flags);
+        let (version, protocol) = (self.session.version(), self.session.tuning().protocol);
+        let ack = WantedAck::of_packet(data.flags, version, protocol);
         let may_set_in_sync = data.flags.has(DataFlags::MAY_SET_IN_SYNC);
         let link = &self.resource.link;
         link.peer_write_started();
@@ -429,6 +409,7 @@ impl Receiver<'_> {
             Command::DataRequest => ReadFor::Application,
             Command::OvRequest => ReadFor::Verify,
             Command::CsumRsRequest => ReadFor::ResyncCheck,
+            Command::RsThinReq => ReadFor::ResyncThin,
             _ => ReadFor::Resync,
         };
         let capacity = device.volume.lock().capacity();
@@ -453,9 +434,10 @@ impl Receiver<'_> {
             Err(PeerRequestError::NoDisk) => {
                 let kind = match purpose {
                     ReadFor::Application => AckKind::NegativeRead,
-                    ReadFor::Resync | ReadFor::ResyncCheck | ReadFor::Verify => {
-                        AckKind::NegativeResyncRead
-                    }
+                    ReadFor::Resync
+                    | ReadFor::ResyncThin
+                    | ReadFor::ResyncCheck
+                    | ReadFor::Verify => AckKind::NegativeResyncRead,
                 };
                 device.feed(|volume, fx| volume.refuse_peer(kind, extent, request.block_id, fx));
                 Ok(())
@@ -492,7 +474,8 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    fn out_of_sync(&mut self, header: Header) -> Outcome {
+    /// A range that the peer changed without sending it, or that is all zeroes there.
+    fn range(&mut self, header: Header) -> Outcome {
         let device = self.device(header)?;
         let desc = Self::parse(
             header,
@@ -500,7 +483,10 @@ impl Receiver<'_> {
         )?;
         let extent = Extent::new(desc.sector, desc.size);
         device
-            .feed(|volume, _| volume.peer_marked(extent))
+            .feed(|volume, fx| match header.command {
+                Command::RsDeallocated => volume.resync_zeroes(extent, fx).map(drop),
+                _ => volume.peer_marked(extent),
+            })
             .map_err(|error| Stop::refused(header.command, Problem::Request(error)))
     }
 }

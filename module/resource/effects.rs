@@ -87,6 +87,7 @@ impl Resource {
             Effect::SetPolicy { .. }
             | Effect::LoseConnection { .. }
             | Effect::InstallDisk { .. }
+            | Effect::SetLimits { .. }
             | Effect::ReleaseDisk { .. }
             | Effect::ResizeBitmap { .. }
             | Effect::MoveMetadata { .. }
@@ -111,6 +112,7 @@ impl Resource {
             Effect::SetPolicy { volume, .. }
             | Effect::LoseConnection { volume }
             | Effect::InstallDisk { volume }
+            | Effect::SetLimits { volume, .. }
             | Effect::ReleaseDisk { volume }
             | Effect::ResizeBitmap { volume, .. }
             | Effect::MoveMetadata { volume, .. }
@@ -143,6 +145,7 @@ impl Resource {
                 self.drop_items();
             }
             Effect::InstallDisk { .. } => device.install_disk(),
+            Effect::SetLimits { limits, .. } => device.set_limits(limits),
             Effect::ReleaseDisk { .. } => device.begin_release(),
             Effect::TuneDisk { .. } => {
                 if let Some(record) = core.records.get(volume) {

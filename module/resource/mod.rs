@@ -526,6 +526,9 @@ impl Resource {
         if device.take_relieved() {
             self.post_for(device, |volume| Event::Relieved { volume });
         }
+        if device.take_too_large() {
+            self.post_for(device, |volume| Event::TooLarge { volume });
+        }
         for invariant in device.take_broken() {
             self.post_for(device, |volume| Event::Broken { volume, invariant });
         }

@@ -31,7 +31,6 @@ use crate::engine::wire::data::{
     Barrier,
     BlockDesc,
     BlockRequest,
-    DataFlags,
     DataHeader,
     TrimRequest, //
 };
@@ -180,6 +179,9 @@ impl Sender<'_> {
             Item::ResyncRequest { volume, extent } => {
                 self.block_request(volume, Command::RsDataRequest, extent, ID_SYNCER)
             }
+            Item::ThinRequest { volume, extent } => {
+                self.block_request(volume, Command::RsThinReq, extent, ID_SYNCER)
+            }
             Item::VerifyRequest { volume, extent } => {
                 self.block_request(volume, Command::OvRequest, extent, ID_SYNCER)
             }
@@ -287,27 +289,6 @@ impl Sender<'_> {
         sent
     }
 
-    fn data_flags(&self, view: SendView) -> DataFlags {
-        let ack = match view.ack {
-            WantedAck::Written => DataFlags::SEND_WRITE_ACK,
-            WantedAck::Received => DataFlags::SEND_RECEIVE_ACK,
-            WantedAck::None => DataFlags::default(),
-        };
-        let set = |on, flag| if on { flag } else { DataFlags::default() };
-        let flags = set(view.flags.sync, DataFlags::RW_SYNC)
-            .with(set(view.may_set_in_sync, DataFlags::MAY_SET_IN_SYNC));
-        match self.session.version() {
-            ..=94 => flags,
-            95..=99 => flags
-                .with(set(view.flags.fua, DataFlags::FUA))
-                .with(set(view.flags.preflush, DataFlags::FLUSH)),
-            _ => flags
-                .with(set(view.flags.fua, DataFlags::FUA))
-                .with(set(view.flags.preflush, DataFlags::FLUSH))
-                .with(ack),
-        }
-    }
-
     fn write(
         &mut self,
         volume: u16,
@@ -319,7 +300,7 @@ impl Sender<'_> {
             sector: view.extent.sector,
             block_id: ticket.block_id(),
             seq_num: view.sequence,
-            flags: self.data_flags(view),
+            flags: view.packet(self.session.agreed()).1,
         };
         // With A and B the application gets its pages back before the peer has them. What a digest
         // was made of should be what is sent.
@@ -377,18 +358,12 @@ impl Sender<'_> {
     }
 
     fn trim(&mut self, volume: u16, ticket: Ticket, view: SendView) -> Result {
-        let (command, kind) = match view.operation {
-            Operation::Zeroes { unmap: true } => {
-                (Command::Zeroes, DataFlags::ZEROES.with(DataFlags::DISCARD))
-            }
-            Operation::Zeroes { unmap: false } => (Command::Zeroes, DataFlags::ZEROES),
-            _ => (Command::Trim, DataFlags::DISCARD),
-        };
+        let (command, flags) = view.packet(self.session.agreed());
         let trim = TrimRequest {
             sector: view.extent.sector,
             block_id: ticket.block_id(),
             seq_num: view.sequence,
-            flags: self.data_flags(view).with(kind),
+            flags,
             size: view.extent.bytes,
         };
         self.packet(volume, command, |c, out, _| trim.emit(c, out))
@@ -433,9 +408,17 @@ impl Sender<'_> {
             {
                 return Ok(());
             }
+            (Some((Answer::ThinData, view)), Some(pages)) if pages.is_zero() => {
+                let desc = BlockDesc {
+                    sector: view.extent.sector,
+                    size: view.extent.bytes,
+                };
+                let command = Command::RsDeallocated;
+                self.packet(volume, command, |c, out, _| desc.emit(c, out))
+            }
             (Some((answer, view)), Some(pages)) => {
                 let command = match answer {
-                    Answer::ResyncData | Answer::Check => Command::RsDataReply,
+                    Answer::ResyncData | Answer::ThinData | Answer::Check => Command::RsDataReply,
                     _ => Command::DataReply,
                 };
                 let header = DataHeader {

@@ -70,7 +70,7 @@ pub struct Limits {
     pub max_discard_sectors: u32,
     /// Unit of discards, 0 if unknown.
     pub discard_granularity: u32,
-    /// Offset of the first unit of discards.
+    /// Offset of the first unit of discards, on this partition.
     pub discard_alignment: u32,
     /// Largest request to write zeros, in sectors; 0 if not supported.
     pub max_write_zeroes_sectors: u32,
@@ -201,7 +201,8 @@ impl BlockDevice {
             max_segments: limits.max_segments,
             max_discard_sectors: limits.max_discard_sectors,
             discard_granularity: limits.discard_granularity,
-            discard_alignment: limits.discard_alignment,
+            // SAFETY: The device is open, and where a partition begins does not change.
+            discard_alignment: discard_alignment(limits, unsafe { (*self.as_ptr()).bd_start_sect }),
             max_write_zeroes_sectors: limits.max_write_zeroes_sectors,
             write_cache: limits.features & super::disk::FEATURE_WRITE_CACHE != 0,
             fua: limits.features & super::disk::FEATURE_FUA != 0,
@@ -244,6 +245,20 @@ impl BlockDevice {
             bindings::blkdev_issue_zeroout(self.as_ptr(), sector, sectors, shim::gfp_noio(), flags)
         })
     }
+}
+
+/// Where the first unit of discards begins on a partition from sector `start` on, in bytes.
+///
+/// Source: `block/blk-settings.c` (`bdev_discard_alignment`).
+fn discard_alignment(limits: &bindings::queue_limits, start: u64) -> u32 {
+    let unit = u64::from(limits.discard_granularity) / SECTOR_SIZE as u64;
+    let offset = u64::from(limits.discard_alignment) / SECTOR_SIZE as u64;
+    let Some(behind) = start.checked_rem(unit) else {
+        return 0;
+    };
+    let first = (unit + offset - behind) % unit;
+    // Less than a unit.
+    (first * SECTOR_SIZE as u64) as u32
 }
 
 /// Appends to a buffer of fixed size, dropping what doesn't fit.

@@ -53,6 +53,8 @@ const FEATURE_STATISTICS: u32 = 1 << 4;
 pub(super) const FEATURE_STABLE_WRITES: u32 = 1 << 5;
 /// `BLK_OPEN_WRITE`.
 const OPEN_WRITE: bindings::blk_mode_t = 2;
+/// Bytes of a sector.
+const SECTOR_BYTES: u32 = 512;
 /// `GENHD_FL_NO_PART`.
 const NO_PARTITIONS: c_int = 4;
 
@@ -138,8 +140,6 @@ pub struct DiskLimits {
     pub segment_boundary: u32,
     /// Largest discard, in sectors; 0 if discards aren't supported.
     pub max_discard_sectors: u32,
-    /// Unit of discards.
-    pub discard_granularity: u32,
     /// Largest request to write zeros, in sectors; 0 if not supported.
     pub max_write_zeroes_sectors: u32,
     /// Whether flushes are wanted.
@@ -168,7 +168,7 @@ impl DiskLimits {
             to.seg_boundary_mask = self.segment_boundary as usize - 1;
         }
         to.max_hw_discard_sectors = self.max_discard_sectors;
-        to.discard_granularity = self.discard_granularity;
+        to.discard_granularity = SECTOR_BYTES;
         if let Some(below) = below {
             // SAFETY: Both are valid; readers of limits live with changes.
             let misaligned = unsafe {
@@ -177,6 +177,12 @@ impl DiskLimits {
             if misaligned != 0 {
                 pr_warn!("data is not aligned to the blocks of the device below\n");
             }
+        }
+        let unit = to.discard_granularity / SECTOR_BYTES;
+        if self.max_discard_sectors == 0 || unit > to.max_hw_discard_sectors {
+            // Without the unit, no discard is offered.
+            to.max_hw_discard_sectors = 0;
+            to.discard_granularity = 0;
         }
         to.max_write_zeroes_sectors = self.max_write_zeroes_sectors;
         to.max_hw_wzeroes_unmap_sectors = 0;

@@ -387,6 +387,13 @@ impl PageVec {
         self.payload().for_each_chunk(each);
     }
 
+    /// Whether all bytes are zeros.
+    pub fn is_zero(&self) -> bool {
+        let mut zero = true;
+        self.for_each_chunk(|chunk| zero = zero && chunk.iter().all(|&byte| byte == 0));
+        zero
+    }
+
     /// Fills all bytes with zeros.
     pub fn zero(&mut self) {
         let len = self.len;

@@ -22,6 +22,7 @@ use crate::engine::wire::state::{
     StateRequest,
     UuidFlags, //
 };
+use crate::engine::wire::Command;
 
 use super::effect::{
     Admin,
@@ -119,6 +120,9 @@ impl Step<'_> {
             Admin::Detach { volume, force } => self.detach(token, volume, force),
             Admin::DiskOptions { volume, options } => self.disk_options(token, volume, options),
             Admin::Connect { options } => self.connect(token, options),
+            Admin::NetOptions { options } if self.peer_cannot_follow(&options) => {
+                self.answer(token, RetCode::ERR_NEED_APV_100);
+            }
             Admin::NetOptions { options } => {
                 self.resource.net = self.resource.net.as_ref().map(|_| options);
                 self.push(Effect::TuneNetwork);
@@ -221,7 +225,7 @@ impl Step<'_> {
             return self.answer_state(token, Ok(StateSuccess::Success));
         }
         let connected = self.resource.conn == ConnState::WfReportParams;
-        if connected && !force && self.resource.agreed.version >= 100 {
+        if connected && !force {
             self.ask_to_leave(token, false);
         } else {
             self.start_leaving(token);
@@ -236,9 +240,14 @@ impl Step<'_> {
         };
         let (mask, value) = change.pack();
         self.wait_for(token, Goal::Disconnect { outdated });
+        let request = StateRequest { mask, value };
         self.push(Effect::Send {
             volume: 0,
-            packet: Outgoing::ConnStateRequest(StateRequest { mask, value }),
+            packet: match self.resource.agreed.version {
+                // The state of the only volume is all that older peers know.
+                ..=99 => Outgoing::StateRequest(request),
+                _ => Outgoing::ConnStateRequest(request),
+            },
         });
     }
 
@@ -321,7 +330,7 @@ impl Step<'_> {
             return self.tell_states();
         }
         let Some(pending) = &mut self.resource.pending else {
-            return;
+            return self.refuse(Command::StateChgReply, "nothing was asked");
         };
         let Pending { token, goal, .. } = *pending;
         let verdict = verdict_of(code);

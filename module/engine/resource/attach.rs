@@ -72,6 +72,7 @@ impl Step<'_> {
         self.take_disk(volume, disk, options);
         self.push(Effect::InstallDisk { volume });
         self.push(Effect::TuneDisk { volume });
+        self.set_limits(volume);
         self.choose_write_order();
         self.first_size(volume);
         let record = self.volumes.get(volume);

@@ -26,6 +26,7 @@ impl Event {
             | Event::Congested { volume, .. }
             | Event::Relieved { volume }
             | Event::Depends { volume, .. }
+            | Event::TooLarge { volume }
             | Event::DiskReleased { volume, .. } => Some(volume),
             // Of commands, some are about the resource; packets have the peer's number.
             Event::Admin(..)

@@ -33,6 +33,7 @@ use super::effect::{
     Outgoing, //
 };
 use super::fencing::has_good_data;
+use super::limits::peer_limits;
 use super::policy::{
     ack_of,
     policy_of, //
@@ -237,6 +238,8 @@ impl Step<'_> {
             policy.abandon = record.abandoned && record.state.disk == DiskState::Failed;
             policy.keep_failed = on_no_data == OnNoData::SuspendIo;
             policy.congestion = self.resource.congestion(record.state);
+            policy.discards = record.options.discard_zeroes_if_aligned;
+            policy.takes = peer_limits(self.resource.agreed, record.peer_bio_bytes);
             self.push(Effect::SetPolicy { volume, policy });
         }
     }

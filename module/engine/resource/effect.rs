@@ -19,6 +19,7 @@ use crate::engine::state::{
 use crate::engine::volume::{
     Limit,
     Policy,
+    RequestLimits,
     ResyncLimits,
     VerifyRange,
     VerifySide, //
@@ -37,6 +38,7 @@ use super::handler::{
     Call,
     Handler, //
 };
+pub use super::loss::Loss;
 use super::notice::Notice;
 use super::peer_params::{
     PeerProtocol,
@@ -58,34 +60,6 @@ pub struct Env {
 /// Names the administrator's command that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u32);
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// The peer did not answer in time.
-    Timeout,
-    /// Sending failed.
-    BrokenPipe,
-    /// Receiving failed, or the peer closed the connection.
-    NetworkFailure,
-    /// The peer sent something that the protocol does not allow.
-    ProtocolError,
-    /// The peer said that it disconnects.
-    TearDown,
-}
-
-impl Loss {
-    /// The state that a connection passes through on its way down.
-    pub fn state(self) -> ConnState {
-        match self {
-            Loss::Timeout => ConnState::Timeout,
-            Loss::BrokenPipe => ConnState::BrokenPipe,
-            Loss::NetworkFailure => ConnState::NetworkFailure,
-            Loss::ProtocolError => ConnState::ProtocolError,
-            Loss::TearDown => ConnState::TearDown,
-        }
-    }
-}
 
 /// A command of the administrator.
 #[derive(Clone, Debug)]
@@ -316,6 +290,11 @@ pub enum Event {
         /// The volume, by position.
         volume: usize,
     },
+    /// The data path of a volume has a request that the peer does not take.
+    TooLarge {
+        /// The volume, by position.
+        volume: usize,
+    },
     /// The disk is no longer in use.
     DiskReleased {
         /// The volume, by position.
@@ -402,6 +381,13 @@ pub enum Effect {
     InstallDisk {
         /// The volume, by position.
         volume: usize,
+    },
+    /// Let the device take requests that are no larger. With a disk, its own limits narrow them.
+    SetLimits {
+        /// The volume, by position.
+        volume: usize,
+        /// The largest requests.
+        limits: RequestLimits,
     },
     /// Take the disk out of use; [`Event::DiskReleased`] when nothing uses it any more.
     ReleaseDisk {

@@ -48,6 +48,9 @@ impl Notice {
                 | Notice::Incompatible(_)
                 | Notice::DifferentDigest { .. }
                 | Notice::NeedsProtocol { .. }
+                | Notice::OnlyVolumeZero { .. }
+                | Notice::TooLarge
+                | Notice::BadPacket { .. }
                 | Notice::UnrelatedData
                 | Notice::SplitBrain { .. }
                 | Notice::PrimaryWouldBeTarget

@@ -18,6 +18,8 @@ mod ending;
 mod fencing;
 mod handler;
 mod handshake;
+mod limits;
+mod loss;
 mod network;
 mod notice;
 mod patience;
@@ -271,6 +273,7 @@ impl Step<'_> {
             Event::Congested { volume, limit } => self.congested(volume, limit),
             Event::Relieved { volume } => self.relieved(volume),
             Event::Depends { volume, waits } => self.depends(volume, waits),
+            Event::TooLarge { volume } => self.too_large(volume),
             Event::DiskReleased { volume, saved } => self.disk_released(volume, saved),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => {

@@ -7,6 +7,7 @@ use crate::engine::options::{
     AfterSplitBrain0,
     AfterSplitBrain1,
     AfterSplitBrain2,
+    NetOptions,
     WireProtocol, //
 };
 use crate::engine::state::{
@@ -18,7 +19,10 @@ use crate::engine::wire::handshake::{
     Features, //
 };
 use crate::engine::wire::params::ConnFlags;
-use crate::engine::wire::PROTOCOL_BEFORE_HANDSHAKE;
+use crate::engine::wire::{
+    Command,
+    PROTOCOL_BEFORE_HANDSHAKE, //
+};
 
 use super::effect::{
     Effect,
@@ -80,6 +84,13 @@ impl Step<'_> {
                         features: agreed.features.0,
                     },
                 );
+                let many = self.volumes.iter().any(|volume| volume.number != 0);
+                if many && agreed.version < 100 {
+                    // Its packets do not say which volume they are about.
+                    let version = agreed.version;
+                    self.tell(None, Notice::OnlyVolumeZero { version });
+                    self.leave(Why::Lost(Loss::ProtocolError));
+                }
             }
             None => {
                 self.tell(
@@ -191,7 +202,7 @@ impl Step<'_> {
             AfterSplitBrain2::from_number(two_primaries),
         );
         let (Some(protocol), Some(after_0), Some(after_1), Some(after_2)) = read else {
-            return self.trouble(Loss::ProtocolError);
+            return self.refuse(Command::ProtocolUpdate, "an option without meaning");
         };
         net.protocol = protocol;
         net.after_sb_0pri = after_0;
@@ -201,6 +212,19 @@ impl Step<'_> {
         net.data_integrity_alg = peer.integrity_alg;
         self.push(Effect::TuneNetwork);
         self.set_policies();
+    }
+
+    /// Whether these options differ from those in force where both nodes have to be alike, and the
+    /// peer that is connected cannot be told.
+    pub(super) fn peer_cannot_follow(&self, new: &NetOptions) -> bool {
+        let connected = self.resource.conn == ConnState::WfReportParams;
+        connected
+            && self.resource.agreed.version < 100
+            && self.resource.net.as_ref().is_some_and(|old| {
+                new.protocol != old.protocol
+                    || new.allow_two_primaries != old.allow_two_primaries
+                    || new.data_integrity_alg != old.data_integrity_alg
+            })
     }
 
     /// The options changed: a peer that is connected has to know those that both share.
@@ -228,6 +252,12 @@ impl Step<'_> {
             self.set_conn(loss.state());
             self.push(Effect::CloseNetwork);
         }
+    }
+
+    /// The peer sent something that makes no sense: the connection begins anew.
+    pub(super) fn refuse(&mut self, command: Command, why: &'static str) {
+        self.tell(None, Notice::BadPacket { command, why });
+        self.trouble(Loss::ProtocolError);
     }
 
     /// Leaves the peer for good: the connection becomes StandAlone. `why`, unless this event found

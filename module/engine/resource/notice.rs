@@ -12,6 +12,7 @@ use crate::engine::state::{
     StateError, //
 };
 use crate::engine::volume::Limit;
+use crate::engine::wire::Command;
 
 use super::ending::Changes;
 
@@ -71,6 +72,11 @@ pub enum Notice {
         /// The version that both nodes would need.
         version: u32,
     },
+    /// The peer's protocol version knows volume 0 only, and there are others.
+    OnlyVolumeZero {
+        /// The version.
+        version: u32,
+    },
     /// The data sets have nothing in common.
     UnrelatedData,
     /// Both nodes changed their data independently.
@@ -119,6 +125,15 @@ pub enum Notice {
     GrowthIsSynced,
     /// What is new after growing is not resynced (`--assume-clean`).
     GrowthIsClean,
+    /// A request came before it was known that the peer takes none so large.
+    TooLarge,
+    /// The peer sent something that makes no sense.
+    BadPacket {
+        /// Which packet.
+        command: Command,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A full resync is necessary.
     FullSync {
         /// Why.

@@ -20,6 +20,7 @@ use crate::engine::wire::state::{
     UuidFlags,
     UuidReport, //
 };
+use crate::engine::wire::Command;
 
 use super::effect::{
     Effect,
@@ -52,7 +53,10 @@ impl Step<'_> {
         match packet {
             RarePacket::Protocol(settings) => return self.peer_protocol(settings),
             RarePacket::ProtocolUpdate(settings) => return self.peer_protocol_update(settings),
-            RarePacket::ConnStateRequest(request) => return self.conn_state_request(request),
+            RarePacket::ConnStateRequest(request) => return self.conn_state_request(request, true),
+            RarePacket::StateRequest(request) if self.is_leaving(request) => {
+                return self.conn_state_request(request, false);
+            }
             RarePacket::StateReply(code) => return self.state_reply(code),
             _ => {}
         }
@@ -67,7 +71,7 @@ impl Step<'_> {
             RarePacket::Uuids(report) => self.peer_uuids(volume, report),
             RarePacket::State(report) => match DeviceState::unpack(report.state) {
                 Some(state) => self.peer_state(volume, state),
-                None => self.trouble(Loss::ProtocolError),
+                None => self.refuse(Command::State, "a state without meaning"),
             },
             RarePacket::SyncUuid(uuid) => self.sync_uuid(volume, uuid),
             RarePacket::StateRequest(request) => self.state_request(volume, request),
@@ -347,8 +351,16 @@ impl Step<'_> {
         self.request(volume, wanted)
     }
 
+    /// Whether the peer wants to leave, although it asks for a change of one volume: below version
+    /// 100 that is the same.
+    fn is_leaving(&self, request: StateRequest) -> bool {
+        let conn = mirrored(request).and_then(|change| change.conn);
+        self.resource.agreed.version < 100 && conn == Some(ConnState::TearDown)
+    }
+
     /// The peer asks for a change of the whole connection: it leaves.
-    fn conn_state_request(&mut self, request: StateRequest) {
+    /// `connection`: it has to be answered as a request about the connection.
+    fn conn_state_request(&mut self, request: StateRequest, connection: bool) {
         let concurrent = self.resource.pending.is_some() && self.resource.resolver;
         let change = mirrored(request);
         let verdict = match change {
@@ -358,7 +370,7 @@ impl Step<'_> {
         };
         self.push(Effect::SendStateReply {
             volume: 0,
-            connection: true,
+            connection,
             code: number_of(verdict),
         });
         if verdict.is_ok() {

@@ -19,6 +19,7 @@ use crate::engine::volume::{
     LocalUse,
     MirrorUse,
     Policy,
+    RequestLimits,
     ResyncUse,
     WantedAck, //
 };
@@ -53,6 +54,8 @@ pub(super) fn policy_of(
         good_data: state.disk == DiskState::UpToDate || state.peer_disk == DiskState::UpToDate,
         peer_log: only_disk && al_updates,
         ack: WantedAck::Written,
+        tells_ack: version >= 100,
+        meeting: state.conn == ConnState::WfReportParams,
         conflicts: Conflicts::None,
         drain: Drain::None,
         balancing: ReadBalancing::default(),
@@ -65,6 +68,8 @@ pub(super) fn policy_of(
             ConnState::Behind => Lead::Behind,
             _ => Lead::None,
         },
+        discards: true,
+        takes: RequestLimits::default(),
     }
 }
 

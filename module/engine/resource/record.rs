@@ -13,6 +13,7 @@ use crate::engine::state::{
 };
 use crate::engine::uuid::Uuids;
 use crate::engine::volume::{
+    DiscardLimits,
     Drain,
     VerifyRange, //
 };
@@ -41,6 +42,8 @@ pub struct Disk {
     pub max_bio_bytes: u32,
     /// Limits of the lower device that the peer is told.
     pub limits: QueueLimits,
+    /// What the lower device says of its discards.
+    pub discard: DiscardLimits,
 }
 
 /// Sizes of the lower devices, in sectors.
@@ -69,6 +72,8 @@ pub struct VolumeRecord {
     pub capacity: u64,
     /// What the peer told of its generations, for this connection.
     pub peer_uuids: Option<UuidReport>,
+    /// The largest request that the peer says to take, in bytes; 0 when unknown.
+    pub peer_bio_bytes: u32,
     /// Size of the peer's disk in sectors; 0 when it has none or is unknown.
     pub peer_size: u64,
     /// Generation of the data that applications have seen (`ed_uuid`); 0 for none.
@@ -143,6 +148,7 @@ impl VolumeRecord {
             options: DiskOptions::default(),
             capacity: 0,
             peer_uuids: None,
+            peer_bio_bytes: 0,
             peer_size: 0,
             exposed_uuid: 0,
             left_uuid: 0,

@@ -71,6 +71,7 @@ fn primary(layout: Layout, conn: C) -> Node {
         max_capacity,
         max_bio_bytes: 1 << 20,
         limits: QueueLimits::default(),
+        discard: Default::default(),
     });
     record.lower = sizes;
     record.capacity = max_capacity;

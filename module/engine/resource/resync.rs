@@ -2,7 +2,11 @@
 
 //! A resync from the exchange of bitmaps to its end.
 
-use crate::engine::ids::BLOCK_SECTORS;
+use crate::engine::ids::{
+    BLOCK_SECTORS,
+    BLOCK_SIZE,
+    SECTOR_SIZE, //
+};
 use crate::engine::options::{
     DiskOptions,
     OptionSpec, //
@@ -12,7 +16,11 @@ use crate::engine::state::{
     DiskState,
     Role, //
 };
-use crate::engine::volume::ResyncLimits;
+use crate::engine::volume::{
+    DiscardLimits,
+    ResyncLimits, //
+};
+use crate::engine::wire::handshake::Features;
 
 use super::effect::Effect;
 use super::notice::{
@@ -22,18 +30,41 @@ use super::notice::{
 use super::peer_params::PeerSyncParams;
 use super::Step;
 
-/// What the options say. `buffers` are pages.
-fn limits_of(options: &DiskOptions, buffers: u32) -> ResyncLimits {
+/// What the options say. `buffers` are pages; `most` is the largest request, in bytes, `thin` the
+/// unit of discards, in bytes.
+fn limits_of(options: &DiskOptions, buffers: u32, most: u32, thin: u32) -> ResyncLimits {
     ResyncLimits {
         // Half of the buffers: the rest is for the application.
         in_flight: buffers / 2 * BLOCK_SECTORS as u32,
+        // Several have to fit in there.
+        request_bytes: most.min((buffers / 8).saturating_mul(BLOCK_SIZE)),
+        thin_bytes: thin,
         rate: options.resync_rate,
         plan_ahead: options.c_plan_ahead,
         fill_target: options.c_fill_target,
         delay_target: options.c_delay_target,
         max_rate: options.c_max_rate,
         min_rate: options.c_min_rate,
-        ..ResyncLimits::default()
+    }
+}
+
+/// The unit of thin resync, in bytes: what the administrator wants (`rs-discard-granularity`), in
+/// whole units of the device and of the bitmap. 0: there is none.
+fn thin_bytes(wanted: u32, device: DiscardLimits) -> u32 {
+    let unit = device.granularity.max(1).saturating_mul(SECTOR_SIZE);
+    let most = device.most.min(u32::MAX / SECTOR_SIZE) * SECTOR_SIZE;
+    if wanted == 0 || most == 0 {
+        return 0;
+    }
+    let bytes = wanted
+        .max(unit)
+        .div_ceil(unit)
+        .saturating_mul(unit)
+        .min(most);
+    if bytes % BLOCK_SIZE == 0 {
+        bytes
+    } else {
+        0
     }
 }
 
@@ -165,7 +196,14 @@ impl Step<'_> {
         let Some(record) = self.volumes.get(volume) else {
             return;
         };
-        let limits = limits_of(&record.options, buffers.unwrap_or(0));
+        let thin = match &record.disk {
+            Some(disk) if self.resource.agreed.features.has(Features::THIN_RESYNC) => {
+                thin_bytes(record.options.rs_discard_granularity, disk.discard)
+            }
+            _ => 0,
+        };
+        let most = self.device_limits(volume).write;
+        let limits = limits_of(&record.options, buffers.unwrap_or(0), most, thin);
         self.push(Effect::SetResyncLimits { volume, limits });
     }
 
@@ -231,3 +269,7 @@ impl Step<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "resync_tests.rs"]
+mod tests;

@@ -14,17 +14,16 @@ use crate::engine::wire::state::{
     SizeNumbers,
     SizeReport, //
 };
-use crate::engine::wire::{
-    MAX_BIO_SIZE,
-    MAX_BIO_SIZE_P95,
-    MAX_SIZE_H80_PACKET, //
-};
 
 use super::effect::{
     Loss,
     Outgoing, //
 };
 use super::ending::Why;
+use super::limits::{
+    most_in,
+    SAFE_BIO_SIZE, //
+};
 use super::notice::Notice;
 use super::resize::Change;
 use super::Step;
@@ -76,11 +75,7 @@ impl Step<'_> {
         let Some(record) = self.volumes.get(volume) else {
             return;
         };
-        let most = match agreed.version {
-            ..=94 => MAX_SIZE_H80_PACKET,
-            95..=99 => MAX_BIO_SIZE_P95,
-            _ => MAX_BIO_SIZE,
-        };
+        let most = most_in(agreed.version);
         let mut sizes = SizeNumbers {
             disk_size: 0,
             user_size: 0,
@@ -111,10 +106,20 @@ impl Step<'_> {
             return;
         };
         record.peer_size = sizes.disk_size;
+        record.peer_bio_bytes = sizes.max_bio_size;
+        if let Some(disk) = &mut record.disk {
+            // The C module goes by it while it is alone.
+            let told = sizes.max_bio_size.max(SAFE_BIO_SIZE);
+            record.dirty |= disk.superblock.peer_max_bio_size != told;
+            disk.superblock.peer_max_bio_size = told;
+        }
         // The lower device has changed, and the peer does not know yet what is possible now.
         let disk = record.disk.as_ref();
         let unheard = disk.is_some_and(|disk| record.lower != disk.laid_out_for);
-        let grew = if disk.is_some() {
+        let has_disk = disk.is_some();
+        // Before the size: with it, nothing is under way that the peer does not take.
+        self.set_limits(volume);
+        let grew = if has_disk {
             self.size_with_disk(volume, sizes)
         } else {
             self.size_without_disk(volume, sizes)

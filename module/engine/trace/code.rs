@@ -21,6 +21,7 @@ use crate::engine::volume::{
     AckKind,
     Conflicts,
     Congestion,
+    DiscardLimits,
     Drain,
     Lead,
     Limit,
@@ -29,6 +30,7 @@ use crate::engine::volume::{
     Operation,
     Policy,
     ReadFor,
+    RequestLimits,
     ResyncLimits,
     ResyncUse,
     VerifyRange,
@@ -230,15 +232,18 @@ code_structs! {
     PeerTicket { index }
     WriteFlags { fua, preflush, sync }
     ResyncLimits {
-        in_flight, request_bytes, rate, plan_ahead, fill_target, delay_target, max_rate, min_rate,
+        in_flight, request_bytes, thin_bytes, rate, plan_ahead, fill_target, delay_target,
+        max_rate, min_rate,
     }
     VerifyRange { start, stop }
     Policy {
         local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        ack, peer_log, conflicts, drain, balancing, disk_timeout_ms, abandon, keep_failed,
-        congestion, lead,
+        meeting, ack, tells_ack, peer_log, conflicts, drain, balancing, disk_timeout_ms,
+        abandon, keep_failed, congestion, lead, discards, takes,
     }
     Congestion { fill, extents }
+    RequestLimits { write, discard, zeroes }
+    DiscardLimits { most, granularity, alignment }
 }
 
 code_enums! {
@@ -259,6 +264,7 @@ code_enums! {
         1 Resync,
         2 Verify,
         3 ResyncCheck,
+        4 ResyncThin,
     }
     VerifySide {
         0 Source,

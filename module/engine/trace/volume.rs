@@ -120,6 +120,7 @@ calls! {
     fn stop_resync() with fx;
     fn resync_more() with fx -> bool;
     fn resync_data(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
+    fn resync_zeroes(extent: Extent) with fx -> Result<Option<PeerTicket>, PeerRequestError>;
     fn resync_refused(extent: Extent, failed: bool) with fx -> Result<(), PeerRequestError>;
     fn digest_made(ticket: PeerTicket) with fx -> bool;
     fn digest_unread(ticket: PeerTicket) with fx;

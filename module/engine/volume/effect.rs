@@ -27,6 +27,8 @@ pub enum VolumeEffect {
     QueueOutOfSync(Extent),
     /// Queue a `P_RS_DATA_REQUEST` for the range.
     QueueResyncRequest(Extent),
+    /// Queue a `P_RS_THIN_REQ` for the range.
+    QueueThinRequest(Extent),
     /// Queue a `P_OV_REQUEST` for the range.
     QueueVerifyRequest(Extent),
     /// Tell the stream that a write of this epoch is about to be completed.
@@ -131,6 +133,9 @@ pub enum Report {
     Congested(Limit),
     /// Nothing is on its way any more to a peer that was too slow.
     Relieved,
+    /// A request came before it was known that the peer takes none so large, or none of that kind:
+    /// it waits for the end of the connection.
+    TooLarge,
     /// The requests that somebody waits for are gone (`Policy::drain`).
     Drained,
     /// Something that must never be was: the resource decides what to give up.

@@ -5,8 +5,7 @@
 use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
-    Ticket,
-    MAX_REQUEST_BYTES, //
+    Ticket, //
 };
 
 use super::effect::{
@@ -53,8 +52,8 @@ pub enum Refusal {
 pub(super) const EFFECTS_PER_REQUEST: usize = 7;
 
 impl<S: Storage> Volume<S> {
-    /// A write, discard, write-zeroes or flush came. `extent` is at most
-    /// [`MAX_REQUEST_BYTES`] long.
+    /// A write, discard, write-zeroes or flush came. `extent` is at most [`Operation::most_bytes`]
+    /// long; without length it is a flush, whatever else it was meant to be.
     pub fn write(
         &mut self,
         operation: Operation,
@@ -62,7 +61,12 @@ impl<S: Storage> Volume<S> {
         flags: WriteFlags,
         fx: &mut Effects,
     ) -> Result<Ticket, Refusal> {
-        self.check(extent)?;
+        let operation = if extent.bytes == 0 {
+            Operation::Flush
+        } else {
+            operation
+        };
+        self.check(operation, extent)?;
         let (index, ticket) = self.take_slot()?;
         let arrival = self.next_arrival();
         if let Some(slot) = self.slots.get_mut(index) {
@@ -78,12 +82,12 @@ impl<S: Storage> Volume<S> {
         Ok(ticket)
     }
 
-    pub(super) fn check(&self, extent: Extent) -> Result<(), Refusal> {
+    pub(super) fn check(&self, operation: Operation, extent: Extent) -> Result<(), Refusal> {
         let served = self.policy.hold
             || self.policy.peer_readable
             || self.policy.mirror == MirrorUse::Send
             || self.policy.local != LocalUse::None;
-        if served && extent.fits(self.capacity, MAX_REQUEST_BYTES) {
+        if served && extent.fits(self.capacity, operation.most_bytes()) {
             Ok(())
         } else {
             Err(Refusal::Io)
@@ -143,8 +147,7 @@ impl<S: Storage> Volume<S> {
                 self.mark(extent);
             }
             self.look_for_congestion(fx);
-            fx.push(VolumeEffect::QueueWrite(ticket));
-            self.queue(index);
+            self.send_request(index, fx);
         } else {
             // The bits are set before the data can be on the disk.
             self.mark(extent);
@@ -345,7 +348,6 @@ impl<S: Storage> Volume<S> {
         let Some(slot) = self.slots.get_mut(index) else {
             return false;
         };
-        let ticket = slot.ticket(index);
         let nowhere = slot.local != Local::Done && slot.logged == 0;
         // A write of the peer may have gone before it meanwhile (`let_pass`).
         let passed = slot.mirror == Mirror::Refused && policy.conflicts != Conflicts::None;
@@ -369,8 +371,7 @@ impl<S: Storage> Volume<S> {
             _ if passed => false,
             _ if policy.mirror == MirrorUse::Send => {
                 slot.resent = true;
-                fx.push(VolumeEffect::QueueWrite(ticket));
-                self.queue(index);
+                self.send_request(index, fx);
                 self.retry = true;
                 true
             }

@@ -65,6 +65,21 @@ impl<S: Storage> Volume<S> {
         self.counters.peer_pending += 1;
     }
 
+    /// A request shall go to the peer. What that does not take waits for the end of the connection.
+    pub(super) fn send_request(&mut self, index: u32, fx: &mut Effects) {
+        let Some(&slot) = self.slots.get(index) else {
+            return;
+        };
+        let taken = self.policy.takes.allow(slot.operation, slot.extent.bytes);
+        self.queue(index);
+        let ticket = slot.ticket(index);
+        fx.push(match slot.operation {
+            _ if !taken => VolumeEffect::Report(Report::TooLarge),
+            Operation::Read => VolumeEffect::QueueRead(ticket),
+            _ => VolumeEffect::QueueWrite(ticket),
+        });
+    }
+
     /// The sender takes a request out of its queue and starts to send it, in `epoch` if it is a
     /// write. Returns `None` when there is nothing to send any more.
     pub fn send_begin(&mut self, ticket: Ticket, epoch: u32, now: Instant) -> Option<SendView> {
@@ -73,8 +88,10 @@ impl<S: Storage> Volume<S> {
             // The peer's disk is the only one that keeps it.
             _ => WantedAck::Written,
         };
+        let by_barrier = ack != self.policy.ack && !self.policy.tells_ack;
         // Who does not tell that it has written cannot tell that it has cleared them either.
-        let may_set_in_sync = self.policy.resync == ResyncUse::Source && ack == WantedAck::Written;
+        let tells = ack == WantedAck::Written && !by_barrier;
+        let may_set_in_sync = self.policy.resync == ResyncUse::Source && tells;
         let slot = self.find(ticket)?;
         if slot.mirror != Mirror::Queued {
             return None;
@@ -82,6 +99,7 @@ impl<S: Storage> Volume<S> {
         slot.mirror = Mirror::Sending;
         slot.epoch = epoch;
         slot.ack = ack;
+        slot.by_barrier = by_barrier && slot.operation != Operation::Read;
         slot.sent_at = now;
         let mut view = SendView {
             extent: slot.extent,
@@ -117,7 +135,12 @@ impl<S: Storage> Volume<S> {
                 self.settle(ticket.index, fx);
                 self.resume(fx);
             }
-            Mirror::Sending => slot.mirror = Mirror::Sent,
+            Mirror::Sending => {
+                slot.mirror = Mirror::Sent;
+                if slot.by_barrier {
+                    fx.push(VolumeEffect::CloseEpoch(slot.epoch));
+                }
+            }
             Mirror::Settled(outcome) => {
                 slot.mirror = outcome.into();
                 self.settle(ticket.index, fx);
@@ -149,6 +172,10 @@ impl<S: Storage> Volume<S> {
         fx: &mut Effects,
     ) -> Result<(), PeerRequestError> {
         let slot = self.find(ticket).ok_or(PeerRequestError::Unexpected)?;
+        if slot.by_barrier && ok && slot.mirror.is_unanswered() {
+            // In its memory is not enough.
+            return Ok(());
+        }
         // The answer can overtake the sender's report that it has finished sending. A refusal can
         // come after the write was done by being sent or received (protocols A and B).
         let late = matches!(slot.mirror, Mirror::Acked | Mirror::Settled(Outcome::Acked)) && !ok;

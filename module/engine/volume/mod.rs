@@ -16,12 +16,14 @@
 mod conflict;
 mod congestion;
 mod digest;
+mod discard;
 mod effect;
 mod local;
 mod log;
 mod mirror;
 mod overlap;
 mod pace;
+mod packet;
 mod peer;
 mod policy;
 mod read;
@@ -29,6 +31,7 @@ mod remote;
 mod resync;
 mod slot;
 mod table;
+mod thin;
 mod verify;
 mod watch;
 
@@ -38,6 +41,8 @@ mod broken_tests;
 mod peer_range_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thin_tests;
 
 use super::broken::{
     Broken,
@@ -56,6 +61,12 @@ use super::storage::Storage;
 pub use congestion::{
     Congestion,
     Limit, //
+};
+pub use discard::{
+    DiscardLimits,
+    Part,
+    PartAction,
+    Parts, //
 };
 pub use effect::{
     AckKind,
@@ -89,6 +100,7 @@ pub use policy::{
     LocalUse,
     MirrorUse,
     Policy,
+    RequestLimits,
     ResyncUse, //
 };
 pub use read::ReadRoute;

@@ -42,6 +42,9 @@ pub struct ResyncLimits {
     pub in_flight: u32,
     /// Largest single request, in bytes (a multiple of 4096).
     pub request_bytes: u32,
+    /// Requests of so many bytes may be answered with "all zeroes"; 0: none
+    /// (`rs-discard-granularity`).
+    pub thin_bytes: u32,
     /// The fixed rate, and the one that the controller begins with, in KiB/s (`resync-rate`).
     pub rate: u32,
     /// Steps of 100 ms that the controller plans ahead; 0: there is none (`c-plan-ahead`).
@@ -63,6 +66,7 @@ impl Default for ResyncLimits {
         Self {
             in_flight: 8192,
             request_bytes: 128 << 10,
+            thin_bytes: 0,
             rate: 102_400,
             plan_ahead: 0,
             fill_target: 0,

@@ -10,6 +10,7 @@ const MUCH: u64 = 1 << 30;
 const CONTROLLED: ResyncLimits = ResyncLimits {
     in_flight: 8192,
     request_bytes: 128 << 10,
+    thin_bytes: 0,
     rate: 250,
     plan_ahead: 20,
     fill_target: 100,

@@ -145,6 +145,8 @@ pub enum Answer {
     Data,
     /// It is sent (`P_RS_DATA_REPLY`).
     ResyncData,
+    /// The same, but if it is all zeroes only that is told (`P_RS_DEALLOCATED`).
+    ThinData,
     /// Its digest is compared with the peer's; answer with `resync_checked`. What differs is then
     /// sent as [`Answer::ResyncData`].
     Check,
@@ -209,11 +211,21 @@ pub struct PeerSlot {
     pub(super) at_disk: Instant,
     /// The connection is gone: finish the I/O, answer nobody.
     pub(super) orphan: bool,
+    /// The resync data may be told to be all zeroes.
+    pub(super) thin: bool,
     /// The resync that it is part of was given up: it says nothing of what is in sync.
     pub(super) forgotten: bool,
 }
 
 impl PeerSlot {
+    /// What is to be done with what was read.
+    pub(super) fn answer(&self) -> Answer {
+        match self.kind.answer() {
+            Answer::ResyncData if self.thin => Answer::ThinData,
+            answer => answer,
+        }
+    }
+
     /// Whether its I/O may be at the disk.
     pub(super) fn is_at_disk(&self) -> bool {
         let submitted = self.kind.reads()

@@ -4,10 +4,15 @@
 //!
 //! The resource decides over states; the volume's hot path only looks here.
 
+use crate::engine::ids::{
+    MAX_DISCARD_BYTES,
+    MAX_REQUEST_BYTES, //
+};
 use crate::engine::options::ReadBalancing;
 
 use super::congestion::Congestion;
 use super::peer::WantedAck;
+use super::slot::Operation;
 
 /// Where reads are served and whether writes have a local half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +88,42 @@ pub enum Conflicts {
     PeerDecides,
 }
 
+/// The largest requests that a node takes, in bytes; 0: none of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Writes and reads.
+    pub write: u32,
+    /// Discards.
+    pub discard: u32,
+    /// Writes of zeroes.
+    pub zeroes: u32,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self::ANY
+    }
+}
+
+impl RequestLimits {
+    /// All that a slot can hold.
+    pub const ANY: Self = Self {
+        write: MAX_REQUEST_BYTES,
+        discard: MAX_DISCARD_BYTES,
+        zeroes: MAX_DISCARD_BYTES,
+    };
+
+    /// Whether such a request is taken.
+    pub(super) fn allow(&self, operation: Operation, bytes: u32) -> bool {
+        let most = match operation {
+            Operation::Discard => self.discard,
+            Operation::Zeroes { .. } => self.zeroes,
+            Operation::Write | Operation::Flush | Operation::Read => self.write,
+        };
+        bytes <= most
+    }
+}
+
 /// The whole policy of one volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -104,8 +145,13 @@ pub struct Policy {
     pub peer_writes: bool,
     /// Good data is within reach, on our disk or the peer's; else writes fail.
     pub good_data: bool,
+    /// The nodes are about to find out whose data is right: the peer must not ask for any, nor send
+    /// it.
+    pub meeting: bool,
     /// What ends the peer's half of a write: the protocol.
     pub ack: WantedAck,
+    /// A write can ask for another one (version 100 and up).
+    pub tells_ack: bool,
     /// Writes of the peer take part in the activity log.
     pub peer_log: bool,
     /// Who decides about concurrent writes.
@@ -125,6 +171,10 @@ pub struct Policy {
     pub congestion: Option<Congestion>,
     /// Who has left whom behind because of it.
     pub lead: Lead,
+    /// What is discarded reads as zeroes (`discard-zeroes-if-aligned`).
+    pub discards: bool,
+    /// What the peer takes.
+    pub takes: RequestLimits,
 }
 
 impl Policy {

@@ -53,7 +53,7 @@ fn is_peers_stripe(extent: Extent, stripe: u32) -> bool {
 impl<S: Storage> Volume<S> {
     /// Decides where a read goes.
     pub fn read(&mut self, extent: Extent, fx: &mut Effects) -> Result<ReadRoute, Refusal> {
-        self.check(extent)?;
+        self.check(Operation::Read, extent)?;
         let policy = self.policy;
         let here = self.is_good_here(extent);
         let there = policy.peer_readable;
@@ -154,8 +154,7 @@ impl<S: Storage> Volume<S> {
         let there = slot.mirror == Mirror::None && self.policy.peer_readable;
         let ticket = slot.ticket(index);
         if there && (slot.balanced || !here) {
-            self.queue(index);
-            fx.push(VolumeEffect::QueueRead(ticket));
+            self.send_request(index, fx);
         } else if here {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.submit_local();

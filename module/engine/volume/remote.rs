@@ -6,9 +6,7 @@ use crate::engine::broken::Invariant;
 use crate::engine::ids::{
     Extent,
     Instant,
-    PeerTicket,
-    MAX_DISCARD_BYTES,
-    MAX_REQUEST_BYTES, //
+    PeerTicket, //
 };
 
 use super::effect::{
@@ -62,6 +60,8 @@ pub enum PeerRequestError {
     OutOfRange,
     /// An answer to something that was not asked.
     Unexpected,
+    /// Not before both nodes have agreed on whose data is right, or not now.
+    State,
 }
 
 /// Why the peer wants to know what is on our disk.
@@ -71,6 +71,8 @@ pub enum ReadFor {
     Application,
     /// Its resync.
     Resync,
+    /// Its resync, and zeroes need not be sent.
+    ResyncThin,
     /// Its resync, unless our copy has the digest that it told.
     ResyncCheck,
     /// Its verify: it wants the digest.
@@ -126,7 +128,7 @@ impl<S: Storage> Volume<S> {
     /// A write of the peer was received completely.
     ///
     /// Effects tell when to submit it. The range is checked here; the driver must have received
-    /// no more than [`MAX_REQUEST_BYTES`]. `sequence` is its number (`seq_num`).
+    /// no more than [`Operation::most_bytes`]. `sequence` is its number (`seq_num`).
     #[expect(clippy::too_many_arguments)]
     pub fn peer_write(
         &mut self,
@@ -139,6 +141,9 @@ impl<S: Storage> Volume<S> {
         sequence: u32,
         fx: &mut Effects,
     ) -> Result<PeerTicket, PeerRequestError> {
+        if self.policy.meeting {
+            return Err(PeerRequestError::State);
+        }
         self.take_turn(sequence)?;
         let kind = PeerKind::Write {
             ack,
@@ -172,6 +177,12 @@ impl<S: Storage> Volume<S> {
         purpose: ReadFor,
         fx: &mut Effects,
     ) -> Result<PeerTicket, PeerRequestError> {
+        if self.policy.meeting {
+            return Err(PeerRequestError::State);
+        }
+        if extent.bytes == 0 || !extent.fits(self.capacity, Operation::Read.most_bytes()) {
+            return Err(PeerRequestError::OutOfRange);
+        }
         if self.policy.local != LocalUse::Full {
             return Err(PeerRequestError::NoDisk);
         }
@@ -182,12 +193,15 @@ impl<S: Storage> Volume<S> {
         if patient && self.pace.gives_way() {
             return Err(PeerRequestError::Later);
         }
-        if matches!(purpose, ReadFor::Resync | ReadFor::ResyncCheck) {
+        if matches!(
+            purpose,
+            ReadFor::Resync | ReadFor::ResyncThin | ReadFor::ResyncCheck
+        ) {
             self.forget_asked_again(extent, fx);
         }
         let kind = match purpose {
             ReadFor::Application => PeerKind::Read,
-            ReadFor::Resync => PeerKind::ResyncRead,
+            ReadFor::Resync | ReadFor::ResyncThin => PeerKind::ResyncRead,
             ReadFor::ResyncCheck => PeerKind::ResyncCheck { stale: false },
             ReadFor::Verify => PeerKind::VerifyAnswer { failed: false },
         };
@@ -197,6 +211,7 @@ impl<S: Storage> Volume<S> {
                 extent,
                 operation: Operation::Read,
                 block_id,
+                thin: purpose == ReadFor::ResyncThin,
                 ..PeerSlot::default()
             },
             fx,
@@ -212,7 +227,10 @@ impl<S: Storage> Volume<S> {
 
     /// The peer changed a range without sending it (`P_OUT_OF_SYNC`).
     pub fn peer_marked(&mut self, extent: Extent) -> Result<(), PeerRequestError> {
-        if !extent.fits(self.capacity, u32::MAX) {
+        if self.policy.meeting {
+            return Err(PeerRequestError::State);
+        }
+        if extent.bytes == 0 || !extent.fits(self.capacity, u32::MAX) {
             return Err(PeerRequestError::OutOfRange);
         }
         self.mark(extent);
@@ -229,11 +247,7 @@ impl<S: Storage> Volume<S> {
             return Err(PeerRequestError::NoDisk);
         }
         let empty = new.extent.bytes == 0 && !new.flags.preflush;
-        let most = match new.operation {
-            Operation::Discard | Operation::Zeroes { .. } => MAX_DISCARD_BYTES,
-            _ => MAX_REQUEST_BYTES,
-        };
-        if empty || !new.extent.fits(self.capacity, most) {
+        if empty || !new.extent.fits(self.capacity, new.operation.most_bytes()) {
             return Err(PeerRequestError::OutOfRange);
         }
         let Some(index) = self.peers.take() else {
@@ -334,10 +348,10 @@ impl<S: Storage> Volume<S> {
     pub fn peer_view(&self, ticket: PeerTicket) -> Option<PeerView> {
         self.peer(ticket).map(|peer| PeerView {
             extent: peer.extent,
-            operation: peer.operation,
+            operation: self.at_disk(peer.operation),
             flags: peer.flags,
             block_id: peer.block_id,
-            answer: peer.kind.answer(),
+            answer: peer.answer(),
             resync: !matches!(peer.kind, PeerKind::Write { .. } | PeerKind::Read),
         })
     }

@@ -330,7 +330,7 @@ impl<S: Storage> Volume<S> {
     /// over if blocks are left that nobody asked for.
     fn next_dirty(&mut self, most: u64) -> Option<Extent> {
         let disk = self.disk.as_ref()?;
-        let max_blocks = u64::from(self.pace.limits().request_bytes / BLOCK_SIZE).max(1);
+        let max_blocks = u64::from(self.request_bytes() / BLOCK_SIZE).max(1);
         let Some(first) = disk.bitmap.next_set(self.resync.cursor) else {
             if self.resync.in_flight == 0 {
                 self.resync.cursor = 0;
@@ -368,12 +368,14 @@ impl<S: Storage> Volume<S> {
             self.resync.cursor = extent.sector / BLOCK_SECTORS;
             return false;
         };
+        let thin = self.asks_thin(extent);
         if let Some(peer) = self.peers.get_mut(index) {
             let links = *peer.links();
             *peer = PeerSlot {
                 links,
                 kind,
                 extent,
+                thin,
                 block_id: ID_SYNCER,
                 operation: Operation::Write,
                 ..PeerSlot::default()
@@ -386,7 +388,9 @@ impl<S: Storage> Volume<S> {
         let sectors = extent.bytes / SECTOR_SIZE;
         self.resync.in_flight = self.resync.in_flight.saturating_add(sectors);
         self.pace.asked(sectors);
-        if kind == PeerKind::WANTED {
+        if thin {
+            fx.push(VolumeEffect::QueueThinRequest(extent));
+        } else if kind == PeerKind::WANTED {
             fx.push(VolumeEffect::QueueResyncRequest(extent));
         } else {
             self.read_for_digest(index, sectors, fx);
@@ -437,6 +441,17 @@ impl<S: Storage> Volume<S> {
         let index = self
             .find_wanted(extent)
             .ok_or(PeerRequestError::Unexpected)?;
+        self.resync_came(index, extent, Operation::Write, fx)
+    }
+
+    /// What we asked for came.
+    pub(super) fn resync_came(
+        &mut self,
+        index: u32,
+        extent: Extent,
+        operation: Operation,
+        fx: &mut Effects,
+    ) -> Result<Option<PeerTicket>, PeerRequestError> {
         // A write that has not even begun goes to both disks later, but arrived earlier: the data
         // would wait for it, and then cover it.
         let waiting = self.has_waiting_write(extent);
@@ -448,6 +463,7 @@ impl<S: Storage> Volume<S> {
         let outdated = matches!(peer.kind, PeerKind::ResyncWanted { stale: true, .. });
         let stale = waiting || peer.forgotten || outdated;
         peer.kind = PeerKind::ResyncWrite { stale: false };
+        peer.operation = operation;
         peer.arrival = arrival;
         self.pace.came(extent.bytes / SECTOR_SIZE);
         self.counters.received = self

@@ -11,7 +11,9 @@
 use crate::engine::ids::{
     Extent,
     Instant,
-    Ticket, //
+    Ticket,
+    MAX_DISCARD_BYTES,
+    MAX_REQUEST_BYTES, //
 };
 
 use super::peer::WantedAck;
@@ -74,6 +76,14 @@ impl Operation {
     /// Whether a payload goes over the wire with it.
     pub fn has_payload(self) -> bool {
         self == Operation::Write
+    }
+
+    /// The largest single request, in bytes.
+    pub fn most_bytes(self) -> u32 {
+        match self {
+            Operation::Discard | Operation::Zeroes { .. } => MAX_DISCARD_BYTES,
+            Operation::Write | Operation::Flush | Operation::Read => MAX_REQUEST_BYTES,
+        }
     }
 }
 
@@ -174,6 +184,8 @@ pub struct Slot {
     pub(super) epoch: u32,
     /// What ends its mirror half; valid from `Mirror::Sending` on.
     pub(super) ack: WantedAck,
+    /// The peer's disk has to have it, but the peer says only of the barrier that it has.
+    pub(super) by_barrier: bool,
     /// The peer said that it cleared its bits for the range (`P_RS_WRITE_ACK`).
     pub(super) in_sync: bool,
     /// It was marked when the connection was lost, and sent again on the next one.

@@ -31,6 +31,8 @@ pub(super) const MIRRORED: Policy = Policy {
     peer_writes: false,
     good_data: true,
     ack: WantedAck::Written,
+    tells_ack: true,
+    meeting: false,
     peer_log: false,
     conflicts: Conflicts::None,
     drain: Drain::None,
@@ -40,6 +42,8 @@ pub(super) const MIRRORED: Policy = Policy {
     keep_failed: false,
     congestion: None,
     lead: Lead::None,
+    discards: true,
+    takes: RequestLimits::ANY,
 };
 
 fn bitmap() -> Bitmap<Vecs> {
@@ -539,4 +543,35 @@ fn a_source_whose_disk_others_use_lets_a_peer_wait_that_does_not_write() {
     v.policy.peer_writes = false;
     v.sync_tick(Instant(300), 65);
     assert_eq!(ask(&mut v, ReadFor::Resync), Ok(()));
+}
+
+#[test]
+fn below_version_100_the_barrier_says_that_the_peers_disk_has_it() {
+    for (protocol, answers) in [(WantedAck::None, false), (WantedAck::Received, true)] {
+        // A Primary whose own disk is not good, and a peer that goes by the protocol.
+        let policy = Policy {
+            local: LocalUse::WriteMostly,
+            ack: protocol,
+            tells_ack: false,
+            ..MIRRORED
+        };
+        let mut v = volume(policy);
+        let (ticket, _) = write(&mut v, 0);
+        run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+        let view = v.send_begin(ticket, 3, Instant(0)).unwrap();
+        assert!(!view.may_set_in_sync);
+        let effects = run(&mut v, |v, fx| v.send_done(ticket, fx));
+        assert!(effects.contains(&VolumeEffect::CloseEpoch(3)));
+        if answers {
+            let effects = run(&mut v, |v, fx| {
+                v.peer_answered(ticket, true, false, fx).unwrap();
+            });
+            assert_eq!(completed(&effects), []);
+        }
+        let effects = run(&mut v, |v, fx| {
+            v.barrier_acked(3, fx);
+        });
+        assert_eq!(completed(&effects), [(ticket, true)]);
+        assert_eq!(v.requests(), 0);
+    }
 }

@@ -14,6 +14,7 @@ use crate::engine::ids::PeerTicket;
 const LIMITS: ResyncLimits = ResyncLimits {
     in_flight: 64,
     request_bytes: 4096,
+    thin_bytes: 0,
     rate: 1 << 20,
     plan_ahead: 0,
     fill_target: 0,

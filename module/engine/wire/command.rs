@@ -192,6 +192,25 @@ const TRIM: u32 = 28;
 const NAME: u32 = 64;
 
 impl Command {
+    /// Whether the agreed version and features have the command: a peer that uses another one has
+    /// not understood what was agreed.
+    const fn is_agreed(self, version: u32, features: Features) -> bool {
+        match self {
+            Self::SyncParam => version < 89,
+            Self::OvRequest | Self::OvReply | Self::OvResult => version >= 88,
+            Self::SyncParam89 | Self::CsumRsRequest | Self::RsIsInSync => version >= 89,
+            Self::CompressedBitmap => version >= 90,
+            Self::OutOfSync | Self::RsCancel => version >= 96,
+            Self::ConnStChgReq | Self::ConnStChgReply | Self::RetryWrite | Self::ProtocolUpdate => {
+                version >= 100
+            }
+            Self::Trim => features.has(Features::TRIM),
+            Self::RsThinReq | Self::RsDeallocated => features.has(Features::THIN_RESYNC),
+            Self::Zeroes => features.has(Features::WZEROES),
+            _ => true,
+        }
+    }
+
     /// Returns the length rule of the command on the data socket of a connection.
     ///
     /// `None` if the command must not come there once the connection is up: that is a protocol
@@ -200,6 +219,9 @@ impl Command {
         let blocks = super::MAX_DIGEST_SIZE + super::MAX_BIO_SIZE;
         let header = super::HeaderKind::length_in(version) as u32;
         let bitmap = (super::SOCKET_BUFFER_SIZE as u32).saturating_sub(header);
+        if !self.is_agreed(version, features) {
+            return None;
+        }
         Some(match self {
             Self::Data | Self::DataReply | Self::RsDataReply => PayloadRule::with(DATA, blocks),
             Self::Trim | Self::Zeroes => PayloadRule::exact(TRIM),
@@ -235,8 +257,11 @@ impl Command {
 
     /// Returns the payload length of the command on the meta socket of a connection.
     ///
-    /// `None` if the command must not come there: that is a protocol error.
-    pub const fn on_meta_socket(self) -> Option<u32> {
+    /// `None` if the command must not come there in protocol `version`: that is a protocol error.
+    pub const fn on_meta_socket(self, version: u32) -> Option<u32> {
+        if !self.is_agreed(version, Features::NONE) {
+            return None;
+        }
         Some(match self {
             Self::Ping | Self::PingAck => 0,
             Self::RecvAck

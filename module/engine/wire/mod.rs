@@ -80,3 +80,5 @@ pub const SHARED_SECRET_MAX: usize = 64;
 mod property_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_tests;

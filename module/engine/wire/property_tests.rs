@@ -300,7 +300,7 @@ fn length_rules_of_the_data_socket_are_those_of_the_structs() {
 #[test]
 fn length_rules_of_the_meta_socket_are_those_of_the_structs() {
     for &command in Command::ALL {
-        let Some(len) = command.on_meta_socket() else {
+        let Some(len) = command.on_meta_socket(PROTOCOL_MAX) else {
             continue;
         };
         let expected = match command {

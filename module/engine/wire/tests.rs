@@ -155,9 +155,9 @@ fn payload_rules_match_the_packets() {
     for command in [Command::Wsame, Command::BecomeSyncSource, Command::WriteAck] {
         assert_eq!(command.on_data_socket(101, all), None);
     }
-    assert_eq!(Command::Data.on_meta_socket(), None);
-    assert_eq!(Command::RetryWrite.on_meta_socket(), Some(24));
-    assert_eq!(Command::Ping.on_meta_socket(), Some(0));
+    assert_eq!(Command::Data.on_meta_socket(101), None);
+    assert_eq!(Command::RetryWrite.on_meta_socket(101), Some(24));
+    assert_eq!(Command::Ping.on_meta_socket(101), Some(0));
 }
 
 #[test]

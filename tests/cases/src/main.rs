@@ -18,6 +18,7 @@ mod pair;
 mod refusal;
 mod report;
 mod runner;
+mod thin;
 mod trouble;
 
 use std::{process::ExitCode, str::FromStr};

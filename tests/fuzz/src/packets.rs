@@ -131,7 +131,7 @@ fn data_packet(c: Command, payload: &[u8], fixed: &[u8], version: u32, features:
 fn meta(mut input: Input<'_>, version: u32) {
     while let Some(header) = header(&mut input, version) {
         let c = header.command;
-        if c.on_meta_socket() != Some(header.length) {
+        if c.on_meta_socket(version) != Some(header.length) {
             return;
         }
         let payload = input.take(header.length as usize);
@@ -204,7 +204,7 @@ fn seeds() -> Vec<Vec<u8>> {
             let mut stream = start.clone();
             for &command in Command::ALL {
                 let length = match socket {
-                    META => command.on_meta_socket(),
+                    META => command.on_meta_socket(version),
                     _ => command
                         .on_data_socket(version, features)
                         .map(|rule| rule.fixed),

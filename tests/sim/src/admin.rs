@@ -59,6 +59,7 @@ impl World {
             max_capacity: node.disk.sectors(),
             max_bio_bytes: 1 << 20,
             limits: QueueLimits::default(),
+            discard: node.config.discard,
         };
         let options = node.config.disk.clone();
         self.admin(

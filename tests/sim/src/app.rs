@@ -28,11 +28,10 @@ impl World {
         let mut fx = Effects::new();
         let node = &mut self.nodes[n];
         let taken = match app.kind {
-            AppKind::Write | AppKind::Flush(_) => {
-                let op = if matches!(app.kind, AppKind::Write) {
-                    Operation::Write
-                } else {
-                    Operation::Flush
+            AppKind::Write(_) | AppKind::Flush(_) => {
+                let op = match app.kind {
+                    AppKind::Write(operation) => operation,
+                    _ => Operation::Flush,
                 };
                 node.volume
                     .write(op, app.extent, WriteFlags::default(), &mut fx)
@@ -83,7 +82,7 @@ impl World {
         self.tell(n, || {
             format!("application writes {id} to {sector}+{sectors}")
         });
-        self.issue(n, id, AppKind::Write, extent, data);
+        self.issue(n, id, AppKind::Write(Operation::Write), extent, data);
         id
     }
 
@@ -137,7 +136,7 @@ impl World {
             return self.tell(n, || format!("application's request {} failed", app.id));
         }
         match app.kind {
-            AppKind::Write => self.written(n, &app),
+            AppKind::Write(_) => self.written(n, &app),
             AppKind::Flush(completed) => {
                 self.tell(n, || "application's flush is done".into());
                 // A flush is the own disk's: who lives on the peer's is promised nothing.

@@ -3,12 +3,12 @@
 //! The driver of one volume: carries its steps' effects out on the disk and the link.
 
 use tandem_engine::engine::broken::Invariant;
-use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket, ID_SYNCER};
+use tandem_engine::engine::ids::{Extent, Instant, PeerTicket, Ticket};
 use tandem_engine::engine::meta::activity_log_block::BLOCK_BYTES;
 use tandem_engine::engine::meta::bitmap::PAGE_BYTES;
 use tandem_engine::engine::resource::{Event, IoKind};
 use tandem_engine::engine::volume::{Answer, Effects, Operation, Report, VolumeEffect};
-use tandem_engine::engine::wire::data::{BlockDesc, BlockRequest};
+use tandem_engine::engine::wire::data::BlockDesc;
 use tandem_engine::engine::wire::Command;
 
 use crate::disk::{crc32c, MetaWrite};
@@ -47,8 +47,15 @@ impl World {
             }
             VolumeEffect::QueueRead(ticket) => self.queue(n, Item::Read(ticket)),
             VolumeEffect::QueueOutOfSync(extent) => self.queue_out_of_sync(n, extent),
-            VolumeEffect::QueueResyncRequest(extent) => self.queue_resync_request(n, extent),
-            VolumeEffect::QueueVerifyRequest(extent) => self.queue_verify_request(n, extent),
+            VolumeEffect::QueueResyncRequest(extent) => {
+                self.queue_request(n, Command::RsDataRequest, extent);
+            }
+            VolumeEffect::QueueThinRequest(extent) => {
+                self.queue_request(n, Command::RsThinReq, extent);
+            }
+            VolumeEffect::QueueVerifyRequest(extent) => {
+                self.queue_request(n, Command::OvRequest, extent);
+            }
             VolumeEffect::QueueReply(ticket) => self.queue(n, Item::Reply(ticket)),
             VolumeEffect::CloseEpoch(epoch) => {
                 self.nodes[n].stream.close_epoch(epoch);
@@ -108,18 +115,6 @@ impl World {
         self.queue(n, Item::Packet(packet));
     }
 
-    fn queue_resync_request(&mut self, n: usize, extent: Extent) {
-        let request = BlockRequest {
-            sector: extent.sector,
-            block_id: ID_SYNCER,
-            size: extent.bytes,
-        };
-        let command = Command::RsDataRequest;
-        let version = self.version(n);
-        let packet = Packet::new(version, command, vec![], |o| request.emit(command, o));
-        self.queue(n, Item::Packet(packet));
-    }
-
     fn report(&mut self, n: usize, report: Report) {
         match report {
             Report::ResyncFinished => {
@@ -140,6 +135,7 @@ impl World {
                 self.post(n, Event::Congested { volume: 0, limit }, false);
             }
             Report::Relieved => self.post(n, Event::Relieved { volume: 0 }, false),
+            Report::TooLarge => self.post(n, Event::TooLarge { volume: 0 }, false),
             Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
             Report::Broken(invariant) => self.broke(n, invariant),
         }
@@ -178,8 +174,11 @@ impl World {
             return self.after(n, 0, What::LocalFailed(ticket));
         };
         match app.kind {
-            AppKind::Write => {
-                if !node.disk.submit(op, app.extent, app.data) {
+            AppKind::Write(_) => {
+                let request = node.volume.local_request(ticket);
+                let operation = request.map_or(Operation::Write, |(operation, _)| operation);
+                let data = self.contents_after(n, operation, app.extent, app.data);
+                if !self.nodes[n].disk.submit(op, app.extent, data) {
                     self.fail(format!("overlapping writes at the disk of {}", NAMES[n]));
                 }
                 self.check_logged(n, app.extent);
@@ -265,7 +264,8 @@ impl World {
             .take()
             .unwrap_or_default();
         let whole = data.len() as u32 * 512 == view.extent.bytes;
-        if !whole || !node.disk.submit(op, view.extent, data) {
+        let data = self.contents_after(n, view.operation, view.extent, data);
+        if !whole || !self.nodes[n].disk.submit(op, view.extent, data) {
             self.fail(format!("bad write of the peer at the disk of {}", NAMES[n]));
         }
         let what = if self.disk_fails(n) {

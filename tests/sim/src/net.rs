@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use tandem_engine::engine::resource::{Event, Loss};
 use tandem_engine::engine::volume::Effects;
-use tandem_engine::engine::wire::handshake::ConnectionFeatures;
 use tandem_engine::engine::wire::Command;
 
 use crate::event::{Ev, What};
@@ -72,7 +71,7 @@ impl World {
         }
         for n in 0..2 {
             let command = Command::ConnectionFeatures;
-            let features = ConnectionFeatures::OWN;
+            let features = self.config.dialect.offer();
             let packet = Packet::new(Packet::early(), command, vec![], |o| {
                 features.emit(command, o)
             });

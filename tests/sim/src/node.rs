@@ -14,7 +14,8 @@ use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
 use tandem_engine::engine::volume::{
-    DiskTables, OverlapNode, PeerSlot, Slot, Tables, Volume, WantedAck,
+    DiscardLimits, DiskTables, Operation, OverlapNode, PeerSlot, RequestLimits, Slot, Tables,
+    Volume, WantedAck,
 };
 
 use crate::disk::{Disk, Flush, MetaWrite, META_SECTORS};
@@ -46,8 +47,8 @@ pub struct App {
 /// What a request of the application does.
 #[derive(Clone, Debug)]
 pub enum AppKind {
-    /// Writes.
-    Write,
+    /// Writes, discards, or writes zeroes.
+    Write(Operation),
     /// Flushes; with what has to be durable then.
     Flush(Vec<(u64, u32)>),
     /// Reads; with what must be returned at least.
@@ -167,6 +168,8 @@ pub struct Node {
     pub attaching: Option<DiskTables<Heap>>,
     /// It is going to be Primary although the other one has what it misses.
     pub parting: bool,
+    /// The largest requests that its device takes.
+    pub limits: RequestLimits,
     /// A lower disk is in use.
     pub lower: bool,
     /// Flushes of it for barriers of the peer.
@@ -254,6 +257,10 @@ pub struct NodeConfig {
     pub peers: usize,
     /// Extents in the activity log.
     pub al_extents: usize,
+    /// What its disk says of discards.
+    pub discard: DiscardLimits,
+    /// Its disk takes discards, and does nothing.
+    pub forgets_nothing: bool,
     /// Disk options.
     pub disk: DiskOptions,
     /// Network options.
@@ -270,6 +277,12 @@ impl Default for NodeConfig {
             slots: 16,
             peers: 32,
             al_extents: 4,
+            discard: DiscardLimits {
+                most: 1 << 16,
+                granularity: 8,
+                alignment: 0,
+            },
+            forgets_nothing: false,
             disk: DiskOptions::default(),
             net: NetOptions::default(),
             handlers: Vec::new(),
@@ -304,6 +317,7 @@ impl Node {
             stream: Traced::<Stream, _>::stream(ear(), ear().next_value(), name, epoch),
             attaching: None,
             parting: false,
+            limits: RequestLimits::ANY,
             lower: false,
             flushes: 0,
             broken: false,

@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
 use tandem_engine::engine::wire::data::{
-    Barrier, BlockDesc, BlockRequest, DataHeader, ID_OUT_OF_SYNC,
+    Barrier, BlockDesc, BlockRequest, DataHeader, TrimRequest, ID_OUT_OF_SYNC,
 };
 use tandem_engine::engine::wire::state::{StateReport, UuidReport};
 use tandem_engine::engine::wire::{Command, Header, WireError, PROTOCOL_BEFORE_HANDSHAKE};
 
+use crate::discard::carries_blocks;
 use crate::story::Cause;
 use crate::verify::ROT;
 use crate::worker::show;
@@ -40,7 +41,7 @@ impl Packet {
         let header = Header {
             volume: 0,
             command,
-            length: (len + 512 * blocks.len()) as u32,
+            length: (len + Self::blocks_bytes(command, &blocks)) as u32,
         };
         let head = header.emit(&mut bytes, version).expect("header");
         bytes.truncate(head);
@@ -49,6 +50,23 @@ impl Packet {
             bytes,
             blocks,
             cause: Cause::Nothing,
+        }
+    }
+
+    /// A packet with any bytes behind its header.
+    pub fn raw(version: u32, command: Command, body: &[u8]) -> Self {
+        Self::new(version, command, vec![], |out| {
+            out[..body.len()].copy_from_slice(body);
+            Ok(body.len())
+        })
+    }
+
+    /// How long the blocks behind a packet are on the wire.
+    fn blocks_bytes(command: Command, blocks: &[u32]) -> usize {
+        if carries_blocks(command) {
+            512 * blocks.len()
+        } else {
+            0
         }
     }
 
@@ -61,7 +79,8 @@ impl Packet {
     pub fn open(&self, version: u32) -> Option<(Header, &[u8])> {
         let header = Header::parse(&self.bytes, version).ok()?;
         let body = self.bytes.get(Header::encoded_len(version)..)?;
-        (header.length as usize == body.len() + 512 * self.blocks.len()).then_some((header, body))
+        let blocks = Self::blocks_bytes(header.command, &self.blocks);
+        (header.length as usize == body.len() + blocks).then_some((header, body))
     }
 
     /// What it is, for the story.
@@ -79,7 +98,14 @@ impl Packet {
                     format!("{place} = {}", contents(&self.blocks))
                 })
             }
-            Command::DataRequest | Command::RsDataRequest | Command::OvRequest => {
+            Command::Trim | Command::Zeroes => TrimRequest::parse(command, body).map(|t| {
+                let place = range(t.sector, t.size);
+                format!("{place} = {}", contents(&self.blocks))
+            }),
+            Command::DataRequest
+            | Command::RsDataRequest
+            | Command::RsThinReq
+            | Command::OvRequest => {
                 BlockRequest::parse(command, body).map(|r| range(r.sector, r.size))
             }
             Command::OvReply | Command::CsumRsRequest => {
@@ -90,7 +116,9 @@ impl Packet {
                 let equal = a.block_id != ID_OUT_OF_SYNC;
                 format!("{} equal: {equal}", range(a.sector, a.size))
             }),
-            Command::OutOfSync => BlockDesc::parse(command, body).map(|d| range(d.sector, d.size)),
+            Command::OutOfSync | Command::RsDeallocated => {
+                BlockDesc::parse(command, body).map(|d| range(d.sector, d.size))
+            }
             Command::Barrier => {
                 Barrier::parse(command, body).map(|b| format!("{name} {}", b.barrier))
             }

@@ -5,13 +5,16 @@
 use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
 use tandem_engine::engine::broken::Invariant;
 use tandem_engine::engine::ids::{Extent, Ticket};
+use tandem_engine::engine::options::WireProtocol;
 use tandem_engine::engine::resource::{Event, IoKind, Loss, PeerSyncParams, RarePacket};
 use tandem_engine::engine::volume::{
     AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags,
 };
 use tandem_engine::engine::wire::ack::BarrierAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
-use tandem_engine::engine::wire::data::{Barrier, BlockDesc, BlockRequest, DataFlags, DataHeader};
+use tandem_engine::engine::wire::data::{
+    Barrier, BlockDesc, BlockRequest, DataFlags, DataHeader, TrimRequest,
+};
 use tandem_engine::engine::wire::handshake::ConnectionFeatures;
 use tandem_engine::engine::wire::params::{ProtocolSettings, SyncParams};
 use tandem_engine::engine::wire::state::{
@@ -157,24 +160,10 @@ impl World {
             )));
         }
         let rare = match command {
-            Command::Data => return self.receive_write(n, command, body, &packet.blocks),
-            Command::DataReply => {
-                let h = DataHeader::parse(command, body)?;
-                let ticket = Ticket::from_block_id(h.block_id);
-                if self.nodes[n].volume.remote_read(ticket).is_none() {
-                    return Err(Trouble::Protocol("data reply to nothing".into()));
-                }
-                if let Some(app) = &mut self.nodes[n].requests[ticket.index as usize] {
-                    app.data.clone_from(&packet.blocks);
-                }
-                let mut fx = Effects::new();
-                let taken = self.nodes[n]
-                    .volume
-                    .peer_answered(ticket, true, false, &mut fx);
-                self.finish(n, fx);
-                taken.map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
-                return Ok(RxWait::Nothing);
+            Command::Data | Command::Trim | Command::Zeroes => {
+                return self.receive_write(n, command, body, &packet.blocks);
             }
+            Command::DataReply => return self.receive_read(n, body, &packet.blocks),
             Command::RsDataReply => {
                 let h = DataHeader::parse(command, body)?;
                 let extent = Extent::new(h.sector, 512 * packet.blocks.len() as u32);
@@ -191,6 +180,7 @@ impl World {
             }
             Command::DataRequest
             | Command::RsDataRequest
+            | Command::RsThinReq
             | Command::OvRequest
             | Command::CsumRsRequest => {
                 return self.receive_request(n, command, body);
@@ -198,6 +188,11 @@ impl World {
             Command::OvReply => return self.receive_digest(n, body),
             Command::Barrier => return self.receive_barrier(n, Barrier::parse(command, body)?),
             Command::OutOfSync => return self.receive_mark(n, BlockDesc::parse(command, body)?),
+            Command::RsDeallocated => {
+                let desc = BlockDesc::parse(command, body)?;
+                self.receive_zeroes(n, desc, &packet.blocks)?;
+                return Ok(RxWait::Nothing);
+            }
             Command::Bitmap | Command::CompressedBitmap => {
                 return self.receive_bitmap(n, command, body)
             }
@@ -226,6 +221,24 @@ impl World {
         Ok(RxWait::Resource)
     }
 
+    /// Data that the application reads through the peer.
+    fn receive_read(&mut self, n: usize, body: &[u8], blocks: &[u32]) -> Result<RxWait, Trouble> {
+        let h = DataHeader::parse(Command::DataReply, body)?;
+        let ticket = Ticket::from_block_id(h.block_id);
+        if self.nodes[n].volume.remote_read(ticket).is_none() {
+            return Err(Trouble::Protocol("data reply to nothing".into()));
+        }
+        if let Some(app) = &mut self.nodes[n].requests[ticket.index as usize] {
+            app.data = blocks.to_vec();
+        }
+        let mut fx = Effects::new();
+        let volume = &mut self.nodes[n].volume;
+        let taken = volume.peer_answered(ticket, true, false, &mut fx);
+        self.finish(n, fx);
+        taken.map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
+        Ok(RxWait::Nothing)
+    }
+
     fn receive_mark(&mut self, n: usize, desc: BlockDesc) -> Result<RxWait, Trouble> {
         let extent = Extent::new(desc.sector, desc.size);
         self.nodes[n]
@@ -242,22 +255,31 @@ impl World {
         body: &[u8],
         blocks: &[u32],
     ) -> Result<RxWait, Trouble> {
-        let h = DataHeader::parse(command, body)?;
+        let agreed = self.nodes[n].resource.agreed();
+        let (h, operation) = match command {
+            Command::Data => (DataHeader::parse(command, body)?, Operation::Write),
+            _ => {
+                let trim = TrimRequest::parse(command, body)?;
+                let header = DataHeader {
+                    sector: trim.sector,
+                    block_id: trim.block_id,
+                    seq_num: trim.seq_num,
+                    flags: trim.flags,
+                };
+                (header, Operation::of_packet(command, trim.flags, agreed))
+            }
+        };
         let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
         if !self.nodes[n].volume.has_room_for_write() {
             return Err(Trouble::Wait(RxWait::Room));
         }
-        let ack = if h.flags.has(DataFlags::SEND_WRITE_ACK) {
-            WantedAck::Written
-        } else if h.flags.has(DataFlags::SEND_RECEIVE_ACK) {
-            WantedAck::Received
-        } else {
-            WantedAck::None
-        };
         self.nodes[n].stream.peer_write_started();
+        let protocol = self.nodes[n].resource.net().map(|net| net.protocol);
+        let ack =
+            WantedAck::of_packet(h.flags, agreed.version, protocol.unwrap_or(WireProtocol::C));
         let mut fx = Effects::new();
         let taken = self.nodes[n].volume.peer_write(
-            Operation::Write,
+            operation,
             extent,
             WriteFlags::default(),
             h.block_id,
@@ -301,6 +323,7 @@ impl World {
         let extent = Extent::new(request.sector, request.size);
         let purpose = match command {
             Command::RsDataRequest => ReadFor::Resync,
+            Command::RsThinReq => ReadFor::ResyncThin,
             Command::OvRequest => ReadFor::Verify,
             Command::CsumRsRequest => ReadFor::ResyncCheck,
             _ => ReadFor::Application,
@@ -320,9 +343,10 @@ impl World {
             Err(PeerRequestError::NoDisk) => {
                 let kind = match purpose {
                     ReadFor::Application => AckKind::NegativeRead,
-                    ReadFor::Resync | ReadFor::ResyncCheck | ReadFor::Verify => {
-                        AckKind::NegativeResyncRead
-                    }
+                    ReadFor::Resync
+                    | ReadFor::ResyncThin
+                    | ReadFor::ResyncCheck
+                    | ReadFor::Verify => AckKind::NegativeResyncRead,
                 };
                 self.refuse(n, kind, extent, request.block_id);
                 Ok(RxWait::Nothing)

@@ -15,6 +15,19 @@ use crate::receive::Trouble;
 use crate::world::World;
 
 impl World {
+    /// Gives a node a packet that its peer did not send; what it is refused for.
+    pub fn refusal(&mut self, n: usize, meta: bool, packet: &Packet) -> Option<String> {
+        self.harmed = true;
+        let taken = match meta {
+            true => self.meta_packet(n, packet),
+            false => self.data_packet(n, packet).map(drop),
+        };
+        match taken {
+            Err(Trouble::Protocol(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(crate) fn receive_meta(&mut self, n: usize, id: u64) {
         while let Some(packet) = self.nodes[n]
             .conn
@@ -37,7 +50,7 @@ impl World {
             .open(version)
             .ok_or(Trouble::Protocol("header".into()))?;
         let command = header.command;
-        if command.on_meta_socket() != Some(header.length) {
+        if command.on_meta_socket(version) != Some(header.length) {
             return Err(Trouble::Protocol(format!("{command:?}")));
         }
         match command {

@@ -5,10 +5,10 @@
 use tandem_engine::engine::bitmap_code::{encode, TransferCursor};
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::resource::Event;
-use tandem_engine::engine::volume::{AckKind, Answer, Effects, WantedAck};
+use tandem_engine::engine::volume::{AckKind, Answer, Effects};
 use tandem_engine::engine::wire::ack::BlockAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
-use tandem_engine::engine::wire::data::{Barrier, BlockRequest, DataFlags, DataHeader};
+use tandem_engine::engine::wire::data::{Barrier, BlockRequest, DataHeader, TrimRequest};
 use tandem_engine::engine::wire::Command;
 
 use crate::event::What;
@@ -82,22 +82,25 @@ impl World {
                     app.sent = Some(view.ack);
                     app.data.clone()
                 });
-                let mut flags = match view.ack {
-                    WantedAck::Written => DataFlags::SEND_WRITE_ACK,
-                    WantedAck::Received => DataFlags::SEND_RECEIVE_ACK,
-                    WantedAck::None => DataFlags::default(),
-                };
-                if view.may_set_in_sync {
-                    flags = flags.with(DataFlags::MAY_SET_IN_SYNC);
-                }
-                let header = DataHeader {
-                    sector: view.extent.sector,
-                    block_id: ticket.block_id(),
-                    seq_num: view.sequence,
-                    flags,
-                };
-                let packet = Packet::new(version, Command::Data, data, |o| {
-                    header.emit(Command::Data, o)
+                let (command, flags) = view.packet(self.nodes[n].resource.agreed());
+                let (sector, block_id, seq_num) =
+                    (view.extent.sector, ticket.block_id(), view.sequence);
+                let packet = Packet::new(version, command, data, |o| match command {
+                    Command::Data => DataHeader {
+                        sector,
+                        block_id,
+                        seq_num,
+                        flags,
+                    }
+                    .emit(command, o),
+                    _ => TrimRequest {
+                        sector,
+                        block_id,
+                        seq_num,
+                        flags,
+                        size: view.extent.bytes,
+                    }
+                    .emit(command, o),
                 });
                 self.transmit(n, false, packet);
                 if let Some(conn) = &mut self.nodes[n].conn {
@@ -122,7 +125,8 @@ impl World {
                 Answer::Digest { .. } => Command::OvReply,
                 Answer::Request => return self.request_with_digest(n, ticket, view, data),
                 Answer::Check if !self.differs_at_target(n, ticket, &data) => return,
-                Answer::Check | Answer::ResyncData => Command::RsDataReply,
+                Answer::ThinData if self.tells_zeroes(n, view, &data) => Command::RsDeallocated,
+                Answer::Check | Answer::ThinData | Answer::ResyncData => Command::RsDataReply,
                 _ => Command::DataReply,
             };
             let header = DataHeader {
@@ -132,6 +136,7 @@ impl World {
             };
             match command {
                 Command::OvReply => self.send_digest(n, view, &data),
+                Command::RsDeallocated => {}
                 _ if data.is_empty() => {}
                 _ => {
                     let packet = Packet::new(version, command, data, |o| header.emit(command, o));
@@ -146,7 +151,7 @@ impl World {
 
     pub(crate) fn send_bitmap(&mut self, n: usize, version: u32) {
         let bits = self.nodes[n].volume.bitmap().map_or(0, |b| b.bits());
-        let rle = self.nodes[n].config.net.use_rle;
+        let rle = self.nodes[n].config.net.use_rle && version >= 90;
         let mut cursor = TransferCursor::new(bits);
         while !cursor.is_done() {
             let mut code = [0; 64];

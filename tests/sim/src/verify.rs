@@ -240,14 +240,13 @@ impl World {
         self.finish(n, fx);
     }
 
-    /// Asks for a digest.
-    pub(crate) fn queue_verify_request(&mut self, n: usize, extent: Extent) {
+    /// Asks for a digest, or for resync data.
+    pub(crate) fn queue_request(&mut self, n: usize, command: Command, extent: Extent) {
         let request = BlockRequest {
             sector: extent.sector,
             block_id: ID_SYNCER,
             size: extent.bytes,
         };
-        let command = Command::OvRequest;
         let packet = Packet::new(self.version(n), command, vec![], |o| {
             request.emit(command, o)
         });

@@ -183,6 +183,7 @@ impl World {
                 node.lower = true;
                 node.broken = false;
             }
+            Effect::SetLimits { limits, .. } => self.nodes[n].limits = limits,
             Effect::ReleaseDisk { .. } => self.after(n, 1, What::TryRelease),
             Effect::ResizeBitmap {
                 sectors, set_new, ..
@@ -268,7 +269,12 @@ impl World {
             self.broke(n, invariant);
         }
         let text = format!("{notice:?}");
-        self.oracle.may_look_split |= text.starts_with("WrongData");
+        if text.starts_with("BadPacket") && !self.harmed {
+            self.fail(format!("{}: {text}", ["a", "b"][n]));
+        }
+        // Old versions cannot tell what became of a resync whose end was lost.
+        let refused = text.starts_with("WrongData") || text.starts_with("NeedsProtocol");
+        self.oracle.may_look_split |= refused;
         self.nodes[n].notices.push(text);
     }
 
@@ -276,7 +282,8 @@ impl World {
     fn set_resync_limits(&mut self, n: usize, wanted: ResyncLimits) {
         let limits = ResyncLimits {
             in_flight: 4096,
-            request_bytes: self.config.resync_bytes,
+            request_bytes: wanted.request_bytes.min(self.config.resync_bytes),
+            thin_bytes: wanted.thin_bytes,
             rate: 4 << 20,
             ..ResyncLimits::default()
         };

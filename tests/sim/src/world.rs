@@ -2,11 +2,12 @@
 
 //! The world of a pair: the queue of what will happen, the link, the power, the administrator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::resource::Loss;
 
+use crate::dialect::Dialect;
 use crate::disk::Disk;
 use crate::event::{Ev, What};
 use crate::node::{Node, NodeConfig};
@@ -39,6 +40,10 @@ pub struct Config {
     pub scarce: u64,
     /// What the peers tell of their settings reaches the resource.
     pub settings: bool,
+    /// What the nodes agree on.
+    pub dialect: Dialect,
+    /// The application discards, and writes zeroes.
+    pub discards: bool,
     /// Size of the volumes, in sectors.
     pub sectors: [u64; 2],
     /// Sectors by which the disks can grow.
@@ -60,6 +65,8 @@ impl Default for Config {
             resync_bytes: 1 << 20,
             scarce: 0,
             settings: false,
+            dialect: Dialect::default(),
+            discards: false,
             sectors: [6 * 8192; 2],
             spare: 0,
             node: NodeConfig::default(),
@@ -104,8 +111,14 @@ pub struct World {
     pub oracle: Oracle,
     /// Requests of resyncs for what the source has, too.
     pub equal_blocks: u64,
+    /// The writes that are zeroes.
+    pub zeroes: BTreeSet<u32>,
+    /// Requests of resyncs that were answered with "all zeroes".
+    pub thin_answers: u64,
     /// The verify that began last.
     pub watch: Watch,
+    /// A node gets packets that its peer did not send.
+    pub harmed: bool,
     /// What happened, if anybody wants to read it.
     pub story: Option<Vec<Line>>,
     /// Why the present thing happens.
@@ -150,7 +163,10 @@ impl World {
             stuck: Default::default(),
             oracle,
             equal_blocks: 0,
+            zeroes: BTreeSet::new(),
+            thin_answers: 0,
             watch: Watch::default(),
+            harmed: false,
             story: None,
             cause: Cause::Nothing,
             failure: None,

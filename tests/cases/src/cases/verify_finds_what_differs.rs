@@ -4,6 +4,8 @@
 //! their range on the node that began it, and marks them on both, while the application writes; it
 //! repairs nothing. Either node can begin it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use vm::side::LOWER;
 
@@ -18,7 +20,21 @@ const SPOIL: &str = "oflag=direct bs=4096 seek=256 count=2 conv=notrunc status=n
 const WRITES: &str = "dd if=/dev/urandom of=/dev/drbd0 oflag=direct bs=16k seek=640 count=64 \
     conv=notrunc status=none";
 
+/// How long a handler may take to be called.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Notes that it was called.
+const HANDLER: &str = "#!/bin/sh\necho \"$1 $2\" >>/run/handlers\n";
+
 fn run(pair: &Pair<'_>) -> Result<()> {
+    for side in [pair.a, pair.b] {
+        side.write_file("/run/handler", HANDLER.as_bytes())?;
+        let module = side.driver();
+        side.ok(&format!(
+            "chmod +x /run/handler; : >/run/handlers
+            printf /run/handler >/sys/module/{module}/parameters/usermode_helper"
+        ))?;
+    }
     pair.attached()?;
     pair.a.connect(&pair.b, "--verify-alg=sha1")?;
     pair.b.connect(&pair.a, "--verify-alg=sha1")?;
@@ -46,6 +62,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         side.expect_proc("oos:8")?;
         side.expect_proc("cs:Connected ro:")?;
         side.expect_proc("ds:UpToDate/UpToDate")?;
+        let called = "^out-of-sync minor-0$";
+        side.await_in("tail -n +1 -F /run/handlers", called, SOON)?;
     }
     Ok(())
 }

@@ -189,15 +189,13 @@ impl<'a> Run<'a> {
         draw_protocol(plan.seed, &mut rng, &mut config);
         congestion::draw(&mut config, plan.seed, &mut rng);
         let dual = two_primaries::draw(&mut config, plan.seed);
+        crate::dialect::draw(plan.seed, &mut rng, &mut config);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
         let fresh = rng.chance(10);
-        let world = if fresh {
-            World::new(plan.world_seed(), config)
-        } else {
-            World::synced(plan.world_seed(), config)
-        };
+        let make = if fresh { World::new } else { World::synced };
+        let world = make(plan.world_seed(), config);
         let hot = (0..rng.within(3, 12))
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
@@ -538,6 +536,9 @@ impl<'a> Run<'a> {
             match self.rng.below(10) {
                 0 => self.world.flush(n),
                 1..=2 => self.world.read(n, sector, sectors),
+                3..=4 if self.world.config.discards => {
+                    self.world.discard_some(n, sector, sectors, &mut self.rng);
+                }
                 _ => {
                     self.world.write(n, sector, sectors);
                 }
