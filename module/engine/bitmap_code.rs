@@ -257,16 +257,24 @@ impl Iterator for Decoder<'_> {
 }
 
 /// Where a bitmap transfer stands, in either direction.
+///
+/// It is over with the code that tells the last bits, or else with a plain packet without words:
+/// the plain packet before, which has the last bits, does not end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferCursor {
     bit: u64,
     bits: u64,
+    done: bool,
 }
 
 impl TransferCursor {
     /// Starts the transfer of a bitmap of `bits` bits.
     pub const fn new(bits: u64) -> Self {
-        Self { bit: 0, bits }
+        Self {
+            bit: 0,
+            bits,
+            done: false,
+        }
     }
 
     /// Returns the next bit to transfer.
@@ -281,22 +289,23 @@ impl TransferCursor {
         self.bit / 64
     }
 
-    /// Returns whether all bits were transferred.
+    /// Returns whether the transfer is over.
     pub const fn is_done(&self) -> bool {
-        self.bit >= self.bits
+        self.done
     }
 
     /// Returns how many words the next plain packet has, if `max_payload` bytes fit; 0 at the end.
     pub fn plain_words(&self, max_payload: usize) -> u64 {
-        if self.is_done() {
+        if self.bit >= self.bits {
             return 0;
         }
         let left = self.bits.div_ceil(64).saturating_sub(self.word());
         u64::try_from(max_payload / 8).map_or(left, |room| left.min(room))
     }
 
-    /// Steps over a plain packet of `words` words.
+    /// Steps over a plain packet of `words` words; the one without words is the last packet.
     pub fn skip_words(&mut self, words: u64) {
+        self.done |= words == 0;
         let bit = self.word().saturating_add(words).saturating_mul(64);
         self.bit = bit.min(self.bits);
     }
@@ -306,6 +315,7 @@ impl TransferCursor {
         match self.bit.checked_add(bits) {
             Some(bit) if bit <= self.bits => {
                 self.bit = bit;
+                self.done |= bit == self.bits;
                 Ok(())
             }
             _ => Err(BitmapCodeError::Overflow),

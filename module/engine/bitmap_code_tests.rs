@@ -122,9 +122,26 @@ fn plain_packets_restart_at_a_word() {
         Err(BitmapCodeError::PlainLength)
     );
     cursor.skip_words(14);
-    assert!(cursor.is_done());
     assert_eq!(cursor.bit(), 1000);
+}
+
+#[test]
+fn a_plain_packet_without_words_ends_the_transfer() {
+    let mut cursor = TransferCursor::new(100);
+    cursor.skip_words(cursor.plain_words(4080));
+    assert_eq!(cursor.bit(), 100);
+    assert!(!cursor.is_done());
     assert_eq!(cursor.check_plain(0, 4080), Ok(0));
+    cursor.skip_words(0);
+    assert!(cursor.is_done());
+}
+
+#[test]
+fn the_code_of_the_last_bits_ends_the_transfer() {
+    let mut cursor = TransferCursor::new(100);
+    cursor.skip_words(1);
+    cursor.skip_bits(36).unwrap();
+    assert!(cursor.is_done());
 }
 
 proptest! {

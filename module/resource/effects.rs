@@ -80,7 +80,10 @@ impl Resource {
             Effect::Ping => self.want_ping(),
             Effect::SetWriteOrder { order } => self.order_writes(order),
             Effect::TuneNetwork => self.tune_network(core),
-            Effect::StartNetwork => self.receiver.begin(),
+            Effect::StartNetwork => {
+                self.complain_anew();
+                self.receiver.begin();
+            }
             Effect::CloseNetwork => self.close_network(core),
             Effect::LookAgain { after_ms } => self.receiver.look_again(after_ms),
             Effect::StopNetwork => self.receiver.leave(),

@@ -324,6 +324,11 @@ impl Resource {
         self.complain_last(line);
     }
 
+    /// Who has had the node connect anew is told again what is wrong.
+    pub fn complain_anew(&self) {
+        *self.throttle.lock() = Throttle::new();
+    }
+
     /// Says why the peer is left for good. Such a line is never left out: no other follows it.
     pub fn complain_last(&self, line: fmt::Arguments<'_>) {
         notify::log(Level::Error, self.name_str(), line);
