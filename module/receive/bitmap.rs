@@ -28,6 +28,10 @@ impl Receiver<'_> {
     /// A part of the peer's bitmap.
     pub(super) fn bitmap(&mut self, header: Header) -> Outcome {
         let device = self.device(header)?;
+        if !self.resource.awaits_bitmap(header.volume) {
+            self.bitmap = None;
+            return Ok(());
+        }
         let bits = device.volume.lock().bitmap().map_or(0, |b| b.bits());
         let (number, mut cursor) = self
             .bitmap

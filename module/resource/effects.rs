@@ -17,6 +17,7 @@ use crate::engine::resource::{
     WriteOrder, //
 };
 use crate::engine::state::ConnState;
+use crate::engine::throttle::Throttle;
 use crate::engine::volume::{
     VerifyRange,
     VerifySide, //
@@ -80,10 +81,7 @@ impl Resource {
             Effect::Ping => self.want_ping(),
             Effect::SetWriteOrder { order } => self.order_writes(order),
             Effect::TuneNetwork => self.tune_network(core),
-            Effect::StartNetwork => {
-                self.complain_anew();
-                self.receiver.begin();
-            }
+            Effect::StartNetwork => self.start_network(),
             Effect::CloseNetwork => self.close_network(core),
             Effect::LookAgain { after_ms } => self.receiver.look_again(after_ms),
             Effect::StopNetwork => self.receiver.leave(),
@@ -296,6 +294,12 @@ impl Resource {
         if let Some(net) = self.net_options() {
             self.put_in_force(session, Tuning::of(&net));
         }
+    }
+
+    /// Who has the node connect anew is told again what is wrong.
+    fn start_network(&self) {
+        *self.throttle.lock() = Throttle::new();
+        self.receiver.begin();
     }
 
     fn close_network(&self, core: &Core) {

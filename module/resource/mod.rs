@@ -278,6 +278,14 @@ impl Resource {
         self.with_core(|core| core.decisions.conn())
     }
 
+    /// Whether the peer's bitmap of the volume of that number is awaited. May sleep.
+    pub fn awaits_bitmap(&self, number: u16) -> bool {
+        self.with_core(|core| {
+            let record = core.records.iter().find(|r| r.number == number);
+            record.is_some_and(VolumeRecord::awaits_bitmap)
+        })
+    }
+
     /// Waits while the peer's packets have to wait for a handler, or until `end`. May sleep.
     pub fn wait_for_handlers(&self, mut end: impl FnMut() -> bool) {
         let holds = || self.with_core(|core| core.records.iter().any(VolumeRecord::holds_peer));
@@ -322,11 +330,6 @@ impl Resource {
             );
         }
         self.complain_last(line);
-    }
-
-    /// Who has had the node connect anew is told again what is wrong.
-    pub fn complain_anew(&self) {
-        *self.throttle.lock() = Throttle::new();
     }
 
     /// Says why the peer is left for good. Such a line is never left out: no other follows it.

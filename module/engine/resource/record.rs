@@ -181,6 +181,12 @@ impl VolumeRecord {
         }
     }
 
+    /// Whether the peer's bitmap is awaited. One that comes at another time belongs to an exchange
+    /// that was given up, and means nothing any more.
+    pub fn awaits_bitmap(&self) -> bool {
+        matches!(self.state.conn, ConnState::WfBitMapS | ConnState::WfBitMapT)
+    }
+
     /// Whether what the peer sends has to wait: a handler is being asked whether this volume may
     /// become inconsistent.
     pub fn holds_peer(&self) -> bool {

@@ -434,10 +434,14 @@ impl World {
     ) -> Result<RxWait, Trouble> {
         let version = self.version(n);
         let node = &mut self.nodes[n];
-        let bits = node.volume.bitmap().map(|bitmap| bitmap.bits());
-        let (Some(bits), Some(conn)) = (bits, &mut node.conn) else {
+        let bits = node.volume.bitmap().map_or(0, |bitmap| bitmap.bits());
+        let Some(conn) = &mut node.conn else {
             return Ok(RxWait::Nothing);
         };
+        if !node.records[0].awaits_bitmap() {
+            conn.bitmap = None;
+            return Ok(RxWait::Nothing);
+        }
         let volume = &mut node.volume;
         let cursor = conn.bitmap.get_or_insert(TransferCursor::new(bits));
         let bad = |e| Trouble::Protocol(format!("bitmap: {e:?}"));
