@@ -381,15 +381,20 @@ impl Device {
     /// lock is held: afterwards the slots may belong to others.
     fn take_parcels(&self, fx: &Effects, parcels: &mut [Parcel; MAX_EFFECTS]) {
         for (effect, parcel) in fx.iter().zip(parcels.iter_mut()) {
-            *parcel = match effect {
-                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => self
-                    .take_request(ticket.index)
-                    .map_or(Parcel::Nothing, Parcel::Request),
-                VolumeEffect::ReleasePeer(ticket) => self
-                    .take_payload(*ticket)
-                    .map_or(Parcel::Nothing, Parcel::Payload),
-                _ => Parcel::Nothing,
-            };
+            // The places are empty: what was in them was carried out.
+            match effect {
+                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
+                    if let Some(bio) = self.take_request(ticket.index) {
+                        *parcel = Parcel::Request(bio);
+                    }
+                }
+                VolumeEffect::ReleasePeer(ticket) => {
+                    if let Some(pages) = self.take_payload(*ticket) {
+                        *parcel = Parcel::Payload(pages);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 

@@ -299,8 +299,14 @@ impl Device {
             _ => Err(EIO),
         };
         if submitted.is_err() {
-            self.feed(|volume, fx| volume.local_done(ticket, false, fx));
+            self.local_failed(ticket);
         }
+    }
+
+    // Apart, as what carries effects out takes much of the stack.
+    #[inline(never)]
+    fn local_failed(self: &Arc<Self>, ticket: Ticket) {
+        self.feed(|volume, fx| volume.local_done(ticket, false, fx));
     }
 
     fn submit_held(self: &Arc<Self>, ticket: Ticket, held: BioHold, lower: &Lower) -> Result {
@@ -374,7 +380,7 @@ impl Device {
         let view = self.volume.lock().peer_view(ticket);
         let own = view.filter(|view| view.answer == Answer::Request);
         if own.is_some_and(|view| !self.take_memory(ticket, view.extent)) {
-            return self.feed(|volume, fx| volume.digest_unread(ticket, fx));
+            return self.no_memory_for_digest(ticket);
         }
         let submitted = match (view, self.lower()) {
             (Some(view), _) if fault_injection::strikes(view.fault(), self.minor) => Err(EIO),
@@ -391,8 +397,18 @@ impl Device {
             _ => Err(EIO),
         };
         if submitted.is_err() {
-            self.feed(|volume, fx| volume.peer_io_done(ticket, false, fx));
+            self.peer_failed(ticket);
         }
+    }
+
+    #[inline(never)]
+    fn peer_failed(self: &Arc<Self>, ticket: PeerTicket) {
+        self.feed(|volume, fx| volume.peer_io_done(ticket, false, fx));
+    }
+
+    #[inline(never)]
+    fn no_memory_for_digest(self: &Arc<Self>, ticket: PeerTicket) {
+        self.feed(|volume, fx| volume.digest_unread(ticket, fx));
     }
 
     /// Takes memory for a read that we began ourselves; nobody waits for some to become free.

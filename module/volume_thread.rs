@@ -48,8 +48,7 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
             let sectors = device.lower().map_or(0, |lower| lower.data.sectors_done());
             device.volume.lock().sync_tick(Device::now(), sectors);
         }
-        while device.feed(|volume, fx| volume.resync_more(fx)) {}
-        while device.feed(|volume, fx| volume.verify_more(fx)) {}
+        ask_for_more(device);
         if timeout_ms != 0 {
             device.feed(|volume, fx| volume.watch_disk(Device::now(), fx));
         }
@@ -57,6 +56,14 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
             device.go_on_with_release();
         }
     }
+}
+
+/// Goes on with the resync and the verify that are under way.
+// Each feeding has room for its effects on the stack: not all of them in one frame.
+#[inline(never)]
+fn ask_for_more(device: &Arc<Device>) {
+    while device.feed(|volume, fx| volume.resync_more(fx)) {}
+    while device.feed(|volume, fx| volume.verify_more(fx)) {}
 }
 
 /// How long the thread may sleep when nothing wakes it.
@@ -76,6 +83,7 @@ fn tick_ms(device: &Device, syncing: bool, timeout_ms: u32) -> u32 {
 }
 
 /// Brings transactions of the activity log to disk until nobody waits for one.
+#[inline(never)]
 fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
     loop {
         // The log does not move from under a transaction.
@@ -90,12 +98,18 @@ fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
             }
             lower.write_log(write.block, block)
         });
-        device.feed(|volume, fx| volume.log_committed(done.is_ok(), fx));
+        committed(device, done.is_ok());
         if let Err(error) = done {
             // Who waits goes on waiting until the disk is given up.
             return device.report_metadata_error(error);
         }
     }
+}
+
+/// A transaction is on disk, or could not be written.
+#[inline(never)]
+fn committed(device: &Arc<Device>, ok: bool) {
+    device.feed(|volume, fx| volume.log_committed(ok, fx));
 }
 
 /// Writes one page of the bitmap as it is now.

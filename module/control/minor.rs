@@ -39,6 +39,7 @@ impl From<Error> for Failure {
 
 impl Call<'_> {
     /// `NEW_MINOR`: makes a volume and its block device.
+    #[inline(never)]
     pub(super) fn new_minor(&mut self, resource: &Arc<Resource>) -> RetCode {
         let invalid = RetCode::ERR_INVALID_REQUEST;
         if self.minor > MINOR_MAX {

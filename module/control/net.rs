@@ -82,8 +82,19 @@ fn take_addresses(
     Ok(())
 }
 
+/// Tells the engine the changed options of a connection.
+// Apart: a command has a copy of them of its own.
+#[inline(never)]
+fn put_in_force(resource: &Arc<Resource>, options: &NetOptions) -> RetCode {
+    resource.command(None, |_| Admin::NetOptions {
+        options: options.clone(),
+    })
+}
+
 impl Call<'_> {
     /// `CONNECT`: begins to look for the peer.
+    // Apart: the kernel's stack is small, and this takes much of it.
+    #[inline(never)]
     pub(super) fn connect(&mut self, resource: &Arc<Resource>) -> RetCode {
         let invalid = RetCode::ERR_INVALID_REQUEST;
         let context = &self.context;
@@ -146,6 +157,7 @@ impl Call<'_> {
     }
 
     /// `CHG_NET_OPTS`: changes the options of a connection.
+    #[inline(never)]
     pub(super) fn net_options(&mut self, resource: &Arc<Resource>) -> RetCode {
         let Some(former) = resource.net_options() else {
             let why = "net conf missing, try connect";
@@ -180,7 +192,7 @@ impl Call<'_> {
         if let Err(code) = self.check_supported(&options) {
             return code;
         }
-        resource.command(None, |_| Admin::NetOptions { options })
+        put_in_force(resource, &options)
     }
 
     /// `DISCONNECT`: leaves the peer.

@@ -82,6 +82,7 @@ impl Call<'_> {
     }
 
     /// `RESOURCE_OPTS`: changes the options.
+    #[inline(never)]
     pub(super) fn resource_options(&mut self, resource: &Arc<Resource>) -> RetCode {
         let mut block = ResourceOpts {
             options: resource.with_core(|core| core.decisions.options().clone()),
@@ -102,6 +103,7 @@ impl Call<'_> {
     }
 
     /// `DOWN`: takes everything away, in the order that loses nothing.
+    #[inline(never)]
     pub(super) fn down(&mut self, resource: &Arc<Resource>) -> RetCode {
         let demote = |device: &Arc<Device>| {
             resource.command(Some(device), |volume| Admin::Demote { volume })

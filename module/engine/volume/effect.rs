@@ -198,11 +198,12 @@ impl Effects {
         (MAX_EFFECTS - 1).saturating_sub(self.len)
     }
 
-    /// Takes the effects out, in order.
-    pub fn take(&mut self) -> impl Iterator<Item = VolumeEffect> {
-        let list = core::mem::replace(&mut self.list, [None; MAX_EFFECTS]);
+    /// Takes the effects out, in order. Those that are not asked for are gone, too.
+    pub fn take(&mut self) -> Taken<'_> {
         self.len = 0;
-        list.into_iter().flatten()
+        Taken {
+            list: self.list.iter_mut(),
+        }
     }
 
     /// Looks at the effects, in order.
@@ -211,12 +212,31 @@ impl Effects {
     /// soon as the volume's lock is dropped: what the driver keeps by slot it has to take out
     /// before that.
     pub fn iter(&self) -> impl Iterator<Item = &VolumeEffect> {
-        self.list.iter().flatten()
+        self.list.iter().map_while(Option::as_ref)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+/// The effects of one step on their way out.
+pub struct Taken<'a> {
+    list: core::slice::IterMut<'a, Option<VolumeEffect>>,
+}
+
+impl Iterator for Taken<'_> {
+    type Item = VolumeEffect;
+
+    fn next(&mut self) -> Option<VolumeEffect> {
+        self.list.next().and_then(Option::take)
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for _ in self.by_ref() {}
     }
 }
 

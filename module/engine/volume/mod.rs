@@ -214,6 +214,8 @@ pub struct Volume<S: Storage> {
 impl<S: Storage> Volume<S> {
     /// Makes a volume without disk and without peer, with the memory that it will ever use for
     /// requests.
+    // It is large: not in one frame with what moves it to its place.
+    #[inline(never)]
     pub fn new(tables: Tables<S>) -> Self {
         let slots = Table::new(tables.slots);
         let local_slots = slots.len();
