@@ -145,6 +145,17 @@ pub enum Deferred {
     Peer(PeerTicket),
 }
 
+/// Who carries effects out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Context {
+    /// A thread of ours, or of an administrator.
+    Thread,
+    /// Who submits a request. May sleep, but not for the peer.
+    Submitter,
+    /// The end of I/O. Must not sleep.
+    Interrupt,
+}
+
 /// One device.
 pub struct Device {
     /// Minor number of the block device.
@@ -315,7 +326,15 @@ impl Device {
 
     /// Feeds the engine and carries its effects out. May sleep.
     pub fn feed<R>(self: &Arc<Self>, step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R) -> R {
-        self.feed_in(step, false)
+        self.feed_in(step, Context::Thread)
+    }
+
+    /// Feeds the engine a request, from its submitter. May sleep.
+    pub fn feed_request<R>(
+        self: &Arc<Self>,
+        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
+    ) -> R {
+        self.feed_in(step, Context::Submitter)
     }
 
     /// Feeds the engine from an interrupt: what may sleep is left to the volume's thread.
@@ -323,13 +342,13 @@ impl Device {
         self: &Arc<Self>,
         step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
     ) -> R {
-        self.feed_in(step, true)
+        self.feed_in(step, Context::Interrupt)
     }
 
     fn feed_in<R>(
         self: &Arc<Self>,
         step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
-        atomic: bool,
+        context: Context,
     ) -> R {
         let mut fx = Effects::new();
         let mut parcels = [const { Parcel::Nothing }; MAX_EFFECTS];
@@ -342,7 +361,7 @@ impl Device {
         };
         loop {
             for (effect, parcel) in fx.take().zip(parcels.iter_mut()) {
-                self.carry_out(effect, core::mem::take(parcel), atomic);
+                self.carry_out(effect, core::mem::take(parcel), context);
             }
             if !more {
                 return result;
@@ -398,13 +417,15 @@ impl Device {
         }
     }
 
-    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcel: Parcel, atomic: bool) {
+    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcel: Parcel, context: Context) {
         let link = self.link();
         match effect {
-            VolumeEffect::SubmitLocal(ticket) if atomic => self.defer(Deferred::Local(ticket)),
+            VolumeEffect::SubmitLocal(ticket) if context == Context::Interrupt => self.defer(Deferred::Local(ticket)),
             VolumeEffect::SubmitLocal(ticket) => self.submit_local(ticket),
-            VolumeEffect::SubmitPeer(ticket) if atomic => self.defer(Deferred::Peer(ticket)),
+            VolumeEffect::SubmitPeer(ticket) if context == Context::Interrupt => self.defer(Deferred::Peer(ticket)),
             VolumeEffect::SubmitPeer(ticket) => self.submit_peer(ticket),
+            VolumeEffect::QueueWrite(ticket)
+                if context == Context::Submitter && self.send_at_once(ticket) => {}
             VolumeEffect::QueueWrite(ticket) => link.queue_write(self.number, ticket),
             VolumeEffect::QueueRead(ticket) => link.queue_read(self.number, ticket),
             VolumeEffect::QueueOutOfSync(extent) => link.queue_out_of_sync(self.number, extent),

@@ -22,7 +22,10 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::resource::Outgoing;
-use crate::engine::stream::EpochError;
+use crate::engine::stream::{
+    EpochError,
+    Placed, //
+};
 use crate::engine::volume::AckKind;
 use crate::recorder::{
     Recorder,
@@ -154,6 +157,8 @@ pub enum MetaItem {
 
 struct Outbox {
     stream: TracedStream,
+    /// The sender sleeps for long: no barrier is due until somebody wakes it.
+    dozing: bool,
     items: Ring<Item>,
     packets: Ring<(u16, Outgoing)>,
 }
@@ -194,6 +199,7 @@ impl Link {
             outbox: crate::spinlock!(
                 Outbox {
                     stream: recorder.stream(name, 2048),
+                    dozing: false,
                     items: Ring::new(DATA_ITEMS)?,
                     packets: Ring::new(PACKETS)?,
                 },
@@ -298,6 +304,23 @@ impl Link {
         self.data_wake.raise();
     }
 
+    /// A place in the stream for a write that its submitter sends by itself; `None` if something
+    /// is queued, which has to go first. Whoever calls this holds the data socket's lock.
+    pub fn place_at_once(&self) -> Option<Placed> {
+        let mut outbox = self.outbox.lock();
+        if !outbox.items.is_empty() {
+            return None;
+        }
+        let placed = outbox.stream.place_write();
+        let dozed = core::mem::take(&mut outbox.dozing);
+        drop(outbox);
+        if dozed {
+            // It sees to the barrier.
+            self.data_wake.raise();
+        }
+        Some(placed)
+    }
+
     /// A write that was queued is not sent after all.
     ///
     /// Errors: its epoch does not have it.
@@ -372,10 +395,12 @@ impl Link {
 
     /// How long the sender may sleep when nothing is queued, in milliseconds.
     pub fn patience_ms(&self) -> u32 {
-        if self.outbox.lock().stream.is_open() {
-            BARRIER_LINGER_MS
-        } else {
+        let mut outbox = self.outbox.lock();
+        outbox.dozing = !outbox.stream.is_open();
+        if outbox.dozing {
             IDLE_MS
+        } else {
+            BARRIER_LINGER_MS
         }
     }
 

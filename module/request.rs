@@ -222,7 +222,7 @@ impl Device {
         };
         let mut bio = Some(bio);
         loop {
-            let taken = self.feed(|volume, fx| {
+            let taken = self.feed_request(|volume, fx| {
                 let ticket = volume.write(operation, extent, flags, fx)?;
                 self.keep(ticket, &mut bio);
                 Ok(())

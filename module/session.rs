@@ -85,6 +85,10 @@ pub struct Session {
     /// Memory for the payloads that come.
     pub pool: PagePool,
     tuning: SpinLock<Tuning>,
+    /// One sender at a time on the data socket.
+    pub data_lock: Mutex<()>,
+    /// Blocks are sent without a digest before them (`data-integrity-alg`). Changed under the lock.
+    pub plain: AtomicBool,
     /// One sender at a time on the meta socket.
     pub meta_lock: Mutex<()>,
     version: AtomicU32,
@@ -452,6 +456,7 @@ fn pages_of(tuning: &Tuning) -> usize {
 fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<Session>> {
     let tuning = Tuning::of(&net);
     let pool = PagePool::new(pages_of(&tuning))?;
+    let plain = net.data_integrity_alg.is_empty();
     Ok(Arc::new(
         Session {
             data,
@@ -459,6 +464,8 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             net,
             pool,
             tuning: crate::spinlock!(tuning, c"tandem_tuning")?,
+            data_lock: crate::mutex!((), c"tandem_data_socket")?,
+            plain: AtomicBool::new(plain),
             meta_lock: crate::mutex!((), c"tandem_meta_socket")?,
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),

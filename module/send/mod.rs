@@ -5,6 +5,7 @@
 
 mod bitmap;
 mod compare;
+mod direct;
 mod rare;
 
 use core::sync::atomic::Ordering;
@@ -105,13 +106,10 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             ));
             return session.fail(resource, Loss::Timeout);
         }
-        let Some((item, more)) = resource.link.next_item() else {
-            sender.idle();
-            continue;
-        };
-        sender.more = more && session.tuning().tcp_cork;
-        if sender.send_item(item).is_err() {
-            return session.fail(resource, Loss::BrokenPipe);
+        match sender.send_next() {
+            Ok(true) => {}
+            Ok(false) => sender.idle(),
+            Err(_) => return session.fail(resource, Loss::BrokenPipe),
         }
     }
 }
@@ -146,6 +144,59 @@ fn wire_error(error: WireError) -> Error {
     EINVAL
 }
 
+/// Encodes header and sub-header to the beginning of `to`; `follow` bytes of data will come behind.
+fn encode(
+    version: u32,
+    to: &mut [u8],
+    volume: u16,
+    command: Command,
+    follow: u32,
+    emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
+) -> Result<usize> {
+    let head = Header::encoded_len(version);
+    let (header, body) = to.split_at_mut_checked(head).ok_or(EINVAL)?;
+    let len = emit(command, body, version).map_err(wire_error)?;
+    Header {
+        volume,
+        command,
+        length: u32::try_from(len)? + follow,
+    }
+    .emit(header, version)
+    .map_err(wire_error)?;
+    Ok(head + len)
+}
+
+/// How the data of a write is handed to the socket: with A and B the application gets its pages
+/// back before the peer has them.
+fn transfer_of(view: SendView) -> Transfer {
+    match view.ack {
+        WantedAck::Written => Transfer::Reference,
+        _ => Transfer::Copy,
+    }
+}
+
+/// Sends all of `payload`; `more` says that something follows at once. May sleep.
+fn send_all_of(
+    session: &Session,
+    mut payload: Payload<'_>,
+    transfer: Transfer,
+    more: bool,
+    patience: &mut u32,
+) -> Result {
+    let flags = SendFlags {
+        more,
+        ..SendFlags::default()
+    };
+    while payload.remaining() > 0 {
+        match session.data.send_payload(&mut payload, flags, transfer) {
+            Ok(_) => {}
+            Err(error) if error == EAGAIN && wait_on(session, patience) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 impl Sender<'_> {
     /// Nothing is queued: waits for something, or for the time to send a barrier by itself.
     fn idle(&mut self) {
@@ -157,6 +208,17 @@ impl Sender<'_> {
         if !link.data_wake.wait_timeout(link.patience_ms()) {
             link.queue_due_barrier();
         }
+    }
+
+    /// Sends what is queued first; whether there was anything.
+    fn send_next(&mut self) -> Result<bool> {
+        // Taken out and sent under the lock, so that no write is sent before what was queued first.
+        let _sending = self.session.data_lock.lock();
+        let Some((item, more)) = self.resource.link.next_item() else {
+            return Ok(false);
+        };
+        self.more = more && self.session.tuning().tcp_cork;
+        self.send_item(item).map(|()| true)
     }
 
     fn send_item(&mut self, item: Item) -> Result {
@@ -225,18 +287,14 @@ impl Sender<'_> {
         follow: u32,
         emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
     ) -> Result<usize> {
-        let version = self.session.version();
-        let head = Header::encoded_len(version);
-        let (header, body) = self.packet.split_at_mut(head);
-        let len = emit(command, body, version).map_err(wire_error)?;
-        Header {
+        encode(
+            self.session.version(),
+            &mut self.packet,
             volume,
             command,
-            length: u32::try_from(len)? + follow,
-        }
-        .emit(header, version)
-        .map_err(wire_error)?;
-        Ok(head + len)
+            follow,
+            emit,
+        )
     }
 
     fn block_request(
@@ -302,11 +360,10 @@ impl Sender<'_> {
             seq_num: view.sequence,
             flags: view.packet(self.session.agreed()).1,
         };
-        // With A and B the application gets its pages back before the peer has them. What a digest
-        // was made of should be what is sent.
-        let transfer = match view.ack {
-            WantedAck::Written if self.integrity.is_none() => Transfer::Reference,
-            _ => Transfer::Copy,
+        // What a digest was made of should be what is sent.
+        let transfer = match self.integrity {
+            Some(_) => Transfer::Copy,
+            None => transfer_of(view),
         };
         let digest = self.blocks(volume, Command::Data, header, payload.clone(), transfer)?;
         self.check_unchanged(view.extent, &payload, &digest)
@@ -371,21 +428,14 @@ impl Sender<'_> {
 
     fn with_payload(&mut self, len: usize, payload: Payload<'_>, transfer: Transfer) -> Result {
         self.send_encoded(len, payload.remaining() > 0)?;
-        let mut payload = payload;
         self.held_back = self.more;
-        while payload.remaining() > 0 {
-            let flags = SendFlags {
-                more: self.more,
-                ..SendFlags::default()
-            };
-            let data = &self.session.data;
-            match data.send_payload(&mut payload, flags, transfer) {
-                Ok(_) => {}
-                Err(error) if error == EAGAIN && wait_on(self.session, &mut self.patience) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        send_all_of(
+            self.session,
+            payload,
+            transfer,
+            self.more,
+            &mut self.patience,
+        )
     }
 
     /// Sends data that the peer wanted.

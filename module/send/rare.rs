@@ -3,6 +3,8 @@
 //! Packets that the resource decided to send.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering;
+
 use kernel::prelude::*;
 
 use crate::digests;
@@ -57,6 +59,9 @@ impl Sender<'_> {
         let name = self.net().data_integrity_alg;
         let integrity = digests::find(&name)?;
         self.protocol(Command::ProtocolUpdate, name)?;
+        self.session
+            .plain
+            .store(integrity.is_none(), Ordering::Release);
         self.integrity = integrity;
         Ok(())
     }

@@ -198,9 +198,9 @@ void tandem_sk_set_cork(struct socket *sock, bool on)
 	tcp_sock_set_cork(sock->sk, on);
 }
 
-void tandem_sk_set_quickack(struct socket *sock)
+int tandem_sk_room(struct socket *sock)
 {
-	tcp_sock_set_quickack(sock->sk, 2);
+	return sk_stream_wspace(sock->sk);
 }
 
 void tandem_sk_set_reuseaddr(struct socket *sock)

@@ -55,7 +55,7 @@ void tandem_sk_set_io(struct socket *sock, u32 priority);
 void tandem_sk_set_memalloc(struct socket *sock, bool on);
 void tandem_sk_set_nodelay(struct socket *sock);
 void tandem_sk_set_cork(struct socket *sock, bool on);
-void tandem_sk_set_quickack(struct socket *sock);
+int tandem_sk_room(struct socket *sock);
 void tandem_sk_set_reuseaddr(struct socket *sock);
 void tandem_sk_set_keepalive(struct socket *sock, int idle, int interval, int count);
 int tandem_sk_queued(struct socket *sock);

@@ -70,7 +70,7 @@ unsafe extern "C" {
     pub(super) fn tandem_sk_set_memalloc(sock: *mut bindings::socket, on: bool);
     pub(super) fn tandem_sk_set_nodelay(sock: *mut bindings::socket);
     pub(super) fn tandem_sk_set_cork(sock: *mut bindings::socket, on: bool);
-    pub(super) fn tandem_sk_set_quickack(sock: *mut bindings::socket);
+    pub(super) fn tandem_sk_room(sock: *mut bindings::socket) -> c_int;
     pub(super) fn tandem_sk_set_reuseaddr(sock: *mut bindings::socket);
     pub(super) fn tandem_sk_set_keepalive(
         sock: *mut bindings::socket,

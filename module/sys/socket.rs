@@ -617,10 +617,11 @@ impl TcpSocket {
         unsafe { shim::tandem_sk_set_nodelay(self.0.as_ptr()) };
     }
 
-    /// Sends the acknowledgement that is due, now. May sleep.
-    pub fn acknowledge_now(&self) {
+    /// How many bytes it takes at present without waiting for the peer. Any context.
+    pub fn room(&self) -> usize {
         // SAFETY: The socket is live.
-        unsafe { shim::tandem_sk_set_quickack(self.0.as_ptr()) };
+        let room = unsafe { shim::tandem_sk_room(self.0.as_ptr()) };
+        usize::try_from(room).unwrap_or(0)
     }
 
     /// Asks a silent peer for a sign of life: after `idle` seconds, `count` times every `interval`

@@ -302,6 +302,11 @@ impl<S: Storage> Volume<S> {
         counters
     }
 
+    /// Whether one request at most is on its way to the peer (`pe`).
+    pub fn is_alone_at_peer(&self) -> bool {
+        self.counters.peer_pending <= 1
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> Policy {
         self.policy
