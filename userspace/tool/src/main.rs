@@ -16,6 +16,7 @@ mod kernel;
 mod last_size;
 mod lock;
 mod model;
+mod pacemaker;
 mod progress;
 mod reasons;
 mod registry;

@@ -70,7 +70,7 @@ mod tests {
             reason.text,
             "Split-Brain: this node (Primary), peer (Secondary)"
         );
-        assert_eq!(of(&[reason.clone()], "r0"), [reason.clone()]);
+        assert_eq!(of(std::slice::from_ref(&reason), "r0"), [reason.clone()]);
         assert_eq!(of(&[reason], "r1"), []);
     }
 

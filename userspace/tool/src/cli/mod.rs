@@ -3,6 +3,7 @@
 //! What can be typed.
 
 pub(crate) mod adm;
+pub(crate) mod fence;
 pub(crate) mod meta;
 pub(crate) mod options;
 pub(crate) mod setup;
@@ -44,6 +45,10 @@ pub(crate) enum Tool {
     Adm(adm::Adm),
     /// Show the state of resources
     Status(setup::Status),
+    /// Handler: let Pacemaker say what became of the peer, and keep it from being promoted
+    FencePeer(fence::Fence),
+    /// Handler: let the peer be promoted again, when both have the same data
+    UnfencePeer(fence::Which),
     /// Look for what is wrong with this node, and say it in plain words
     Doctor(Doctor),
     /// Write the manual and the completions of shells, from these definitions

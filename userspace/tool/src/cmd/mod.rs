@@ -5,6 +5,7 @@
 mod adm;
 mod configure;
 mod events;
+mod fence;
 mod generate;
 mod generations;
 mod lower;
@@ -31,6 +32,8 @@ pub(crate) fn run(tool: Tool) -> Outcome {
         Tool::Meta(meta) => meta::run(&meta),
         Tool::Adm(adm) => adm::run(&adm),
         Tool::Status(args) => status::run(&args),
+        Tool::FencePeer(args) => fence::fence(&args),
+        Tool::UnfencePeer(which) => fence::unfence(&which),
         Tool::Doctor(args) => adm::doctor::run(&args),
         Tool::Generate(what) => generate::run(&what),
     }
