@@ -10,9 +10,16 @@ for module in /early/*.ko; do
 	[ -e "$module" ] && $b insmod "$module"
 done
 $b mount -t ext4 -o ro,noatime /dev/vda /base || $b poweroff -f
-$b mount -t tmpfs -o size=60% over /over
-$b mkdir /over/upper /over/work
+. /payload/config
+# A server keeps what it writes to its root, another machine forgets it.
+if [ -n "$SERVER" ]; then
+	$b mount -t ext4 -o noatime /dev/vdc /over || $b poweroff -f
+else
+	$b mount -t tmpfs -o size=60% over /over
+fi
+$b mkdir -p /over/upper /over/work
 $b mount -t overlay -o lowerdir=/base,upperdir=/over/upper,workdir=/over/work over /new
+$b rm -rf /new/payload/*
 $b mv /payload/* /new/payload/
 $b mount -o move /dev /new/dev
 exec $b switch_root /new /payload/init

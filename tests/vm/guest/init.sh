@@ -14,19 +14,20 @@ mount -t debugfs debug /sys/kernel/debug
 ln -sfn /proc/self/fd /dev/fd
 . /payload/config
 
-echo "$NODE" >/proc/sys/kernel/hostname
+echo "$NODE" | tee /etc/hostname >/proc/sys/kernel/hostname
 echo "127.0.0.1 localhost" >/etc/hosts
 for pair in $HOSTS; do
 	echo "${pair#*:} ${pair%%:*}" >>/etc/hosts
 done
 ln -s vdb /dev/data1
 ln -s vdc /dev/data2
+[ -e /dev/vdd ] && ln -s vdd /dev/shared
 # Modules of a kernel that the image does not know.
 if [ -d /payload/modules ]; then
 	ln -s /payload/modules "/lib/modules/$(uname -r)"
 fi
 for file in /payload/bin/*; do
-	[ -e "$file" ] && ln -s "$file" /usr/local/sbin/
+	[ -e "$file" ] && ln -sf "$file" /usr/local/sbin/
 done
 
 ip link set lo up
@@ -49,20 +50,27 @@ echo "tandem-vm: $NODE loads driver $DRIVER" >/dev/kmsg
 echo 8 >/proc/sys/kernel/printk
 /payload/load-driver >/run/load-driver.log 2>&1
 echo $? >/run/load-driver.status
+[ -x /etc/rc.local ] && /etc/rc.local
 echo "tandem-vm: $NODE ready" >/dev/kmsg
 # Two agents: one for the harness, one for people who look in meanwhile.
-serve() {
-	for port in /sys/class/virtio-ports/*; do
-		[ "$(cat "$port/name" 2>/dev/null)" = "tandem.$1" ] || continue
-		while :; do
-			qemu-ga -m virtio-serial -p "/dev/${port##*/}" --statedir="/run/$1" \
-				-f "/run/$1.pid" </dev/null >"/run/$1.log" 2>&1
-		done
+if [ -z "$SERVER" ]; then
+	/payload/serve people &
+	/payload/serve harness &
+	while :; do
+		wait
 	done
-}
-mkdir -p /run/harness /run/people
-serve people &
-serve harness &
-while :; do
-	wait
+fi
+modprobe i6300esb
+umount /dev/shm /tmp
+mkdir -p /run/systemd/system/sysinit.target.wants
+cat >/run/systemd/system/serve@.service <<-'UNIT'
+	[Unit]
+	DefaultDependencies=no
+	[Service]
+	ExecStart=/payload/serve %i
+	KillMode=process
+UNIT
+for name in people harness; do
+	ln -s ../serve@.service "/run/systemd/system/sysinit.target.wants/serve@$name.service"
 done
+exec /usr/lib/systemd/systemd --show-status=0 --log-target=journal

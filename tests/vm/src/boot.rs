@@ -111,7 +111,7 @@ fn note_retry(node: &Node, power: &str, output: &str) -> Result<()> {
 }
 
 fn boot_once(node: &Node) -> Result<()> {
-    let image = Image::ensure(node.spec.kernel)?;
+    let image = Image::ensure(&node.spec)?;
     let accel = accel::choose(&image)?;
     let initrd = node.places.run.join(format!("{}.initrd", node.name));
     let scratch = initrd.with_extension("stripped");
@@ -124,6 +124,7 @@ fn boot_once(node: &Node) -> Result<()> {
         initrd: initrd.clone(),
         root: image.root(),
         disks: [node.disk_path(1), node.disk_path(2)],
+        shared: (node.spec.is_server(&node.name)).then(|| node.shared_disk()),
         cables: cables(node),
         console: node.console_path(),
         monitor: node.socket("qmp"),
@@ -168,6 +169,10 @@ fn config(node: &Node) -> String {
         .enumerate()
         .map(|(card, other)| format!("eth{card}:{}", address(other)))
         .collect();
+    let server = match node.spec.is_server(&node.name) {
+        true => "yes",
+        false => "",
+    };
     let mut text = String::new();
     for (key, value) in [
         ("NODE", node.name.as_str()),
@@ -176,6 +181,7 @@ fn config(node: &Node) -> String {
         ("LINKS", &links.join(" ")),
         ("DRIVER", node.driver().as_str()),
         ("DRIVER_ARGS", &node.spec.driver_args),
+        ("SERVER", server),
     ] {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{key}='{}'", value.replace('\'', r"'\''"));

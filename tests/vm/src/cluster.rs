@@ -5,6 +5,7 @@
 use std::{
     fs::{self, File},
     path::Path,
+    process::Command,
     thread,
 };
 
@@ -19,6 +20,9 @@ use crate::{
     process,
     spec::Spec,
 };
+
+/// Size of the disk that servers share: it holds who shall be reset, and nothing more.
+const SHARED_BYTES: u64 = 8 << 20;
 
 /// The file in a run's folder that says what the run is.
 const STATE: &str = "state.json";
@@ -106,6 +110,10 @@ impl Cluster {
         for node in &cluster.nodes {
             for disk in [1, 2] {
                 File::create(node.disk_path(disk))?.set_len(spec.disk_bytes)?;
+            }
+            if spec.is_server(&node.name) {
+                File::create(node.shared_disk())?.set_len(SHARED_BYTES)?;
+                make_root_changes(&node.disk_path(2))?;
             }
         }
         let state = State { spec: spec.clone() };
@@ -247,6 +255,7 @@ impl Cluster {
                 let _ = fs::remove_file(node.disk_path(disk));
             }
             let _ = fs::remove_file(node.pid_file());
+            let _ = fs::remove_file(node.shared_disk());
         }
         let _ = fs::remove_dir_all(&self.places.sockets);
         let _ = fs::remove_file(self.places.run.join(STATE));
@@ -261,6 +270,20 @@ impl Drop for Cluster {
             let _ = fs::remove_file(self.places.run.join("owner"));
         }
     }
+}
+
+/// An empty file system for what a server writes to its root.
+fn make_root_changes(disk: &Path) -> Result<()> {
+    let output = Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-E", "lazy_itable_init=1"])
+        .arg(disk)
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .output()
+        .context("cannot run mke2fs; run scripts/install-deps")?;
+    if !output.status.success() {
+        bail!("mke2fs: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }
 
 /// The names of all nodes but one.

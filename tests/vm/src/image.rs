@@ -13,7 +13,7 @@ use anyhow::{bail, Context, Result};
 use crate::{
     cpio::Archive,
     paths::repository,
-    spec::{Driver, Kernel},
+    spec::{Driver, Kernel, Spec},
 };
 
 /// The folders that `scripts/guest-image` and `scripts/debug-kernel` made.
@@ -26,12 +26,13 @@ pub(crate) struct Image {
 
 impl Image {
     /// Finds image and kernel, making them when there are none yet.
-    pub(crate) fn ensure(kernel: Kernel) -> Result<Self> {
+    pub(crate) fn ensure(spec: &Spec) -> Result<Self> {
+        let kind = if spec.servers > 0 { "cluster" } else { "plain" };
         Ok(Self {
-            folder: made_by("scripts/guest-image")?,
-            debug: match kernel {
+            folder: made_by("scripts/guest-image", Some(kind))?,
+            debug: match spec.kernel {
                 Kernel::Stock => None,
-                Kernel::Debug => Some(made_by("scripts/debug-kernel")?),
+                Kernel::Debug => Some(made_by("scripts/debug-kernel", None)?),
             },
         })
     }
@@ -73,6 +74,7 @@ impl Image {
                 &include_bytes!("../guest/load-driver.sh")[..],
             ),
             ("payload/reset", include_bytes!("../guest/reset.sh")),
+            ("payload/serve", include_bytes!("../guest/serve.sh")),
             ("payload/leaks", include_bytes!("../guest/leaks.sh")),
             (
                 "payload/bin/await-event",
@@ -103,8 +105,9 @@ impl Image {
 }
 
 /// The folder that a script prints, made by it when there is none yet.
-fn made_by(script: &str) -> Result<PathBuf> {
+fn made_by(script: &str, argument: Option<&str>) -> Result<PathBuf> {
     let output = Command::new(repository().join(script))
+        .args(argument)
         .stderr(std::process::Stdio::inherit())
         .output()
         .with_context(|| format!("cannot run {script}"))?;

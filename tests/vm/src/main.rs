@@ -105,6 +105,9 @@ struct Up {
     /// Let the host lose what the guest flushed (quicker).
     #[arg(long)]
     unsafe_disks: bool,
+    /// The first so many nodes have systemd, a cluster manager, a watchdog and a shared disk.
+    #[arg(long, default_value_t = 0)]
+    servers: usize,
     /// Further kernel parameters.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     append: String,
@@ -123,6 +126,7 @@ impl Up {
             seed: self.seed,
             disk_bytes: parse_size(&self.disk_size)?,
             unsafe_disks: self.unsafe_disks,
+            servers: self.servers,
             append: self.append.clone(),
         })
     }

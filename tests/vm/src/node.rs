@@ -88,6 +88,11 @@ impl Node {
             .join(format!("{}.data{disk}.raw", self.name))
     }
 
+    /// The file behind the disk that servers share.
+    pub(crate) fn shared_disk(&self) -> PathBuf {
+        self.places.run.join("shared.raw")
+    }
+
     /// Everything its console ever printed.
     ///
     /// # Errors
@@ -221,6 +226,35 @@ impl Node {
         }
         *self.agent() = None;
         boot::start(self)
+    }
+
+    /// Waits until the machine is off by its own doing: a reset, a shutdown, or a panic ends it.
+    ///
+    /// # Errors
+    ///
+    /// It is still on after that time.
+    pub fn await_off(&self, limit: Duration) -> Result<()> {
+        let Some(pid) = self.pid() else { return Ok(()) };
+        let limit = limit.mul_f64(self.spec.time_scale());
+        if !process::ends_within(pid, limit)? {
+            bail!("node {} is still on after {limit:?}", self.name);
+        }
+        *self.agent() = None;
+        Ok(())
+    }
+
+    /// Forgets what the console of a machine that is off has printed, such as a panic that was
+    /// wanted.
+    ///
+    /// # Errors
+    ///
+    /// It is on, or the file cannot be written.
+    pub fn forget_console(&self) -> Result<()> {
+        if self.is_on() {
+            bail!("node {} is on: its console is written", self.name);
+        }
+        fs::write(self.console_path(), "")?;
+        Ok(())
     }
 
     /// Empties both data disks of a machine that is off.

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     path::Path,
     sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -48,6 +49,26 @@ pub(crate) fn kill(pid: Pid) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a process ends before a time is over.
+pub(crate) fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(Errno::SRCH) => return Ok(true),
+        Err(error) => return Err(error).context("cannot open a handle of the process"),
+    };
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = rustix::event::Timespec::try_from(left).context("such a time is too long")?;
+        let mut waited = [PollFd::new(&handle, PollFlags::IN)];
+        match poll(&mut waited, Some(&left)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the process to end"),
+        }
+    }
 }
 
 /// Takes the lock on a file, or tells that another program has it.

@@ -43,6 +43,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) initrd: PathBuf,
     pub(crate) root: PathBuf,
     pub(crate) disks: [PathBuf; 2],
+    /// The disk that it shares with others; a machine with one has a watchdog, too.
+    pub(crate) shared: Option<PathBuf>,
     pub(crate) cables: Vec<Cable>,
     pub(crate) console: PathBuf,
     pub(crate) monitor: PathBuf,
@@ -187,6 +189,23 @@ impl Machine<'_> {
                 format!("if=none,id={id},format=raw,cache={cache},discard=unmap,file={file}"),
             );
             add("-device", format!("virtio-blk-pci,drive={id},serial={id}"));
+        }
+        if let Some(shared) = &self.shared {
+            let file = show(shared);
+            add(
+                "-blockdev",
+                format!("driver=file,node-name=shared-file,locking=off,filename={file}"),
+            );
+            add(
+                "-blockdev",
+                "driver=raw,node-name=shared,file=shared-file".into(),
+            );
+            add(
+                "-device",
+                "virtio-blk-pci,drive=shared,share-rw=on,serial=shared".into(),
+            );
+            add("-device", "i6300esb".into());
+            add("-action", "watchdog=reset".into());
         }
     }
 }

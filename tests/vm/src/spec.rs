@@ -162,6 +162,11 @@ pub struct Spec {
     pub disk_bytes: u64,
     /// The host may lose what the guest flushed (quicker; only where a test asks for it).
     pub unsafe_disks: bool,
+    /// The first so many nodes are servers: they boot into systemd from the image with a cluster
+    /// manager, keep on data disk 2 what they write to their root, have a watchdog that resets them,
+    /// and share a small disk.
+    #[serde(default)]
+    pub servers: usize,
     /// Further kernel parameters.
     pub append: String,
 }
@@ -179,6 +184,7 @@ impl Default for Spec {
             seed: 1,
             disk_bytes: 1 << 30,
             unsafe_disks: false,
+            servers: 0,
             append: String::new(),
         }
     }
@@ -188,6 +194,14 @@ impl Spec {
     /// The nodes' names, in order.
     pub fn names(&self) -> Vec<String> {
         ('a'..='f').take(self.nodes).map(String::from).collect()
+    }
+
+    /// Whether a node is a server.
+    pub fn is_server(&self, node: &str) -> bool {
+        self.names()
+            .iter()
+            .take(self.servers)
+            .any(|name| name == node)
     }
 
     /// How much longer than usual everything may take on these machines.
@@ -248,6 +262,16 @@ mod tests {
         assert_eq!(drivers.of("b"), Driver::Drbd);
         assert_eq!(Drivers::parse("drbd").unwrap().of("c"), Driver::Drbd);
         assert!(Drivers::parse("a=ext4").is_err());
+    }
+
+    #[test]
+    fn servers_are_the_first_nodes() {
+        let spec = Spec {
+            nodes: 3,
+            servers: 2,
+            ..Spec::default()
+        };
+        assert!(spec.is_server("a") && spec.is_server("b") && !spec.is_server("c"));
     }
 
     #[test]
