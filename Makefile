@@ -86,6 +86,21 @@ test-debug: deps module-debug userspace harness guest  ## the cases on a kernel 
 demo:  ## two machines, one disk, a power cut: the story on your terminal
 	@scripts/demo
 
+.PHONY: ha
+ha: deps module-cloud-amd64 userspace
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p ha
+	@scripts/guest-image cluster >/dev/null
+
+.PHONY: demo-ha
+demo-ha: ha  ## a mail server on two machines, and seven mischiefs that it survives (20 minutes)
+	TANDEM_REPOSITORY=$(CURDIR) $(OUT)/tests/release/ha $(HA)
+
+# STORIES is part of the names that `target/tests/release/ha --list` prints; ROUNDS repeats them.
+ROUNDS ?= 1
+.PHONY: test-ha
+test-ha: ha  ## the same as a test (STORIES="power-cut all-links" ROUNDS=20)
+	TANDEM_REPOSITORY=$(CURDIR) $(OUT)/tests/release/ha --verdict test-ha --rounds $(ROUNDS) $(HA) $(STORIES)
+
 .PHONY: bench
 bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C module; target/bench.json
 	$(OUT)/tests/release/bench $(BENCH)
