@@ -13,6 +13,6 @@ chown postfix /srv/mail/state
 postfix check
 umount /srv/mail
 drbdadm secondary r0
-sbd -d /dev/shared -1 10 -4 20 create
+sbd -d /dev/shared -1 8 -4 16 create
 sbd -d /dev/shared allocate a
 sbd -d /dev/shared allocate b

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Puts what lies in /root/setup where a server looks for it, and makes the disk's metadata. Nothing runs yet.
+# Puts what lies in /srv/setup where a server looks for it, and makes the disk's metadata. Nothing runs yet.
 set -e
-cd /root/setup
+cd /srv/setup
 install -m 644 r0.res /etc/drbd.conf
 install -m 644 corosync.conf /etc/corosync/corosync.conf
 install -m 644 sbd /etc/default/sbd

@@ -71,7 +71,7 @@ impl<'a> Client<'a> {
         self.node
             .ok(&format!(
                 "[ ! -e /tmp/send.pid ] || kill -9 $(cat /tmp/send.pid); : >/tmp/accepted; \
-                 setsid python3 /root/setup/send.py {} \
+                 setsid python3 /srv/setup/send.py {} \
                  >/tmp/send.log 2>&1 </dev/null &",
                 self.run
             ))
@@ -128,7 +128,7 @@ impl<'a> Client<'a> {
     /// Reads what is new in the mailbox, and returns how often each number is there.
     pub(crate) fn read(&mut self) -> Result<&BTreeMap<u64, u32>> {
         let listed = self.node.ok_within(
-            &format!("python3 /root/setup/read.py {}", self.next_uid),
+            &format!("python3 /srv/setup/read.py {}", self.next_uid),
             Duration::from_secs(240),
         )?;
         for line in listed.lines() {

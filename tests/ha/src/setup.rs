@@ -12,7 +12,7 @@ use crate::{
     servers::{await_that, proc, Servers, LIMIT},
 };
 
-/// Files that are the same on all machines, by their names in `/root/setup`.
+/// Files that are the same on all machines, by their names in `/srv/setup`.
 const FILES: [(&str, &str); 14] = [
     ("break-disk.sh", include_str!("../guest/break-disk.sh")),
     ("cluster.crm", include_str!("../guest/cluster.crm")),
@@ -92,20 +92,20 @@ pub(crate) fn form(cluster: &Cluster, handlers: Handlers, narrator: &mut Narrato
     let servers = Servers::of(cluster)?;
     let (fence, unfence) = handlers.commands();
     for node in cluster.nodes() {
-        node.ok("mkdir -p /root/setup")?;
+        node.ok("mkdir -p /srv/setup")?;
         for (name, text) in FILES {
             let text = text
                 .replace("@FENCE_PEER@", fence)
                 .replace("@UNFENCE_PEER@", unfence);
-            node.write_file(&format!("/root/setup/{name}"), text.as_bytes())?;
+            node.write_file(&format!("/srv/setup/{name}"), text.as_bytes())?;
         }
-        node.ok("chmod +x /root/setup/*.sh && install -m 755 /root/setup/rc.local /etc/rc.local")?;
+        node.ok("chmod +x /srv/setup/*.sh && install -m 755 /srv/setup/rc.local /etc/rc.local")?;
         node.ok("/etc/rc.local")?;
     }
     narrator.say("Replicated disk, Corosync, Pacemaker, SBD, Postfix and Dovecot are configured");
     run(servers.a, "install.sh")?;
-    let cib = servers.a.read_file("/root/setup/cib.xml")?;
-    servers.b.write_file("/root/setup/cib.xml", &cib)?;
+    let cib = servers.a.read_file("/srv/setup/cib.xml")?;
+    servers.b.write_file("/srv/setup/cib.xml", &cib)?;
     run(servers.b, "install.sh")?;
     await_that("the two disks are connected", || {
         Ok(proc(servers.a)?.contains("cs:Connected"))
@@ -120,6 +120,6 @@ pub(crate) fn form(cluster: &Cluster, handlers: Handlers, narrator: &mut Narrato
 }
 
 fn run(node: &Node, script: &str) -> Result<()> {
-    node.ok_within(&format!("/root/setup/{script}"), LIMIT)
+    node.ok_within(&format!("/srv/setup/{script}"), LIMIT)
         .map(drop)
 }

@@ -163,8 +163,8 @@ pub struct Spec {
     /// The host may lose what the guest flushed (quicker; only where a test asks for it).
     pub unsafe_disks: bool,
     /// The first so many nodes are servers: they boot into systemd from the image with a cluster
-    /// manager, keep on data disk 2 what they write to their root, have a watchdog that resets them,
-    /// and share a small disk.
+    /// manager, keep on data disk 2 what they write to their root, have a watchdog that resets
+    /// them, and share a small disk.
     #[serde(default)]
     pub servers: usize,
     /// Further kernel parameters.

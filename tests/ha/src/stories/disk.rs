@@ -21,7 +21,7 @@ pub(crate) const STORY: Story = Story {
 fn tell(stage: &mut Stage<'_>) -> Result<Row> {
     let (active, standby) = stage.servers.active_and_standby()?;
     let begin = clock::now();
-    active.ok("/root/setup/break-disk.sh error")?;
+    active.ok("/srv/setup/break-disk.sh error")?;
     await_that("the active server gives its disk up", || {
         Ok(proc(active)?.contains("ds:Diskless/UpToDate"))
     })?;
@@ -38,7 +38,7 @@ fn tell(stage: &mut Stage<'_>) -> Result<Row> {
         "the service moves to the good disk: no mail for {:.1} s",
         moved.seconds()
     ));
-    active.ok("/root/setup/break-disk.sh 'linear /dev/data1 0' && drbdadm attach r0")?;
+    active.ok("/srv/setup/break-disk.sh 'linear /dev/data1 0' && drbdadm attach r0")?;
     stage.servers.await_well()?;
     stage.say("the disk is replaced, attached and in sync");
     Ok(Row {

@@ -44,8 +44,9 @@ use std::{
     },
 };
 
-/// How often the cluster is asked again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Until the cluster is asked again: first, and at most. Who asks too often keeps those from their
+/// work who are to fence the peer.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
 
 /// What a call is about.
 struct Call<'a> {
@@ -89,6 +90,7 @@ impl<'a> Call<'a> {
 
     fn fence(&self, patience: Duration) -> Result<Answer> {
         let begin = Instant::now();
+        let (mut pause, longest) = PAUSES;
         loop {
             let late = begin.elapsed() >= patience;
             match self.look(late) {
@@ -98,7 +100,8 @@ impl<'a> Call<'a> {
                 Err(error) if late => return Err(error),
                 Err(_) => {}
             }
-            thread::sleep(PAUSE);
+            thread::sleep(pause);
+            pause = (pause * 2).min(longest);
         }
     }
 
