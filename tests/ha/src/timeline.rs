@@ -96,7 +96,7 @@ impl Timeline {
             .iter()
             .filter(|(at, line)| *at > cut && *at < primary && line.contains(ORDERED))
             .map(|(at, _)| *at)
-            .last()
+            .next_back()
             .context("the journal has no order to promote")?;
         let mounted = self.first(MOUNTED, primary)?;
         let (begin, end, _) = self.handler(fenced).unwrap_or((primary, primary, 0));

@@ -70,8 +70,9 @@ mod tests {
             reason.text,
             "Split-Brain: this node (Primary), peer (Secondary)"
         );
-        assert_eq!(of(std::slice::from_ref(&reason), "r0"), [reason.clone()]);
-        assert_eq!(of(&[reason], "r1"), []);
+        let reasons = [reason];
+        assert_eq!(of(&reasons, "r0"), reasons);
+        assert_eq!(of(&reasons, "r1"), []);
     }
 
     #[test]
