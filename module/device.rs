@@ -420,9 +420,13 @@ impl Device {
     fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcel: Parcel, context: Context) {
         let link = self.link();
         match effect {
-            VolumeEffect::SubmitLocal(ticket) if context == Context::Interrupt => self.defer(Deferred::Local(ticket)),
+            VolumeEffect::SubmitLocal(ticket) if context == Context::Interrupt => {
+                self.defer(Deferred::Local(ticket))
+            }
             VolumeEffect::SubmitLocal(ticket) => self.submit_local(ticket),
-            VolumeEffect::SubmitPeer(ticket) if context == Context::Interrupt => self.defer(Deferred::Peer(ticket)),
+            VolumeEffect::SubmitPeer(ticket) if context == Context::Interrupt => {
+                self.defer(Deferred::Peer(ticket))
+            }
             VolumeEffect::SubmitPeer(ticket) => self.submit_peer(ticket),
             VolumeEffect::QueueWrite(ticket)
                 if context == Context::Submitter && self.send_at_once(ticket) => {}
