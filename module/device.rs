@@ -39,25 +39,21 @@ use crate::engine::volume::{
     PeerSlot,
     Slot,
     Tables,
-    VolumeEffect,
-    MAX_EFFECTS, //
+    VolumeEffect, //
 };
 use crate::link::{
     Link,
     MetaItem, //
 };
 use crate::lower::Lower;
+use crate::parcels::Parcels;
 use crate::recorder::TracedVolume;
 use crate::reports::Reports;
 use crate::resource::Resource;
 use crate::ring::Ring;
 use crate::storage::array;
-use crate::sys::bio::{
-    BlkStatus,
-    MasterBio, //
-};
+use crate::sys::bio::MasterBio;
 use crate::sys::clock;
-use crate::sys::digest::DIGEST_MAX;
 use crate::sys::disk::Disk;
 use crate::sys::lock::{
     Mutex,
@@ -70,71 +66,13 @@ use crate::sys::signal::{
     WaitQueue, //
 };
 use crate::sys::thread::Thread;
+use crate::told::Told;
 
 /// Application requests that may be in progress on one device.
 pub const REQUEST_SLOTS: usize = 2048;
 
 /// Requests of the peer that may be in progress on one device.
 pub const PEER_SLOTS: usize = 2048;
-
-/// What was kept for a request that the engine is done with.
-#[derive(Default)]
-enum Parcel {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// The bio from above.
-    Request(MasterBio),
-    /// The payload of a request of the peer; held to be given back.
-    Payload(#[expect(dead_code, reason = "dropping it gives the pages back")] PageVec),
-}
-
-/// Answers a request of the application.
-fn complete(parcel: Parcel, ok: bool) {
-    if let Parcel::Request(bio) = parcel {
-        bio.complete(if ok {
-            BlkStatus::OK
-        } else {
-            BlkStatus::IO_ERROR
-        });
-    }
-}
-
-/// A digest that the peer told.
-#[derive(Clone, Copy)]
-pub struct Told {
-    bytes: [u8; DIGEST_MAX],
-    len: usize,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Self {
-            bytes: [0; DIGEST_MAX],
-            len: 0,
-        }
-    }
-}
-
-impl Told {
-    /// Room for a digest of `len` bytes, at most [`DIGEST_MAX`].
-    pub fn with_len(len: usize) -> Self {
-        Self {
-            len: len.min(DIGEST_MAX),
-            ..Self::default()
-        }
-    }
-
-    /// The digest.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
-    }
-
-    /// The digest, to be filled in.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.len).unwrap_or(&mut [])
-    }
-}
 
 /// Work that end-of-I/O leaves to the volume's thread.
 #[derive(Clone, Copy)]
@@ -351,25 +289,26 @@ impl Device {
         context: Context,
     ) -> R {
         let mut fx = Effects::new();
-        let mut parcels = [const { Parcel::Nothing }; MAX_EFFECTS];
+        let mut parcels = Parcels::new();
         let (result, mut more) = {
             let mut volume = self.volume.lock();
             let result = step(&mut volume, &mut fx);
             self.queue_acks(&fx);
-            self.take_parcels(&fx, &mut parcels);
+            parcels.gather(self, &fx);
             (result, volume.has_work())
         };
         loop {
-            for (effect, parcel) in fx.take().zip(parcels.iter_mut()) {
-                self.carry_out(effect, core::mem::take(parcel), context);
+            for effect in fx.take() {
+                self.carry_out(effect, &mut parcels, context);
             }
+            parcels.clear();
             if !more {
                 return result;
             }
             let mut volume = self.volume.lock();
             volume.resume(&mut fx);
             self.queue_acks(&fx);
-            self.take_parcels(&fx, &mut parcels);
+            parcels.gather(self, &fx);
             more = volume.has_work();
         }
     }
@@ -396,28 +335,7 @@ impl Device {
         }
     }
 
-    /// Takes out what is kept by slot for requests that the engine is done with. The volume's
-    /// lock is held: afterwards the slots may belong to others.
-    fn take_parcels(&self, fx: &Effects, parcels: &mut [Parcel; MAX_EFFECTS]) {
-        for (effect, parcel) in fx.iter().zip(parcels.iter_mut()) {
-            // The places are empty: what was in them was carried out.
-            match effect {
-                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
-                    if let Some(bio) = self.take_request(ticket.index) {
-                        *parcel = Parcel::Request(bio);
-                    }
-                }
-                VolumeEffect::ReleasePeer(ticket) => {
-                    if let Some(pages) = self.take_payload(*ticket) {
-                        *parcel = Parcel::Payload(pages);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcel: Parcel, context: Context) {
+    fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcels: &mut Parcels, context: Context) {
         let link = self.link();
         match effect {
             VolumeEffect::SubmitLocal(ticket) if context == Context::Interrupt => {
@@ -443,8 +361,8 @@ impl Device {
             VolumeEffect::QueueReply(ticket) => link.queue_reply(self.number, ticket),
             VolumeEffect::CloseEpoch(epoch) => link.close_epoch(epoch),
             VolumeEffect::FlushStream => link.flush_stream(),
-            VolumeEffect::Complete { ok, .. } => complete(parcel, ok),
-            VolumeEffect::Release(_) => drop(parcel),
+            VolumeEffect::Complete { ok, .. } => parcels.next().complete(ok),
+            VolumeEffect::Release(_) => drop(parcels.next()),
             VolumeEffect::WriteLog => {
                 self.log_wanted.store(true, Ordering::Release);
                 self.wake.raise();
@@ -456,7 +374,7 @@ impl Device {
             VolumeEffect::PeerWritePutOff => self.must(link.peer_write_put_off()),
             VolumeEffect::PutOff(epoch) => self.must(link.put_off(epoch)),
             VolumeEffect::ReleasePeer(_) => {
-                drop(parcel);
+                drop(parcels.next());
                 self.room.wake_all();
             }
             VolumeEffect::Report(report) => self.report(report),
@@ -499,7 +417,8 @@ impl Device {
         (*cell).as_mut().map(run)
     }
 
-    fn take_request(&self, index: u32) -> Option<MasterBio> {
+    /// Takes the bio of a request. Any context.
+    pub fn take_request(&self, index: u32) -> Option<MasterBio> {
         self.requests.lock(index as usize)?.take()
     }
 

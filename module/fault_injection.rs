@@ -12,6 +12,11 @@ use crate::sys::params;
 /// So many faults are told one by one.
 const TOLD: i32 = 16;
 
+/// Whether operations of this kind are to fail now and then. Any context.
+pub fn is_enabled(fault: Fault) -> bool {
+    params::faults().is_enabled(fault)
+}
+
 /// Whether this operation of the device `minor` is to fail; counts it and writes it to the log
 /// then. Any context.
 pub fn strikes(fault: Fault, minor: u32) -> bool {

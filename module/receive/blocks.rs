@@ -53,6 +53,9 @@ impl Receiver<'_> {
 
     /// Whether a fault on demand hits the volume that a packet is for.
     pub(super) fn strikes(&self, header: Header, fault: Fault) -> bool {
+        if !fault_injection::is_enabled(fault) {
+            return false;
+        }
         let device = self.resource.link.device(header.volume);
         device.is_some_and(|device| fault_injection::strikes(fault, device.minor))
     }

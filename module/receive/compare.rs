@@ -3,7 +3,7 @@
 //! The peer's digests: of blocks that we verify, and of what it has of those that it resyncs.
 #![forbid(unsafe_code)]
 
-use crate::device::Told;
+use crate::told::Told;
 use crate::engine::ids::{
     Extent,
     MAX_REQUEST_BYTES, //

@@ -14,10 +14,7 @@ mod rare;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-use crate::device::{
-    Device,
-    Told, //
-};
+use crate::device::Device;
 use crate::digests;
 use crate::engine::bitmap_code::TransferCursor;
 use crate::engine::fault::Fault;
@@ -58,6 +55,7 @@ use crate::session::Session;
 use crate::sys::clock;
 use crate::sys::digest::Digest;
 use crate::sys::page::PageVec;
+use crate::told::Told;
 use crate::words::{
     Problem,
     Refusal,

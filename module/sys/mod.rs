@@ -30,6 +30,7 @@ pub mod payload;
 pub mod pin;
 pub mod procfs;
 mod shim;
+pub mod short_list;
 pub mod signal;
 pub mod socket;
 pub mod thread;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What was kept by slot for requests that the engine is done with, on its way out.
+#![forbid(unsafe_code)]
+
+use crate::device::Device;
+use crate::engine::volume::{
+    Effects,
+    VolumeEffect,
+    MAX_EFFECTS, //
+};
+use crate::sys::bio::{
+    BlkStatus,
+    MasterBio, //
+};
+use crate::sys::page::PageVec;
+use crate::sys::short_list::ShortList;
+
+/// What belongs to one effect.
+pub enum Parcel {
+    /// Nothing was kept.
+    Nothing,
+    /// The bio from above.
+    Bio(MasterBio),
+    /// The payload of a request of the peer; held to be given back.
+    Payload(#[expect(dead_code, reason = "dropping it gives the pages back")] PageVec),
+}
+
+impl Parcel {
+    /// Answers a request of the application. Any context.
+    pub fn complete(self, ok: bool) {
+        if let Self::Bio(bio) = self {
+            bio.complete(if ok {
+                BlkStatus::OK
+            } else {
+                BlkStatus::IO_ERROR
+            });
+        }
+    }
+}
+
+/// What belongs to the effects `Complete`, `Release` and `ReleasePeer` of one step, in their order.
+pub struct Parcels(ShortList<Parcel, MAX_EFFECTS>);
+
+impl Parcels {
+    /// Nothing yet.
+    #[inline]
+    pub const fn new() -> Self {
+        Self(ShortList::new())
+    }
+
+    /// Takes out of the device what belongs to `fx`. The volume's lock is held: afterwards the
+    /// slots may belong to others.
+    pub fn gather(&mut self, device: &Device, fx: &Effects) {
+        for effect in fx.iter() {
+            let kept = match effect {
+                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
+                    device.take_request(ticket.index).map(Parcel::Bio)
+                }
+                VolumeEffect::ReleasePeer(ticket) => {
+                    device.take_payload(*ticket).map(Parcel::Payload)
+                }
+                _ => continue,
+            };
+            // There are as many places as effects.
+            let _ = self.0.push(kept.unwrap_or(Parcel::Nothing));
+        }
+    }
+
+    /// What belongs to the next of those effects.
+    #[inline]
+    pub fn next(&mut self) -> Parcel {
+        self.0.pop().unwrap_or(Parcel::Nothing)
+    }
+
+    /// All effects were carried out.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
