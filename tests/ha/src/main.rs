@@ -81,12 +81,12 @@ fn run(cli: &Cli) -> Result<()> {
     vm::stop_on_signals()?;
     let stories = stories::chosen(&cli.stories)?;
     ensure!(!stories.is_empty(), "no story is called so: see --list");
-    let mut narrator = Narrator::new();
+    let narrator = Narrator::new();
     let cluster = match &cli.on {
         Some(name) => Cluster::open(name)?,
         None => {
             let name = format!("ha-{}", std::process::id());
-            setup::boot(&name, cli.driver, &mut narrator)?
+            setup::boot(&name, cli.driver, &narrator)?
         }
     };
     let folder = cluster.folder().to_path_buf();
@@ -113,10 +113,10 @@ fn tell(
     cli: &Cli,
     stories: &[&stories::Story],
     cluster: &Cluster,
-    mut narrator: Narrator,
+    narrator: Narrator,
 ) -> Result<()> {
     if cli.on.is_none() {
-        setup::form(cluster, cli.handlers, &mut narrator).context("forming the cluster")?;
+        setup::form(cluster, cli.handlers, &narrator).context("forming the cluster")?;
     }
     let mut stage = Stage::new(cluster, narrator)?;
     stage.open().context("the first mails")?;
@@ -127,7 +127,7 @@ fn tell(
                 1 => story.name.to_owned(),
                 _ => format!("{} {round}", story.name),
             };
-            stage.narrator.story(story.title);
+            stage.narrator.story(&name, story.title);
             let row = (story.tell)(&mut stage).with_context(|| name.clone())?;
             stage.judge(&row).with_context(|| format!("after {name}"))?;
             table.add(&name, row);

@@ -7,23 +7,19 @@ use std::time::Instant;
 /// Takes the time since the beginning.
 pub(crate) struct Narrator {
     begin: Instant,
-    stories: u8,
 }
 
 impl Narrator {
     pub(crate) fn new() -> Self {
         Self {
             begin: Instant::now(),
-            stories: 0,
         }
     }
 
     /// Begins a story.
-    pub(crate) fn story(&mut self, title: &str) {
-        let letter = char::from(b'a' + self.stories % 26);
-        self.stories += 1;
+    pub(crate) fn story(&self, name: &str, title: &str) {
         println!();
-        self.say(&format!("({letter}) {title}"));
+        self.say(&format!("{title} ({name})"));
     }
 
     /// Says what happens now.

@@ -71,7 +71,7 @@ impl Handlers {
 }
 
 /// Boots two servers and a client.
-pub(crate) fn boot(name: &str, driver: Driver, narrator: &mut Narrator) -> Result<Cluster> {
+pub(crate) fn boot(name: &str, driver: Driver, narrator: &Narrator) -> Result<Cluster> {
     narrator.say(&format!(
         "Three machines boot: servers a and b with systemd and the module {driver}, client c"
     ));
@@ -88,7 +88,7 @@ pub(crate) fn boot(name: &str, driver: Driver, narrator: &mut Narrator) -> Resul
 }
 
 /// Makes a cluster of the servers, with the mail server as its resource.
-pub(crate) fn form(cluster: &Cluster, handlers: Handlers, narrator: &mut Narrator) -> Result<()> {
+pub(crate) fn form(cluster: &Cluster, handlers: Handlers, narrator: &Narrator) -> Result<()> {
     let servers = Servers::of(cluster)?;
     let (fence, unfence) = handlers.commands();
     for node in cluster.nodes() {
