@@ -90,8 +90,18 @@ enum Context {
     Thread,
     /// Who submits a request. May sleep, but not for the peer.
     Submitter,
+    /// The resource, deep in the stack of whoever that is.
+    Resource,
     /// The end of I/O. Must not sleep.
     Interrupt,
+}
+
+impl Context {
+    /// Whether I/O is left to the volume's thread: the way through the block layer may sleep, and
+    /// takes much of the stack.
+    fn leaves_io(self) -> bool {
+        matches!(self, Self::Resource | Self::Interrupt)
+    }
 }
 
 /// One device.
@@ -275,6 +285,14 @@ impl Device {
         self.feed_in(step, Context::Submitter)
     }
 
+    /// Feeds the engine on behalf of the resource: I/O is left to the volume's thread.
+    pub fn feed_for_resource<R>(
+        self: &Arc<Self>,
+        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
+    ) -> R {
+        self.feed_in(step, Context::Resource)
+    }
+
     /// Feeds the engine from an interrupt: what may sleep is left to the volume's thread.
     pub fn feed_atomic<R>(
         self: &Arc<Self>,
@@ -338,11 +356,11 @@ impl Device {
     fn carry_out(self: &Arc<Self>, effect: VolumeEffect, parcels: &mut Parcels, context: Context) {
         let link = self.link();
         match effect {
-            VolumeEffect::SubmitLocal(ticket) if context == Context::Interrupt => {
+            VolumeEffect::SubmitLocal(ticket) if context.leaves_io() => {
                 self.defer(Deferred::Local(ticket))
             }
             VolumeEffect::SubmitLocal(ticket) => self.submit_local(ticket),
-            VolumeEffect::SubmitPeer(ticket) if context == Context::Interrupt => {
+            VolumeEffect::SubmitPeer(ticket) if context.leaves_io() => {
                 self.defer(Deferred::Peer(ticket))
             }
             VolumeEffect::SubmitPeer(ticket) => self.submit_peer(ticket),
