@@ -71,9 +71,14 @@ impl<'a> Servers<'a> {
     }
 
     /// Waits until one server is Primary, both disks are up to date, nothing is forbidden any more
-    /// and nothing is left to do.
+    /// and nothing is left to do. A kernel that complains ends that at once.
     pub(crate) fn await_well(&self) -> Result<()> {
+        let mut complaint = Ok(());
         await_that("the cluster is well", || {
+            complaint = self.cluster.check();
+            if complaint.is_err() {
+                return Ok(true);
+            }
             let Ok((active, standby)) = self.active_and_standby() else {
                 return Ok(false);
             };
@@ -83,7 +88,8 @@ impl<'a> Servers<'a> {
             let cib = active.ok("cibadmin --query")?;
             let out = "crm_mon -1 --exclude=all --include=nodes | grep -c 'Online: \\[ a b \\]'";
             Ok(!cib.contains(BAN) && standby.ok(&format!("{out} || :"))? == "1")
-        })
+        })?;
+        complaint
     }
 
     /// Fails unless a comparison of both disks finds no difference.
