@@ -286,7 +286,7 @@ impl Device {
     }
 
     /// Feeds the engine on behalf of the resource: I/O is left to the volume's thread.
-    pub fn feed_for_resource<R>(
+    pub fn feed_deep<R>(
         self: &Arc<Self>,
         step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
     ) -> R {

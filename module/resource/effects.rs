@@ -137,11 +137,11 @@ impl Resource {
                 if let Some(lower) = device.lower().filter(|_| policy.abandon) {
                     lower.give_up(true);
                 }
-                device.feed_for_resource(|volume, fx| volume.set_policy(policy, fx));
+                device.feed_deep(|volume, fx| volume.set_policy(policy, fx));
                 device.room.wake_all();
             }
             Effect::LoseConnection { .. } => {
-                device.feed_for_resource(|volume, fx| volume.connection_lost(fx));
+                device.feed_deep(|volume, fx| volume.connection_lost(fx));
                 // From here on the volume queues nothing for the former connection.
                 self.drop_items();
             }
@@ -162,19 +162,16 @@ impl Resource {
                 self.link.queue_digests();
                 // A former resync's end must not end this one.
                 device.take_resync_finished();
-                device.feed_for_resource(|volume, fx| {
-                    volume.start_resync(Device::now(), tells_digests, fx)
-                });
+                device
+                    .feed_deep(|volume, fx| volume.start_resync(Device::now(), tells_digests, fx));
                 device.wake.raise();
             }
-            Effect::StopResync { .. } => {
-                device.feed_for_resource(|volume, fx| volume.stop_resync(fx))
-            }
+            Effect::StopResync { .. } => device.feed_deep(|volume, fx| volume.stop_resync(fx)),
             Effect::StartVerify { side, range, .. } => {
                 self.start_verify(&device, side, range);
             }
             Effect::StopVerifyAt { sector, .. } => {
-                device.feed_for_resource(|volume, fx| volume.stop_verify_at(sector, fx));
+                device.feed_deep(|volume, fx| volume.stop_verify_at(sector, fx));
             }
             Effect::StopVerify { .. } => stop_verify(&device),
             metadata => self.carry_out_for_metadata(core, (volume, &device), metadata),
@@ -317,7 +314,7 @@ impl Resource {
 }
 
 fn stop_verify(device: &Arc<Device>) {
-    if let Some(sector) = device.feed_for_resource(|volume, fx| volume.stop_verify(fx)) {
+    if let Some(sector) = device.feed_deep(|volume, fx| volume.stop_verify(fx)) {
         notify::log_device(
             Level::Info,
             device,
