@@ -62,6 +62,12 @@ impl<T, const N: usize> ShortList<T, N> {
     }
 }
 
+impl<T, const N: usize> Default for ShortList<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T, const N: usize> Drop for ShortList<T, N> {
     #[inline]
     fn drop(&mut self) {
