@@ -328,7 +328,18 @@ fn tell_change(
     let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
         return;
     };
-    let sum = View { resource, core }.summary();
+    let mut sum = View { resource, core }.summary();
+    if old.susp != new.susp {
+        // It is one for all volumes, of which the others follow.
+        sum.suspended.0 = new.susp;
+        let followed = DeviceState {
+            susp: new.susp,
+            ..old
+        };
+        if followed == new && core.told.suspended.0 == new.susp {
+            return;
+        }
+    }
     let told = core::mem::replace(&mut core.told, sum);
     let view = &View { resource, core };
     let change = NotificationType::Change;
@@ -511,19 +522,23 @@ impl fmt::Display for Change {
     }
 }
 
+/// There is a connection, which does not look for the peer yet.
+pub fn connection_made(resource: &Arc<Resource>, core: &Core) {
+    let view = &View { resource, core };
+    let volumes = core.records.len();
+    let create = NotificationType::Create;
+    let mut batch = resource.driver.notifier.batch();
+    batch.connection((create, view), ConnState::StandAlone, volumes > 0);
+    for (at, record) in core.records.iter().enumerate() {
+        batch.peer_device((create, view), at, record.state, at + 1 < volumes);
+    }
+}
+
 /// The connection's own state changed.
 pub fn connection(resource: &Arc<Resource>, core: &Core, old: ConnState, new: ConnState) {
     resource.log(format_args!("conn( {} -> {} )", old.as_str(), new.as_str()));
     let view = &View { resource, core };
-    let volumes = core.records.len();
     let mut batch = resource.driver.notifier.batch();
-    if old == ConnState::StandAlone {
-        let create = NotificationType::Create;
-        batch.connection((create, view), old, volumes > 0);
-        for (at, record) in core.records.iter().enumerate() {
-            batch.peer_device((create, view), at, record.state, at + 1 < volumes);
-        }
-    }
     batch.connection((NotificationType::Change, view), new, false);
     if new == ConnState::StandAlone {
         let destroy = NotificationType::Destroy;

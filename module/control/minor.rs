@@ -60,10 +60,7 @@ impl Call<'_> {
                 notify::device_created(&device);
                 RetCode::NO_ERROR
             }
-            Err(Failure::Exists) => self.refuse(
-                RetCode::ERR_MINOR_OR_VOLUME_EXISTS,
-                "requested minor or volume exists already",
-            ),
+            Err(Failure::Exists) => RetCode::ERR_MINOR_OR_VOLUME_EXISTS,
             Err(Failure::TooMany) => {
                 self.refuse(invalid, "the resource has as many volumes as it can have")
             }

@@ -49,6 +49,7 @@ impl Resource {
                     notify::changed(self, core, &device, old, new);
                 }
             }
+            Effect::ConnectionMade => notify::connection_made(self, core),
             Effect::ConnectionChanged { old, new } => notify::connection(self, core, old, new),
             Effect::CallHandler {
                 call,

@@ -214,6 +214,7 @@ impl Step<'_> {
             return self.answer(token, RetCode::ERR_DISCARD_IMPOSSIBLE);
         }
         self.resource.net = Some(options);
+        self.push(Effect::ConnectionMade);
         self.set_conn(ConnState::Unconnected);
         self.push(Effect::StartNetwork);
         self.answer(token, RetCode::NO_ERROR);
@@ -469,8 +470,9 @@ impl Step<'_> {
     }
 
     fn suspend_all(&mut self, token: Token, volume: usize, on: bool) {
-        let _ = volume;
-        for volume in 0..self.volumes.len() {
+        // The one that was named first: user space is told of that one.
+        let others = (0..self.volumes.len()).filter(|other| *other != volume);
+        for volume in core::iter::once(volume).chain(others) {
             let mut wanted = self.state(volume);
             wanted.susp = on;
             if !on {
@@ -507,14 +509,21 @@ impl Step<'_> {
 
     fn invalidate(&mut self, token: Token, volume: usize, remote: bool) {
         let old = self.state(volume);
-        let alone = old.conn == ConnState::StandAlone && old.role == Role::Secondary;
-        if alone && !remote {
+        // Without a connection only the copy that nobody uses can be given up; it is copied in full
+        // when the nodes meet.
+        let alone = old.conn == ConnState::StandAlone;
+        if alone && (old.role == Role::Primary) == remote {
             let why = FullSync::Invalidated;
             self.notice(volume, Notice::FullSync { why });
             self.push(Effect::FillBitmap { volume, set: true });
-            return self.simple(token, volume, |s| DeviceState {
-                disk: DiskState::Inconsistent,
-                ..s
+            return self.simple(token, volume, |mut s| {
+                let disk = if remote {
+                    &mut s.peer_disk
+                } else {
+                    &mut s.disk
+                };
+                *disk = DiskState::Inconsistent;
+                s
             });
         }
         let conn = if remote {

@@ -3,6 +3,7 @@
 //! A disk comes and goes.
 
 use crate::engine::control::RetCode;
+use crate::engine::meta::activity_log_block::Ring;
 use crate::engine::meta::superblock::Flags;
 use crate::engine::options::{
     DiskOptions,
@@ -47,6 +48,12 @@ pub enum IoKind {
     Metadata,
     /// Something was not answered within `disk-timeout`.
     Timeout,
+}
+
+/// No more extents are active at a time than the disk's log can tell of.
+fn fit_log(options: &mut DiskOptions, ring: Ring) {
+    let room = u32::from(ring.max_slots());
+    options.al_extents = options.al_extents.min(room);
 }
 
 impl Step<'_> {
@@ -99,7 +106,8 @@ impl Step<'_> {
         self.answer(token, RetCode::NO_ERROR);
     }
 
-    fn take_disk(&mut self, volume: usize, mut disk: Disk, options: DiskOptions) {
+    fn take_disk(&mut self, volume: usize, mut disk: Disk, mut options: DiskOptions) {
+        fit_log(&mut options, disk.geometry.ring);
         let Some(record) = self.volumes.get_mut(volume) else {
             return;
         };
@@ -173,9 +181,10 @@ impl Step<'_> {
         self.save(volume);
     }
 
-    pub(super) fn disk_options(&mut self, token: Token, volume: usize, options: DiskOptions) {
+    pub(super) fn disk_options(&mut self, token: Token, volume: usize, mut options: DiskOptions) {
         if let Some(record) = self.volumes.get_mut(volume) {
             if let Some(disk) = &mut record.disk {
+                fit_log(&mut options, disk.geometry.ring);
                 disk.superblock
                     .flags
                     .put(Flags::AL_DISABLED, !options.al_updates);
@@ -357,3 +366,7 @@ fn check_attach(record: &VolumeRecord, disk: &Disk, options: &DiskOptions) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "attach_tests.rs"]
+mod tests;

@@ -358,7 +358,10 @@ pub enum Effect {
         /// What it is.
         new: DeviceState,
     },
-    /// The connection's own state changed (there may be no volume to tell it).
+    /// There is a connection now, which is StandAlone yet: tell user space.
+    ConnectionMade,
+    /// The connection's own state changed (there may be no volume to tell it). The volumes were
+    /// told of before.
     ConnectionChanged {
         /// What it was.
         old: ConnState,

@@ -55,12 +55,12 @@ impl Step<'_> {
             return;
         }
         self.resource.conn = new;
-        self.push(Effect::ConnectionChanged { old, new });
         for volume in 0..self.volumes.len() {
             let mut wanted = self.state(volume);
             wanted.conn = new;
             self.force(volume, wanted);
         }
+        self.push(Effect::ConnectionChanged { old, new });
     }
 
     /// The receiver looks for the peer.

@@ -69,6 +69,7 @@ pub fn effect(effect: &Effect) -> String {
     match effect {
         Effect::SetPolicy { policy: p, .. } => policy(p),
         Effect::Answer(token, code) => format!("answers command {}: {}", token.0, code.0),
+        Effect::ConnectionMade => "connection: made".into(),
         Effect::ConnectionChanged { old, new } => {
             format!("connection: {} -> {}", old.as_str(), new.as_str())
         }

@@ -102,6 +102,9 @@ impl World {
         node.writable &= !demoting;
         node.resource
             .handle(&mut node.records, env, event, &mut out);
+        // Nobody listens here: that takes no time.
+        out.0
+            .retain(|effect| !matches!(effect, Effect::ConnectionMade));
         node.effects = out.0.into();
         self.set_timer(n);
         let node = &mut self.nodes[n];
@@ -163,7 +166,7 @@ impl World {
                     self.promoted(n);
                 }
             }
-            Effect::ConnectionChanged { .. } => {}
+            Effect::ConnectionMade | Effect::ConnectionChanged { .. } => {}
             Effect::SetPolicy { policy, .. } => {
                 let mut fx = Effects::new();
                 self.nodes[n].volume.set_policy(policy, &mut fx);

@@ -214,3 +214,26 @@ fn io_that_finds_no_data_waits_until_the_disk_is_back() {
         demand_sync(&mut world);
     }
 }
+
+#[test]
+fn a_primary_alone_gives_the_peers_copy_up() {
+    let (volume, remote) = (0, true);
+    let mut world = primary_pair(9);
+    for n in 0..2 {
+        world.disconnect(n);
+    }
+    rest(&mut world);
+    let token = world.admin(0, Admin::Invalidate { volume, remote });
+    rest(&mut world);
+    check!(world, world.answer(0, token).is_some_and(|code| code > 0));
+    check!(
+        world,
+        world.nodes[0].state().peer_disk,
+        DiskState::Inconsistent
+    );
+    for n in 0..2 {
+        world.connect(n);
+    }
+    demand_sync(&mut world);
+    check!(world, resynced(&mut world), 6 * 1024);
+}
