@@ -6,6 +6,7 @@
 //! every pair of drivers that it names. Cases of the same pair share booted machines, which are
 //! reset in between; whatever cannot be reset is booted anew.
 
+mod alike;
 mod cargo;
 mod case;
 mod cases;
