@@ -3,7 +3,6 @@
 //! The peer's digests: of blocks that we verify, and of what it has of those that it resyncs.
 #![forbid(unsafe_code)]
 
-use crate::told::Told;
 use crate::engine::ids::{
     Extent,
     MAX_REQUEST_BYTES, //
@@ -11,6 +10,7 @@ use crate::engine::ids::{
 use crate::engine::volume::PeerRequestError;
 use crate::engine::wire::data::BlockRequest;
 use crate::engine::wire::Header;
+use crate::told::Told;
 use crate::words::Problem;
 
 use super::{

@@ -23,6 +23,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     ours.ok("test $(cat /sys/module/tandem/parameters/fault_count) -gt 0")?;
     inject(&ours, 0)?;
     pair.a.write_mib(5, 1)?;
+    // A Secondary ends its connection with its disk; while it connects, no disk is attached.
+    ours.await_event("replication:Established")?;
     ours.ok("dmesg --clear")?;
     attach_again(&ours, LOWER, "")?;
     // Extents of 4 MiB, two at most; the disk has 32 MiB.

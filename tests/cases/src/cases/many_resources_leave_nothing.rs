@@ -49,7 +49,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         for side in [pair.a, pair.b] {
             // All of them, on both nodes.
             let all = format!(
-                "until [ $(grep -c 'cs:Connected' /proc/drbd) = {RESOURCES} ]; do sleep 0.2; done"
+                "until [ $(grep -c 'cs:Connected' /proc/drbd) = {RESOURCES} ]; do :; done"
             );
             side.ok_within(&all, PATIENCE)?;
         }
