@@ -16,10 +16,7 @@ use crate::engine::ids::Ticket;
 use crate::engine::resource::Loss;
 use crate::engine::stream::Placed;
 use crate::engine::volume::SendView;
-use crate::engine::wire::data::{
-    Barrier,
-    DataHeader, //
-};
+use crate::engine::wire::data::Barrier;
 use crate::engine::wire::Command;
 use crate::session::{
     send_patiently,
@@ -32,6 +29,7 @@ use crate::sys::bio::{
 
 use super::{
     encode,
+    header_of,
     send_all_of,
     transfer_of,
     wait_on, //
@@ -112,12 +110,7 @@ impl Device {
             })?;
         }
         if let Some(view) = view {
-            let header = DataHeader {
-                sector: view.extent.sector,
-                block_id: ticket.block_id(),
-                seq_num: view.sequence,
-                flags: view.packet(session.agreed()).1,
-            };
+            let header = header_of(session, ticket, view);
             let to = head.get_mut(len..).ok_or(EINVAL)?;
             let (number, bytes) = (self.number, held.bytes());
             len += encode(version, to, number, Command::Data, bytes, |c, out, _| {

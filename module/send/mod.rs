@@ -166,6 +166,16 @@ fn encode(
     Ok(head + len)
 }
 
+/// The header before the data of a write.
+fn header_of(session: &Session, ticket: Ticket, view: SendView) -> DataHeader {
+    DataHeader {
+        sector: view.extent.sector,
+        block_id: ticket.block_id(),
+        seq_num: view.sequence,
+        flags: view.packet(session.agreed()).1,
+    }
+}
+
 /// How the data of a write is handed to the socket: with A and B the application gets its pages
 /// back before the peer has them.
 fn transfer_of(view: SendView) -> Transfer {
@@ -354,12 +364,7 @@ impl Sender<'_> {
         view: SendView,
         payload: Payload<'_>,
     ) -> Result {
-        let header = DataHeader {
-            sector: view.extent.sector,
-            block_id: ticket.block_id(),
-            seq_num: view.sequence,
-            flags: view.packet(self.session.agreed()).1,
-        };
+        let header = header_of(self.session, ticket, view);
         // What a digest was made of should be what is sent.
         let transfer = match self.integrity {
             Some(_) => Transfer::Copy,
