@@ -62,7 +62,10 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use driver::Driver;
-use sys::procfs::ProcFile;
+use sys::{
+    procfs::ProcFile,
+    reserves::ReservesReady, //
+};
 
 module! {
     type: TandemModule,
@@ -77,6 +80,7 @@ struct TandemModule {
     driver: Arc<Driver>,
     proc: Option<ProcFile<proc::Devices>>,
     _record: recorder::Files,
+    _reserves: ReservesReady,
 }
 
 impl kernel::Module for TandemModule {
@@ -84,12 +88,14 @@ impl kernel::Module for TandemModule {
         let driver = Driver::new()?;
         let proc = ProcFile::new(c"drbd", proc::Devices::new(&driver))?;
         let record = recorder::Files::new(&driver)?;
+        let reserves = ReservesReady::new()?;
         // Last: from here on there are users.
         control::register(&driver)?;
         Ok(Self {
             driver,
             proc: Some(proc),
             _record: record,
+            _reserves: reserves,
         })
     }
 }

@@ -29,6 +29,7 @@ pub mod params;
 pub mod payload;
 pub mod pin;
 pub mod procfs;
+pub mod reserves;
 mod shim;
 pub mod short_list;
 pub mod signal;

@@ -39,7 +39,7 @@ use core::{
 };
 
 /// `AF_INET`.
-const FAMILY_V4: u16 = 2;
+pub(super) const FAMILY_V4: u16 = 2;
 /// `AF_INET6`.
 const FAMILY_V6: u16 = 10;
 /// `MSG_*`; checked in `shim.c`.
@@ -198,7 +198,7 @@ fn vector(slice: &mut [u8]) -> bindings::kvec {
 }
 
 /// An owned socket; released when dropped.
-struct Socket {
+pub(super) struct Socket {
     socket: NonNull<bindings::socket>,
     /// Whether it may use the memory reserves, which must be undone.
     reserves: AtomicBool,
@@ -211,7 +211,7 @@ unsafe impl Sync for Socket {}
 
 impl Socket {
     /// Makes a TCP socket that never starts block I/O to get memory.
-    fn new(family: u16) -> Result<Self> {
+    pub(super) fn new(family: u16) -> Result<Self> {
         let mut socket = null_mut();
         // SAFETY: `socket` is valid for writes; we may sleep.
         to_result(unsafe {
@@ -241,7 +241,7 @@ impl Socket {
         self.socket.as_ptr()
     }
 
-    fn set_use_reserves(&self, on: bool) {
+    pub(super) fn set_use_reserves(&self, on: bool) {
         if self.reserves.swap(on, Ordering::AcqRel) != on {
             // SAFETY: The socket is live.
             unsafe { shim::tandem_sk_set_memalloc(self.as_ptr(), on) };

@@ -6,7 +6,7 @@ case $DRIVER in
 none) ;;
 # The helper would end connections when it finds no configuration file.
 drbd) modprobe drbd ${DRIVER_ARGS:-usermode_helper=disabled} ;;
-tandem) insmod /payload/tandem.ko ${DRIVER_ARGS:-usermode_helper=disabled} ;;
+tandem) /payload/one-cpu insmod /payload/tandem.ko ${DRIVER_ARGS:-usermode_helper=disabled} ;;
 *)
 	echo "unknown driver $DRIVER" >&2
 	exit 1

@@ -17,7 +17,7 @@ if [ -e /proc/drbd ]; then
 		sed -n 's/^exists resource name:\([^ ]*\) .*/\1/p'); do
 		drbdsetup down "$resource"
 	done
-	rmmod "$DRIVER"
+	/payload/one-cpu rmmod "$DRIVER"
 fi
 dmsetup remove_all
 for disk in /dev/data1 /dev/data2; do

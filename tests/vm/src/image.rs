@@ -73,6 +73,7 @@ impl Image {
                 "payload/load-driver",
                 &include_bytes!("../guest/load-driver.sh")[..],
             ),
+            ("payload/one-cpu", include_bytes!("../guest/one-cpu.sh")),
             ("payload/reset", include_bytes!("../guest/reset.sh")),
             ("payload/serve", include_bytes!("../guest/serve.sh")),
             ("payload/leaks", include_bytes!("../guest/leaks.sh")),

@@ -15,11 +15,11 @@ use crate::{accel::Accel, spec::Spec, tsc};
 const TCG_CPU: &str = "max,-avx,-avx2,-f16c,-fma,-smap,-smep,-pku,-la57";
 
 /// What every guest's kernel is told. Messages below "notice" reach the console from the start;
-/// the guest's init raises that before the driver comes.
+/// the guest's init raises that before the driver comes, and starts the other processors after.
 const KERNEL: &str = "console=ttyS0 panic=-1 oops=panic loglevel=5 net.ifnames=0 mitigations=off \
     tsc=reliable nokaslr norandmaps init_on_alloc=0 hardened_usercopy=off \
     randomize_kstack_offset=off transparent_hugepage=never audit=0 lsm=capability \
-    random.trust_cpu=1 cryptomgr.notests";
+    random.trust_cpu=1 cryptomgr.notests maxcpus=1";
 
 /// A cable from this node to another.
 #[derive(Clone, Debug)]

@@ -19,12 +19,12 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
     pair.a.write_mib(1, 2)?;
     pair.a.secondary()?;
-    change(pair, "rmmod tandem && modprobe drbd usermode_helper=disabled")?;
+    change(pair, "/payload/one-cpu rmmod tandem && modprobe drbd usermode_helper=disabled")?;
     pair.a.expect_proc("srcversion: ")?;
     pair.a.primary()?;
     pair.a.write_mib(5, 2)?;
     pair.a.secondary()?;
-    change(pair, "rmmod drbd && /payload/load-driver")?;
+    change(pair, "/payload/one-cpu rmmod drbd && /payload/load-driver")?;
     pair.a.expect_proc("srcversion: TANDEM")?;
     pair.a.primary()?;
     pair.a.write_mib(9, 1)?;

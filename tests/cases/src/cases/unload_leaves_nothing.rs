@@ -32,7 +32,7 @@ fn unload(side: &Side<'_>) -> Result<()> {
         Driver::Tandem => "tandem",
         Driver::Drbd | Driver::None => "drbd",
     };
-    side.ok(&format!("rmmod {module}"))?;
+    side.ok(&format!("/payload/one-cpu rmmod {module}"))?;
     let left = side.ok(
         "ls -d /proc/drbd /sys/block/drbd* /sys/kernel/debug/drbd 2>/dev/null; \
          grep -w drbd /proc/devices; ps -eo comm | grep -E '^(drbd|tandem)'; true",
