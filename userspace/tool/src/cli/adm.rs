@@ -392,8 +392,14 @@ fn subcommand(command: &'static AdmCommand) -> Command {
     } else {
         found = found.arg(Arg::new("resource").num_args(0..).hide(true));
     }
-    found = found.next_line_help(command.options.is_some());
-    found.args(command.options.iter().flat_map(|of| options_of(of)))
+    found
+        .next_line_help(command.options.is_some())
+        // Made when this command is the one that was given: it takes all of the other tools.
+        .defer(|found| {
+            let command = COMMANDS.iter().find(|each| each.name == found.get_name());
+            let of = command.and_then(|command| command.options);
+            found.args(of.into_iter().flat_map(options_of))
+        })
 }
 
 /// The options of a command of `drbdsetup` or `drbdmeta`, without short names; their values are
@@ -402,13 +408,14 @@ fn options_of(name: &str) -> Vec<Arg> {
     let setup = Setup::augment_subcommands(Command::new("setup"));
     let meta = MetaCommand::augment_subcommands(Command::new("meta"));
     let of = |tool: &Command| tool.find_subcommand(name).cloned();
-    let (command, extra) = match of(&setup) {
+    let (mut command, extra) = match of(&setup) {
         Some(command) => (command, &[][..]),
         None => (
             of(&meta).unwrap_or_default(),
             &["force", "ignore-sanity-checks"][..],
         ),
     };
+    command.build();
     let flags = extra.iter().map(|name| {
         Arg::new(*name)
             .long(*name)

@@ -48,7 +48,8 @@ impl<T: OptionTable, const ALL: bool> OptionArgs<T, ALL> {
 
 impl<T: OptionTable, const ALL: bool> Args for OptionArgs<T, ALL> {
     fn augment_args(command: Command) -> Command {
-        command.next_line_help(true).args(Self::specs().map(arg))
+        // Made when this command is the one that was given: most tables are not needed in a run.
+        command.defer(|command| command.next_line_help(true).args(Self::specs().map(arg)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -47,7 +47,7 @@ fn page(folder: &Path, command: &Command, name: &str) -> io::Result<()> {
     let title = name.to_uppercase();
     let built = command
         .clone()
-        .name(name.to_owned())
+        .display_name(name.to_owned())
         .bin_name(name.replace('-', " "));
     let manual = clap_mangen::Man::new(built)
         .title(title)
