@@ -25,7 +25,7 @@ const PART: i64 = 1 << 20;
 /// The agent is asked for a command's end after this time first, then ever less often.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// ... but at least this often.
-const LAST_LOOK: Duration = Duration::from_millis(30);
+const LAST_LOOK: Duration = Duration::from_millis(60);
 
 /// What a command left.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 //! One node of a pair, spoken to in the words of its tool. Every method fails when the node does
 //! not answer, and those that need success also when the command has none.
 
-use std::{ops::Deref, time::Duration};
+use std::{fs::File, ops::Deref, process::Command, time::Duration};
 
-use anyhow::{bail, Result};
+use anyhow::{bail, ensure, Context, Result};
 
 use crate::{Driver, Node, Output};
 
@@ -269,7 +269,8 @@ impl<'a> Side<'a> {
 
     /// Waits until a line of `/proc/drbd` matches: for what no event tells.
     pub fn await_proc(&self, regex: &str) -> Result<String> {
-        let reads = "sh -c 'while cat /proc/drbd; do :; done'";
+        // The pause is for the machine that is waited for: it has little else to run on.
+        let reads = "sh -c 'while cat /proc/drbd; do sleep 0.05; done'";
         self.node.await_in(reads, regex, STATE)
     }
 
@@ -282,12 +283,21 @@ impl<'a> Side<'a> {
         Ok(())
     }
 
-    /// Checksum of the replicated part of the lower device, read past all caches.
+    /// Checksum of the replicated part of the lower device, read past all caches of the guest: from
+    /// the file behind it, where the host is the quicker one.
     pub fn lower_sum(&self) -> Result<String> {
-        self.sum_of(LOWER)
+        let bytes = self.sectors()? * 512;
+        let disk = File::open(self.node.disk_path(1))?;
+        let output = Command::new("sh")
+            .args(["-c", &format!("head --bytes {bytes} | sha256sum")])
+            .stdin(disk)
+            .output()
+            .context("cannot run sha256sum")?;
+        ensure!(output.status.success(), "sha256sum: {output:?}");
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
 
-    /// Checksum of the replicated part of another lower device.
+    /// Checksum of the replicated part of another lower device, in the same form.
     pub fn sum_of(&self, lower: &str) -> Result<String> {
         let sectors = self.sectors()?;
         self.node.ok(&format!(
