@@ -62,16 +62,18 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
+# A case runs with one of the pairs of drivers that have the C module, by turns, unless EVERY_PAIR=1.
+PAIRS := $(if $(EVERY_PAIR),--every-pair)
 # New seeds of the simulator in each `make test`.
 NEW_SEEDS ?= 20000
 
 .PHONY: test
 test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines
-	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) $(CASES)
+	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) $(PAIRS) $(CASES)
 
 .PHONY: cases
 cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual machines (CASES=...)
-	$(OUT)/tests/release/cases $(CASES)
+	$(OUT)/tests/release/cases $(PAIRS) $(CASES)
 
 .PHONY: record
 record: module-cloud-amd64 userspace harness guest  ## records the engine in two machines and replays it here
@@ -80,7 +82,7 @@ record: module-cloud-amd64 userspace harness guest  ## records the engine in two
 
 .PHONY: test-debug
 test-debug: deps module-debug userspace harness guest  ## the cases on a kernel with all checkers on (CASES=...)
-	$(OUT)/tests/release/cases --kernel debug $(CASES)
+	$(OUT)/tests/release/cases --kernel debug $(PAIRS) $(CASES)
 
 .PHONY: demo
 demo:  ## two machines, one disk, a power cut: the story on your terminal

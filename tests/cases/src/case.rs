@@ -62,6 +62,8 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// The pairs of drivers it runs with.
     pub(crate) pairs: &'static [Drivers],
+    /// Whether no pair is left to a later turn.
+    pub(crate) every_pair: bool,
     /// The longest it may take.
     pub(crate) limit: Duration,
     /// Whether only the debug kernel can do what it asks for.
@@ -78,6 +80,7 @@ impl Case {
         Self {
             name,
             pairs: ALL,
+            every_pair: false,
             limit: Duration::from_secs(120),
             debug_only: false,
             mem_mib: 512,
@@ -88,6 +91,12 @@ impl Case {
     /// The same with other pairs.
     pub(crate) const fn pairs(mut self, pairs: &'static [Drivers]) -> Self {
         self.pairs = pairs;
+        self
+    }
+
+    /// The same with all its pairs in every run.
+    pub(crate) const fn every_pair(mut self) -> Self {
+        self.every_pair = true;
         self
     }
 

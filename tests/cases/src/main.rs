@@ -3,7 +3,7 @@
 //! The case runner: `make test` and `make cases`.
 //!
 //! A case is one behaviour of two machines, in a file of `cases/` named by it. It runs once for
-//! every pair of drivers that it names. Cases of the same pair share booted machines, which are
+//! every pair of drivers that it names, as `turns` has it. Cases of the same pair share booted machines, which are
 //! reset in between; whatever cannot be reset is booted anew.
 
 mod alike;
@@ -21,6 +21,7 @@ mod report;
 mod runner;
 mod thin;
 mod trouble;
+mod turns;
 
 use std::{process::ExitCode, str::FromStr};
 
@@ -52,6 +53,9 @@ pub(crate) struct Cli {
     /// Only these pairs of drivers, for example tandem-drbd,drbd-tandem.
     #[arg(long, value_delimiter = ',', value_parser = Drivers::from_str)]
     pairs: Vec<Drivers>,
+    /// All pairs of drivers of each case, none left to a later turn; so it is also for named cases.
+    #[arg(long)]
+    every_pair: bool,
     /// Pairs of machines that run at the same time; as many as processors if not given.
     #[arg(long, default_value_t = default_jobs())]
     jobs: usize,

@@ -19,6 +19,7 @@ use crate::{
     judge,
     pair::Pair,
     report::Report,
+    turns::Turn,
     Cli,
 };
 
@@ -46,18 +47,22 @@ pub(crate) fn plan(cli: &Cli) -> Vec<Job> {
     let chosen = |name: &str| {
         cli.filter.is_empty() || cli.filter.iter().any(|text| name.contains(text.as_str()))
     };
+    let by_turns = cli.filter.is_empty() && !cli.every_pair;
+    let turn = by_turns.then(Turn::of_commit);
     let mut jobs: Vec<Job> = Vec::new();
-    let runs = |case: &&Case| case.runs_with(cli.kernel) && chosen(case.name);
-    for case in CASES.iter().filter(runs) {
-        // A pair that is asked for by name runs all cases that could run with it.
-        let pairs = if cli.pairs.is_empty() {
-            case.pairs
-        } else {
-            &cli.pairs
+    for (place, case) in CASES.iter().enumerate() {
+        if !case.runs_with(cli.kernel) || !chosen(case.name) {
+            continue;
+        }
+        let pairs = match turn {
+            // A pair that is asked for by name runs all cases that could run with it.
+            _ if !cli.pairs.is_empty() => cli.pairs.clone(),
+            Some(turn) => turn.pairs(case, place),
+            None => case.pairs.to_vec(),
         };
-        jobs.extend(pairs.iter().map(|drivers| Job {
+        jobs.extend(pairs.into_iter().map(|drivers| Job {
             case: *case,
-            drivers: *drivers,
+            drivers,
         }));
     }
     jobs.sort_by_key(|job| job.drivers.to_string());
@@ -73,6 +78,15 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         jobs.len(),
         cli.jobs
     );
+    let present = CASES.iter().filter(|case| case.runs_with(cli.kernel));
+    let whole: usize = present.map(|case| case.pairs.len()).sum();
+    if cli.filter.is_empty() && cli.pairs.is_empty() && jobs.len() < whole {
+        println!(
+            "# {} runs with other pairs of drivers are left to other commits: \
+             make test EVERY_PAIR=1 has them",
+            whole - jobs.len()
+        );
+    }
     let others = CASES
         .iter()
         .filter(|case| !case.runs_with(cli.kernel))

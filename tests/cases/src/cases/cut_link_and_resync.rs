@@ -8,7 +8,7 @@ use vm::Link;
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("cut_link_and_resync", run);
+pub(crate) const CASE: Case = Case::new("cut_link_and_resync", run).every_pair();
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{case::Case, files, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("failover_keeps_fsynced_files", run);
+pub(crate) const CASE: Case = Case::new("failover_keeps_fsynced_files", run).every_pair();
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;

@@ -7,7 +7,7 @@ use vm::side::LOWER;
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("initial_sync_from_a", run);
+pub(crate) const CASE: Case = Case::new("initial_sync_from_a", run).every_pair();
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.ok(&format!("dd if=/dev/urandom of={LOWER} bs=1M count=24 oflag=direct"))?;

@@ -7,7 +7,7 @@ use vm::side::LOWER;
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("replicated_write_is_on_both_disks", run);
+pub(crate) const CASE: Case = Case::new("replicated_write_is_on_both_disks", run).every_pair();
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{case::Case, pair::Pair};
 
-pub(crate) const CASE: Case = Case::new("resync_after_return", run).limit(180);
+pub(crate) const CASE: Case = Case::new("resync_after_return", run).every_pair().limit(180);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
