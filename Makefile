@@ -21,6 +21,7 @@ help:  ## this list
 	@echo '  FLAVOUR=NAME   only that kernel flavour ($(FLAVOURS))'
 	@echo '  KDIR=DIR       build the module against a kernel tree of your own instead'
 	@echo '  CASES=TEXT     only virtual machine cases whose name has TEXT in it'
+	@echo '  EVERY_PAIR=1   cases with all their pairs of drivers, none left to another commit'
 
 .PHONY: deps
 deps:  ## install what this machine lacks (says first what and why)
