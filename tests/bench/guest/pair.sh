@@ -4,10 +4,14 @@
 #   pair fill MIB                        RAM disks with every page allocated
 #   pair memory MODULE SIZE              what the module takes for a volume of that size
 #   pair run MODULE FOLDER JOB ARG...    sets up, syncs, runs fio jobs, takes all down
+#   pair join MODULE, pair leave MODULE  sets up the other machine of two, takes it down
 # For "run", a job is a name and one word of fio arguments joined by commas, or "resync -". MODULE
-# is tandem, drbd or bare. Results go to FOLDER; the end of it to FOLDER/status.
+# is tandem, drbd or bare. Results go to FOLDER; the end of it to FOLDER/status. With addresses in
+# OWN and PEER there is one resource here, and the other on that machine.
 set -eu
 address=ipv4:127.0.0.1
+numbers="0 1"
+[ -z "${PEER:-}" ] || numbers=0
 
 as() {
 	module=$1 device=/dev/drbd0
@@ -30,16 +34,44 @@ create_md() {
 }
 
 connect() {
-	$setup connect r0 $address:7788 $address:7789 "$@"
-	$setup connect r1 $address:7789 $address:7788 "$@"
-	$setup wait-connect 0
-	$setup wait-connect 1
+	if [ -n "${PEER:-}" ]; then
+		$setup connect r0 "ipv4:$OWN:7788" "ipv4:$PEER:7788" "$@"
+	else
+		$setup connect r0 $address:7788 $address:7789 "$@"
+		$setup connect r1 $address:7789 $address:7788 "$@"
+	fi
+}
+
+wait_connected() {
+	local number
+	for number in $numbers; do $setup wait-connect "$number"; done
+}
+
+# ready DISK: loads the module and attaches fresh disks.
+ready() {
+	local number
+	$load
+	for number in $numbers; do
+		create_md "$number" "$1$number"
+		attach "$number" "$1$number"
+	done
 }
 
 unload() {
-	$setup down r0
-	$setup down r1
+	local number
+	for number in $numbers; do $setup down "r$number"; done
 	rmmod "$module"
+}
+
+join() {
+	as "$1"
+	ready /dev/ram
+	connect --protocol="$PROTOCOL" --max-buffers=20000
+}
+
+leave() {
+	as "$1"
+	unload
 }
 
 fill() {
@@ -77,6 +109,7 @@ memory() {
 	for number in 0 1; do attach $number /dev/loop$number; done
 	unused attached
 	connect
+	wait_connected
 	unused connected
 	unload
 	unused unloaded
@@ -89,12 +122,9 @@ run() {
 	local folder=$2
 	shift 2
 	if [ "$module" != bare ]; then
-		$load
-		for number in 0 1; do
-			create_md $number /dev/ram$number
-			attach $number /dev/ram$number
-		done
+		ready /dev/ram
 		connect --protocol="$PROTOCOL" --max-buffers=20000
+		wait_connected
 		dmesg --clear
 		$setup primary 0 --force
 		until grep -q '^ 0: cs:Connected .*UpToDate/UpToDate' /proc/drbd; do sleep 0.1; done

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine with the pair, and what is asked of it.
+//! The machine with the pair, or the two machines, and what is asked of them.
 
 use std::{
     thread,
@@ -14,7 +14,7 @@ use crate::{
     job::JOBS,
     memory::Steps,
     record::{Figures, Record},
-    Cli, Clock, Module,
+    Cli, Clock, Module, Setup,
 };
 
 /// The guest's half.
@@ -30,18 +30,24 @@ const LIMIT: Duration = Duration::from_secs(400);
 /// spends nothing on it.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// One booted machine with filled RAM disks and no module loaded.
+/// Booted machines with filled RAM disks and no module loaded.
 pub(crate) struct Guest {
     cluster: Cluster,
+    setup: Setup,
     clock: Clock,
     runs: u32,
 }
 
 impl Guest {
     /// Boots it.
-    pub(crate) fn boot(clock: Clock, seed: u32) -> Result<Self> {
+    pub(crate) fn boot(setup: Setup, clock: Clock, seed: u32) -> Result<Self> {
+        let (nodes, cpus) = match setup {
+            Setup::Pair => (1, 2),
+            Setup::Machines => (2, 1),
+        };
         let spec = Spec {
-            nodes: 1,
+            nodes,
+            cpus,
             drivers: Drivers::all(Driver::Tandem),
             mem_mib: 2048,
             icount: clock == Clock::Icount,
@@ -50,17 +56,41 @@ impl Guest {
             ..Spec::default()
         };
         let cluster = Cluster::up(&format!("bench-{}", std::process::id()), &spec)?;
-        let guest = Self {
+        for node in cluster.nodes() {
+            node.write_file("/usr/local/sbin/pair", SCRIPT.as_bytes())?;
+            node.ok(&format!(
+                "chmod +x /usr/local/sbin/pair; rmmod tandem; pair fill {DISK_MIB}"
+            ))?;
+        }
+        Ok(Self {
             cluster,
+            setup,
             clock,
             runs: 0,
-        };
-        let node = guest.node()?;
-        node.write_file("/usr/local/sbin/pair", SCRIPT.as_bytes())?;
-        node.ok(&format!(
-            "chmod +x /usr/local/sbin/pair; rmmod tandem; pair fill {DISK_MIB}"
-        ))?;
-        Ok(guest)
+        })
+    }
+
+    /// What the script on a node has to know.
+    fn environment(&self, own: &str, peer: &str, protocol: &str) -> Result<String> {
+        let address = |node| self.cluster.node(node).map(Node::address);
+        Ok(match self.setup {
+            Setup::Pair => format!("export PROTOCOL={protocol}"),
+            Setup::Machines => format!(
+                "export PROTOCOL={protocol} OWN={} PEER={}",
+                address(own)?,
+                address(peer)?
+            ),
+        })
+    }
+
+    /// Sets the other machine up, or takes it down; what there is one machine for does so itself.
+    fn other(&self, what: &str, module: Module, protocol: &str) -> Result<()> {
+        if self.setup == Setup::Pair || module == Module::Bare {
+            return Ok(());
+        }
+        let environment = self.environment("b", "a", protocol)?;
+        let command = format!("{environment}; pair {what} {}", module.as_str());
+        self.cluster.node("b")?.ok(&command).map(drop)
     }
 
     fn node(&self) -> Result<&Node> {
@@ -86,7 +116,9 @@ impl Guest {
             let arguments = job.arguments(self.clock, cli.runtime, seed);
             words.push_str(&format!(" {} {arguments}", job.name));
         }
+        self.other("join", module, &cli.protocol)?;
         self.background(&words, &folder, &cli.protocol)?;
+        self.other("leave", module, &cli.protocol)?;
         let node = self.node()?;
         let mut records = Vec::new();
         for job in jobs {
@@ -102,7 +134,13 @@ impl Guest {
             } else {
                 Figures::from_fio(job, &node.ok(&format!("cat {folder}/{}.json", job.name))?)
             };
-            records.push(figures?.record(job, self.clock, module, &cli.protocol, seed));
+            records.push(figures?.record(
+                job,
+                (self.setup, self.clock),
+                module,
+                &cli.protocol,
+                seed,
+            ));
         }
         self.cluster.check()?;
         Ok(records)
@@ -112,8 +150,9 @@ impl Guest {
     fn background(&self, words: &str, folder: &str, protocol: &str) -> Result<()> {
         let node = self.node()?;
         let mark = format!("tandem-bench: {folder} ended");
+        let environment = self.environment("a", "b", protocol)?;
         node.ok(&format!(
-            "mkdir {folder}; export PROTOCOL={protocol}; ({{ pair run {words} >{folder}/log 2>&1; \
+            "mkdir {folder}; {environment}; ({{ pair run {words} >{folder}/log 2>&1; \
              echo $? >{folder}/status; echo '{mark}' >/dev/kmsg; }} </dev/null >/dev/null 2>&1 &)"
         ))?;
         let begin = Instant::now();

@@ -31,6 +31,16 @@ pub(crate) enum Clock {
     Icount,
 }
 
+/// Where the two nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Setup {
+    /// In one kernel, over its loopback.
+    Pair,
+    /// In two virtual machines with one processor each, over a cable; with a clock only.
+    Machines,
+}
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -53,13 +63,16 @@ impl Module {
     }
 }
 
-/// Measures replication between two resources in one kernel, on RAM disks.
+/// Measures replication between two resources on RAM disks.
 #[derive(Parser)]
 #[command(name = "bench")]
 pub(crate) struct Cli {
     /// What to measure with.
     #[arg(long, value_delimiter = ',', default_value = "time,icount")]
     clock: Vec<Clock>,
+    /// Where the two nodes are.
+    #[arg(long, value_delimiter = ',', default_value = "pair,machines")]
+    setup: Vec<Setup>,
     /// What to measure.
     #[arg(long, value_delimiter = ',', default_value = "tandem,drbd,bare")]
     module: Vec<Module>,
@@ -109,21 +122,25 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, records: &mut Vec<Record>) -> Result<()> {
     for clock in &cli.clock {
-        let begin = records.len();
-        let result = match clock {
-            Clock::Time => timed(cli, records),
-            Clock::Icount => counted(cli, records),
-        };
-        print!("{}", table::text(*clock, &records[begin..]));
-        result?;
+        for setup in &cli.setup {
+            let begin = records.len();
+            let result = match (clock, setup) {
+                (Clock::Time, _) => timed(cli, *setup, records),
+                (Clock::Icount, Setup::Pair) => counted(cli, records),
+                // Two machines have no common count.
+                (Clock::Icount, Setup::Machines) => continue,
+            };
+            print!("{}", table::text(*clock, *setup, &records[begin..]));
+            result?;
+        }
     }
     Ok(())
 }
 
 /// One boot, rounds of all modules in turn.
-fn timed(cli: &Cli, records: &mut Vec<Record>) -> Result<()> {
-    let mut guest = Guest::boot(Clock::Time, 1)?;
-    if !cli.no_memory {
+fn timed(cli: &Cli, setup: Setup, records: &mut Vec<Record>) -> Result<()> {
+    let mut guest = Guest::boot(setup, Clock::Time, 1)?;
+    if !cli.no_memory && setup == Setup::Pair {
         memory(cli, &guest)?;
     }
     for round in 1..=cli.rounds {
@@ -137,7 +154,7 @@ fn timed(cli: &Cli, records: &mut Vec<Record>) -> Result<()> {
 /// One boot for each seed.
 fn counted(cli: &Cli, records: &mut Vec<Record>) -> Result<()> {
     for seed in 1..=cli.seeds {
-        let mut guest = Guest::boot(Clock::Icount, seed)?;
+        let mut guest = Guest::boot(Setup::Pair, Clock::Icount, seed)?;
         for module in &cli.module {
             measure(cli, &mut guest, *module, seed, records)?;
         }

@@ -6,13 +6,13 @@ use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{job::Job, Clock, Module};
+use crate::{job::Job, Clock, Module, Setup};
 
 /// One run of one job: an object of `target/bench.json`. What was not measured is null.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Record {
     pub(crate) job: &'static str,
-    pub(crate) setup: &'static str,
+    pub(crate) setup: Setup,
     pub(crate) clock: Clock,
     pub(crate) module: Module,
     pub(crate) protocol: Option<String>,
@@ -74,7 +74,7 @@ impl Figures {
     pub(crate) fn record(
         self,
         job: &Job,
-        clock: Clock,
+        (setup, clock): (Setup, Clock),
         module: Module,
         protocol: &str,
         seed: u32,
@@ -83,7 +83,7 @@ impl Figures {
         let rate = self.ios / self.seconds;
         Record {
             job: job.name,
-            setup: "pair",
+            setup,
             clock,
             module,
             protocol: (module != Module::Bare).then(|| protocol.into()),
@@ -112,7 +112,13 @@ mod tests {
                    [  2.0] drbd r0/0 drbd0: conn( WFBitMapS -> SyncSource ) \n\
                    [  4.0] drbd r0/0 drbd0: conn( SyncSource -> Connected ) pdsk( a -> b ) \n";
         let figures = Figures::from_resync(log, 2048.0).unwrap();
-        let record = figures.record(job("resync"), Clock::Time, Module::Drbd, "C", 1);
+        let record = figures.record(
+            job("resync"),
+            (Setup::Pair, Clock::Time),
+            Module::Drbd,
+            "C",
+            1,
+        );
         assert_eq!(record.mib_per_s, Some(4.0));
         assert_eq!(record.iops, None);
         assert!(Figures::from_resync("", 1.0).is_err());
@@ -125,7 +131,7 @@ mod tests {
         let read = job("randread-4k-qd32");
         let record = Figures::from_fio(read, text).unwrap().record(
             read,
-            Clock::Icount,
+            (Setup::Pair, Clock::Icount),
             Module::Bare,
             "C",
             2,
@@ -137,7 +143,13 @@ mod tests {
 
     #[test]
     fn objects_have_exactly_the_keys_of_the_format() {
-        let record = Figures::default().record(job("resync"), Clock::Time, Module::Bare, "C", 1);
+        let record = Figures::default().record(
+            job("resync"),
+            (Setup::Pair, Clock::Time),
+            Module::Bare,
+            "C",
+            1,
+        );
         let value = serde_json::to_value(record).unwrap();
         let keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
         assert_eq!(
@@ -145,6 +157,7 @@ mod tests {
             "clock instructions_per_io iops job mib_per_s module p99_us protocol seed setup"
         );
         assert_eq!(value["clock"], "time");
+        assert_eq!(value["setup"], "pair");
         assert_eq!(value["module"], "bare");
     }
 }

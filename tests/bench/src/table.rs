@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{job::JOBS, record::Record, Clock, Module};
+use crate::{job::JOBS, record::Record, Clock, Module, Setup};
 
 /// What a run is judged by: instructions for one I/O in thousands, else I/Os each second, or MiB
 /// each second where I/Os were not counted.
@@ -43,8 +43,12 @@ fn of<'a>(records: &'a [Record], job: &'a str, module: Module) -> impl Iterator<
         .filter(move |record| record.job == job && record.module == module)
 }
 
-/// The table of one clock.
-pub(crate) fn text(clock: Clock, records: &[Record]) -> String {
+/// The table of one clock and one setup.
+pub(crate) fn text(clock: Clock, setup: Setup, records: &[Record]) -> String {
+    let place = match setup {
+        Setup::Pair => "Pair in one kernel",
+        Setup::Machines => "Two machines",
+    };
     let (head, better) = match clock {
         Clock::Time => (
             "I/Os each second (resync: MiB/s)",
@@ -60,7 +64,7 @@ pub(crate) fn text(clock: Clock, records: &[Record]) -> String {
         .map(|job| of(records, job.name, Module::Tandem).count())
         .max()
         .unwrap_or(0);
-    let mut text = format!("\nPair in one kernel, medians of {runs}: {head}; {better}\n");
+    let mut text = format!("\n{place}, medians of {runs}: {head}; {better}\n");
     text.push_str(
         "job                  tandem       drbd       bare   tandem/drbd   \
          p99 us: tandem       drbd\n",
