@@ -3,8 +3,8 @@
 //! The case runner: `make test` and `make cases`.
 //!
 //! A case is one behaviour of two machines, in a file of `cases/` named by it. It runs once for
-//! every pair of drivers that it names, as `turns` has it. Cases of the same pair share booted machines, which are
-//! reset in between; whatever cannot be reset is booted anew.
+//! every pair of drivers that it names, as `turns` has it. Cases of the same pair share booted
+//! machines, which are reset in between; whatever cannot be reset is booted anew.
 
 mod alike;
 mod cargo;
