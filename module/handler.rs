@@ -228,7 +228,12 @@ fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler
             ),
         ),
     }
-    notify::helper_returned(resource, device, word, u32::from(status) << 8);
+    // Listeners are told as the C module tells them: what the kernel's call gave back.
+    let raw = match ended {
+        Ok(status) => u32::from(status) << 8,
+        Err(error) => error.to_errno() as u32,
+    };
+    notify::helper_returned(resource, device, word, raw);
     Ok(status)
 }
 

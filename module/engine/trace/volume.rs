@@ -76,6 +76,7 @@ calls! {
     impl [S: Storage,] Volume<S>;
 
     fn set_capacity(sectors: u64);
+    fn restart_traffic();
     fn set_policy(policy: Policy) with fx;
     fn resume() with fx;
 

@@ -277,7 +277,18 @@ impl<S: Storage> Volume<S> {
         }
         self.retry = true;
         self.unsaved = false;
+        if disk.is_some() {
+            self.restart_traffic();
+            self.counters.read = 0;
+            self.counters.written = 0;
+        }
         core::mem::replace(&mut self.disk, disk)
+    }
+
+    /// Counts anew what is sent to a peer and comes from it, as a new connection begins with.
+    pub fn restart_traffic(&mut self) {
+        self.counters.sent = 0;
+        self.counters.received = 0;
     }
 
     /// The dirty bitmap, while a disk is attached.

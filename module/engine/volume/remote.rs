@@ -466,7 +466,8 @@ impl<S: Storage> Volume<S> {
     pub fn peer_reply_sent(&mut self, ticket: PeerTicket, fx: &mut Effects) {
         match self.peer(ticket) {
             Some(peer) if peer.kind.reads() => {
-                if peer.kind == PeerKind::ResyncRead {
+                // A resync read whose acknowledgement overtook this is a `Read` by now.
+                if matches!(peer.kind, PeerKind::ResyncRead | PeerKind::Read) {
                     let sectors = u64::from(peer.extent.bytes / 512);
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
                 }
