@@ -38,6 +38,8 @@ mod watch;
 #[cfg(test)]
 mod broken_tests;
 #[cfg(test)]
+mod counter_tests;
+#[cfg(test)]
 mod peer_range_tests;
 #[cfg(test)]
 mod tests;
