@@ -26,8 +26,8 @@ struct Args {
     /// Most seeds for each fault.
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
-    /// The first seed.
-    #[arg(long, default_value_t = 1 << 44)]
+    /// The first seed: of those that commits get.
+    #[arg(long, default_value_t = 1 << 42)]
     start: u64,
     /// Only lists the faults.
     #[arg(long)]
@@ -96,4 +96,22 @@ fn tell(patch: &Patch, verdict: &Result<Verdict>) -> bool {
         Err(error) => println!("{name:32} ERROR: {error:#}"),
     }
     matches!(verdict, Ok(Verdict::Seed { .. } | Verdict::Story(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{patch, tree};
+
+    #[test]
+    fn every_fault_can_still_be_planted() {
+        let repository = vm::repository();
+        let patches = patch::read_all(&repository.join("tests/sim/mutants")).expect("patches");
+        assert!(!patches.is_empty(), "no patch is there");
+        let stale: Vec<String> = patches
+            .iter()
+            .filter_map(|patch| tree::check(&repository, &patch.file).err())
+            .map(|error| format!("{error:#}"))
+            .collect();
+        assert!(stale.is_empty(), "{}", stale.join("\n"));
+    }
 }

@@ -71,21 +71,30 @@ impl Tree {
 
     /// Applies a patch to the copy.
     pub(crate) fn apply(&self, patch: &Path) -> Result<()> {
-        let output = Command::new("git")
-            .args(["apply", "--whitespace=nowarn"])
-            .arg(patch)
-            .current_dir(&self.copy)
-            // The copy lies in a checkout: without this git would look for the files there.
-            .env(
-                "GIT_CEILING_DIRECTORIES",
-                self.copy.parent().unwrap_or(&self.copy),
-            )
-            .output()
-            .context("cannot run git")?;
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            bail!("the patch does not apply any more: {}", why.trim());
-        }
-        Ok(())
+        apply(&self.copy, patch, &[])
     }
+}
+
+/// Whether a patch could be applied to the sources in `root`.
+#[cfg(test)]
+pub(crate) fn check(root: &Path, patch: &Path) -> Result<()> {
+    apply(root, patch, &["--check"])
+}
+
+fn apply(root: &Path, patch: &Path, options: &[&str]) -> Result<()> {
+    let output = Command::new("git")
+        .args(["apply", "--whitespace=nowarn"])
+        .args(options)
+        .arg(patch)
+        .current_dir(root)
+        // The copy lies in a checkout: without this git would look for the files there.
+        .env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root))
+        .output()
+        .context("cannot run git")?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        let patch = patch.display();
+        bail!("{patch} does not apply any more: {}", why.trim());
+    }
+    Ok(())
 }
