@@ -226,15 +226,8 @@ impl Lower {
         })
     }
 
-    /// Writes a block of the activity log. May sleep.
-    pub fn write_log(&self, block: u32, image: &[u8; BLOCK_BYTES]) -> Result {
-        self.write_log_to(&self.geometry(), |buffer| {
-            *buffer = *image;
-            Some(block)
-        })
-    }
-
-    /// Writes a block of a log that is elsewhere, which `fill` makes; it says which one. May sleep.
+    /// Writes a block of the activity log, which may be elsewhere; `fill` makes it and says which
+    /// one. May sleep.
     pub fn write_log_to(
         &self,
         geometry: &Geometry,

@@ -96,7 +96,12 @@ fn write_log(device: &Arc<Device>, block: &mut [u8; BLOCK_BYTES]) {
             for &page in write.pages() {
                 write_page(device, &lower, page)?;
             }
-            lower.write_log(write.block, block)
+            lower.write_log_to(&lower.geometry(), |buffer| {
+                *buffer = *block;
+                // A page that this block relies on may have been on its way, and come to nothing.
+                let relies = device.volume.lock().keeps_metadata();
+                relies.then_some(write.block)
+            })
         });
         committed(device, done.is_ok());
         if let Err(error) = done {

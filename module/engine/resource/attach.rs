@@ -304,12 +304,23 @@ impl Step<'_> {
                 self.ask_after_io_error(volume);
             }
         }
+        let parts = wanted.disk == DiskState::Failed && old.role == Role::Secondary;
+        self.part_first(volume, parts);
         self.force(volume, wanted);
         self.leave_unmarked(volume);
-        if wanted.disk == DiskState::Failed && old.role == Role::Secondary {
+        if parts {
             // What the peer wrote may have been lost with the disk's cache, and there is no way
-            // to take back that we have it but the end of the connection.
+            // to take back that we have it but the end of the connection. Not later than the disk
+            // is released: without a disk a barrier of the peer would be answered at once.
             self.trouble(Loss::NetworkFailure);
+            self.part_first(volume, false);
+            self.release_failed(volume);
+        }
+    }
+
+    fn part_first(&mut self, volume: usize, parts: bool) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.parts_first = parts;
         }
     }
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an attach makes of the options that it is given.
+//! What an attach makes of the options that it is given; what follows from a disk that fails.
 
+use super::super::verify_tests::Node;
+use super::super::{
+    Event,
+    Outgoing, //
+};
 use super::*;
 
 #[test]
@@ -15,4 +20,41 @@ fn no_more_extents_are_active_than_the_log_can_tell_of() {
     options.al_extents = 67;
     fit_log(&mut options, Ring::DEFAULT);
     assert_eq!(options.al_extents, 67);
+}
+
+fn fails(role: Role) -> Vec<Effect> {
+    let mut node = Node::connected("");
+    let peer = match role {
+        Role::Primary => Role::Secondary,
+        _ => Role::Primary,
+    };
+    (node.volumes[0].state.role, node.volumes[0].state.peer) = (role, peer);
+    let kind = IoKind::Write;
+    node.feed(Event::IoError { volume: 0, kind })
+}
+
+fn place(effects: &[Effect], wanted: impl Fn(&Effect) -> bool) -> Option<usize> {
+    effects.iter().position(wanted)
+}
+
+#[test]
+fn the_peer_hears_that_a_disk_failed_before_it_gets_what_that_does_not_get() {
+    let effects = fails(Role::Primary);
+    let told = place(&effects, |effect| {
+        let packet = match effect {
+            Effect::Send { packet, .. } => packet,
+            _ => return false,
+        };
+        matches!(packet, Outgoing::State(_))
+    });
+    let without_disk = place(&effects, |e| matches!(e, Effect::SetPolicy { .. }));
+    assert!(told.is_some() && told < without_disk, "{effects:?}");
+}
+
+#[test]
+fn the_connection_ends_before_the_disk_of_a_secondary_that_failed_is_released() {
+    let effects = fails(Role::Secondary);
+    let ends = place(&effects, |e| matches!(e, Effect::CloseNetwork));
+    let released = place(&effects, |e| matches!(e, Effect::ReleaseDisk { .. }));
+    assert!(ends.is_some() && ends < released, "{effects:?}");
 }

@@ -112,8 +112,9 @@ impl Step<'_> {
         if !promoted {
             self.push(Effect::Changed { volume, old, new });
         }
-        if pulls_ahead(old, new) {
-            // Before the first range: the peer has to know why it is told ranges.
+        if pulls_ahead(old, new) || self.tells_failure(volume, old, new) {
+            // Before the first range, the peer has to know why it is told ranges; and before the
+            // first write that our disk does not get, that it has to mark it.
             self.send_state(volume);
         }
         let fresh = self.wants_new_generation(volume, old, new);
@@ -302,6 +303,25 @@ impl Step<'_> {
         }
     }
 
+    /// Whether the peer is to be told now that our disk failed.
+    fn tells_failure(&self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
+        let failed = old.disk != DiskState::Failed && new.disk == DiskState::Failed;
+        failed && new.conn >= ConnState::Connected && !self.awaits_failure_handler(volume)
+    }
+
+    /// The disk that failed is given up, unless a handler is asked first.
+    pub(super) fn release_failed(&mut self, volume: usize) {
+        if !self.awaits_failure_handler(volume) {
+            self.push(Effect::ReleaseDisk { volume });
+        }
+    }
+
+    /// Whether a handler decides what becomes of the disk that failed.
+    fn awaits_failure_handler(&self, volume: usize) -> bool {
+        let record = self.volumes.get(volume);
+        record.is_some_and(|v| v.failing.is_some())
+    }
+
     fn after_disk_change(&mut self, volume: usize, old: DeviceState, new: DeviceState) {
         let connected = new.conn >= ConnState::Connected;
         let negotiate =
@@ -313,19 +333,13 @@ impl Step<'_> {
         let entered = |d| old.disk != d && new.disk == d;
         let degraded = old.disk == DiskState::UpToDate && new.disk == DiskState::Inconsistent;
         let told = negotiate
-            || entered(DiskState::Failed)
             || entered(DiskState::Diskless)
             || (degraded && new.conn == ConnState::Connected);
-        let failing = entered(DiskState::Failed)
-            && self
-                .volumes
-                .get(volume)
-                .is_some_and(|v| v.failing.is_some());
-        if connected && told && !failing {
+        if connected && told {
             self.send_state(volume);
         }
-        if entered(DiskState::Failed) && !failing {
-            self.push(Effect::ReleaseDisk { volume });
+        if entered(DiskState::Failed) && !self.volumes.get(volume).is_some_and(|v| v.parts_first) {
+            self.release_failed(volume);
         }
         let came_up = matches!(old.disk, DiskState::Attaching | DiskState::Negotiating)
             && new.disk > DiskState::Negotiating;

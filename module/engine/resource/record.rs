@@ -97,6 +97,8 @@ pub struct VolumeRecord {
     pub(super) starting: Option<Starting>,
     /// The handler that is told of a failed disk before the peer is.
     pub(super) failing: Option<Call>,
+    /// The disk that failed is kept until the connection was told to end.
+    pub(super) parts_first: bool,
     /// When the data began to go its own way, if that was seen.
     pub(super) parted_at: Option<Instant>,
     /// The data goes its own way as soon as I/O is not frozen any more.
@@ -160,6 +162,7 @@ impl VolumeRecord {
             bitmap_received: false,
             starting: None,
             failing: None,
+            parts_first: false,
             parted_at: None,
             owes_generation: false,
             unmerged: false,

@@ -4,6 +4,8 @@
 //! much. While we are ahead of it, ranges are told instead of data; when all that was sent before
 //! has arrived, a resync may begin.
 
+use crate::engine::ids::Extent;
+
 use super::effect::{
     Effects,
     Report,
@@ -110,11 +112,22 @@ impl<S: Storage> Volume<S> {
         self.policy.lead == Lead::Ahead
     }
 
-    /// While we are ahead: tells, once, when nothing is on its way any more. (Resync data may be:
-    /// the target does not say of all that it has thrown it away.)
+    /// While we are ahead of the target, bits of what it got of the resync are to be set on both
+    /// nodes again: a part of it may have changed since, and bits that only one of them has would
+    /// keep the next resync from its end.
+    pub(super) fn tell_as_ahead(&mut self, extent: Extent, fx: &mut Effects) {
+        if self.is_ahead() {
+            self.mark(extent);
+            fx.push(VolumeEffect::QueueOutOfSync(extent));
+        }
+    }
+
+    /// While we are ahead: tells, once, when nothing is on its way any more. (Resync data may be,
+    /// and will be sent again.)
     pub(super) fn look_for_relief(&mut self, fx: &mut Effects) {
         let open = self.flight.sectors != 0 || self.slots.first(QUEUED).is_some();
-        if !self.is_ahead() || self.flight.told || open || self.serves_resync() {
+        let busy = open || self.forgetting || self.serves_resync();
+        if !self.is_ahead() || self.flight.told || busy {
             return;
         }
         if fx.room() == 0 {

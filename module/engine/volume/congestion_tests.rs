@@ -124,7 +124,7 @@ fn ahead_of_the_peer_it_is_told_ranges_and_the_end_of_what_was_sent_is_noticed()
 }
 
 #[test]
-fn ahead_of_the_peer_its_resync_is_cancelled_and_what_it_got_counts_unless_it_changed() {
+fn ahead_of_the_peer_its_resync_is_cancelled_and_what_it_was_sent_is_told_again() {
     let source = Policy {
         resync: ResyncUse::Source,
         ..LIMITED
@@ -143,10 +143,16 @@ fn ahead_of_the_peer_its_resync_is_cancelled_and_what_it_got_counts_unless_it_ch
     }
     for &ticket in &tickets[..2] {
         run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
-        run(&mut v, |v, fx| v.peer_reply_sent(ticket, fx));
     }
-    run(&mut v, |v, fx| v.set_policy(AHEAD, fx));
-    // The third is still being read.
+    run(&mut v, |v, fx| v.peer_reply_sent(tickets[0], fx));
+    let told =
+        |effects: &[VolumeEffect], range| effects.contains(&VolumeEffect::QueueOutOfSync(range));
+    // The second is with the network when the policy changes, the third is still being read.
+    let effects = run(&mut v, |v, fx| v.set_policy(AHEAD, fx));
+    assert!(told(&effects, ranges[0]) && !told(&effects, ranges[1]));
+    let effects = run(&mut v, |v, fx| v.peer_reply_sent(tickets[1], fx));
+    assert!(told(&effects, ranges[1]));
+    assert!(!effects.contains(&RELIEVED));
     let effects = run(&mut v, |v, fx| v.peer_io_done(tickets[2], true, fx));
     let cancelled = effects.iter().any(|effect| {
         matches!(effect, VolumeEffect::Ack { kind: AckKind::ResyncCancelled, extent, .. }
@@ -154,13 +160,12 @@ fn ahead_of_the_peer_its_resync_is_cancelled_and_what_it_got_counts_unless_it_ch
     });
     assert!(cancelled);
     assert!(effects.contains(&RELIEVED));
-    // The second is overwritten before the target says that it has it.
-    let (ticket, _) = write(&mut v, 1);
-    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    // The target has cleared its bits, perhaps after it was told to set them.
     for &range in &ranges[..2] {
-        run(&mut v, |v, fx| v.resync_acked(range, true, fx).unwrap());
+        let effects = run(&mut v, |v, fx| v.resync_acked(range, true, fx).unwrap());
+        assert!(told(&effects, range));
     }
-    assert_eq!(v.out_of_sync(), 2);
+    assert_eq!(v.out_of_sync(), 3);
     let asked_for_nothing = run(&mut v, |v, fx| {
         let again = v.resync_acked(ranges[2], true, fx);
         assert_eq!(again, Err(PeerRequestError::Unexpected));

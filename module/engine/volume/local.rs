@@ -253,9 +253,11 @@ impl<S: Storage> Volume<S> {
         let ok = match slot.operation {
             // Without a disk of its own, a flush has nothing to flush here; nor does it matter
             // any more what a disk has that fails, when the peer's has everything. What it came
-            // after may be lost with a disk that is not there any more.
+            // after may be lost with a disk that is not there any more; one flush has to say so.
             Operation::Flush => {
-                slot.local != Local::Failed && !slot.former_disk || self.policy.peer_readable
+                let flushed = slot.local != Local::Failed && !slot.former_disk;
+                let ok = flushed || self.policy.peer_readable;
+                ok && !core::mem::take(&mut self.lost_writes)
             }
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
@@ -395,3 +397,7 @@ impl<S: Storage> Volume<S> {
         self.retry_waiting_peers(fx);
     }
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -205,6 +205,8 @@ pub struct Volume<S: Storage> {
     forgetting: bool,
     /// A write of the disk's metadata failed.
     unsaved: bool,
+    /// Writes that are done may be gone with a former disk, and nobody was told yet.
+    lost_writes: bool,
     /// Requests have to be completed without the disk that was given up.
     abandoning: bool,
     /// Requests that were completed although the disk has not answered.
@@ -245,6 +247,7 @@ impl<S: Storage> Volume<S> {
             releasing: false,
             forgetting: false,
             unsaved: false,
+            lost_writes: false,
             abandoning: false,
             adrift: 0,
             peers_turn: false,
@@ -265,6 +268,8 @@ impl<S: Storage> Volume<S> {
     pub fn set_disk(&mut self, disk: Option<DiskTables<S>>) -> Option<DiskTables<S>> {
         // What requests hold of the former log means nothing to this one.
         let kept = self.policy.peer_readable;
+        // The application waits for a disk in place of the one that it has lost.
+        self.lost_writes |= disk.is_some() && self.policy.hold && !self.policy.good_data;
         for index in 0..self.slots.len() {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.logged = 0;
@@ -338,7 +343,9 @@ impl<S: Storage> Volume<S> {
     /// Puts another policy in force. Waiting and held requests are looked at again.
     pub fn set_policy(&mut self, policy: Policy, fx: &mut Effects) {
         let mirror_changed = self.policy.mirror != policy.mirror;
+        let was_ahead = self.is_ahead();
         self.policy = policy;
+        self.forgetting |= self.is_ahead() && !was_ahead;
         self.forget_told_congestion();
         if policy.lead != Lead::None {
             // What is on its way of it comes to its end; another one will begin.

@@ -472,7 +472,7 @@ impl<S: Storage> Volume<S> {
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
                 }
                 let awaited = peer.kind == PeerKind::ResyncRead
-                    && (self.policy.mirror == MirrorUse::Send || self.is_ahead())
+                    && self.policy.mirror == MirrorUse::Send
                     && !peer.orphan
                     && !peer.forgotten;
                 if awaited {
@@ -481,6 +481,7 @@ impl<S: Storage> Volume<S> {
                     self.retry = true;
                 } else {
                     if peer.kind == PeerKind::ResyncRead && !peer.orphan {
+                        self.tell_as_ahead(peer.extent, fx);
                         self.resync.forget_one();
                     }
                     self.free_peer(ticket.index, fx);

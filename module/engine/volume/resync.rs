@@ -169,17 +169,20 @@ impl<S: Storage> Volume<S> {
     }
 
     /// Forgets the resync data whose acknowledgement does not matter any more, as much as fits.
+    /// That is so, too, when we have just pulled ahead of the target: it may clear bits whose
+    /// blocks were written again since, and that it is told of only behind the data.
     pub(super) fn forget_sent(&mut self, fx: &mut Effects) {
         let mut next = self.peers.first(PEER_ACTIVE);
         while let Some(index) = next {
             next = self.peers.after(index);
-            let kind = self.peers.get(index).map(|peer| peer.kind);
-            if !matches!(kind, Some(PeerKind::ResyncSent { .. })) {
+            let peer = self.peers.get(index).copied();
+            let Some(peer) = peer.filter(|p| matches!(p.kind, PeerKind::ResyncSent { .. })) else {
                 continue;
-            }
+            };
             if fx.room() < 2 {
                 return;
             }
+            self.tell_as_ahead(peer.extent, fx);
             self.resync.forget_one();
             self.free_peer(index, fx);
         }
@@ -554,6 +557,8 @@ impl<S: Storage> Volume<S> {
             None => {
                 let late = self.resync.late.checked_sub(1);
                 self.resync.late = late.ok_or(PeerRequestError::Unexpected)?;
+                // It may have cleared the bits behind what it was told meanwhile.
+                self.tell_as_ahead(extent, fx);
             }
         }
         self.check_resync_end(fx);

@@ -233,7 +233,8 @@ impl Slot {
     pub(super) fn submit_local(&mut self) {
         self.local = Local::Submitted;
         self.copied = false;
-        self.former_disk = false;
+        // What a flush came after was on the former disk.
+        self.former_disk &= self.operation == Operation::Flush;
         self.at_disk = Instant::default();
     }
 

@@ -54,6 +54,7 @@ impl World {
                 } else {
                     What::DirectRead(Box::new(app))
                 };
+                self.nodes[n].direct_reads += 1;
                 self.after(n, delay, what);
             }
             Err(Refusal::Full) => node.parked.push_front(app),
@@ -66,6 +67,7 @@ impl World {
     pub(crate) fn direct_read_failed(&mut self, n: usize, app: App) {
         let mut fx = Effects::new();
         let node = &mut self.nodes[n];
+        node.direct_reads -= 1;
         match node.volume.read_failed(app.extent, &mut fx) {
             Ok(ticket) => node.requests[ticket.index as usize] = Some(app),
             Err(Refusal::Full) => node.parked.push_back(app),
@@ -133,6 +135,9 @@ impl World {
 
     pub(crate) fn completed(&mut self, n: usize, app: App, ok: bool) {
         if !ok {
+            if matches!(app.kind, AppKind::Flush(_)) {
+                self.oracle.flush_failed();
+            }
             return self.tell(n, || format!("application's request {} failed", app.id));
         }
         match app.kind {

@@ -186,6 +186,7 @@ impl World {
                 self.finish(n, fx);
             }
             What::DirectRead(mut app) => {
+                self.nodes[n].direct_reads -= 1;
                 app.data = self.nodes[n].disk.read(app.extent);
                 self.completed(n, *app, true);
             }

@@ -20,7 +20,7 @@ use tandem_engine::engine::volume::{
 
 use crate::disk::{Disk, Flush, MetaWrite, META_SECTORS};
 use crate::listener::Listener;
-use crate::oracle::Lows;
+use crate::oracle::{Completed, Lows};
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::Heap;
@@ -50,7 +50,7 @@ pub enum AppKind {
     /// Writes, discards, or writes zeroes.
     Write(Operation),
     /// Flushes; with what has to be durable then.
-    Flush(Vec<(u64, u32)>),
+    Flush(Completed),
     /// Reads; with what must be returned at least.
     Read(Lows),
 }
@@ -174,6 +174,8 @@ pub struct Node {
     pub lower: bool,
     /// Flushes of it for barriers of the peer.
     pub flushes: u32,
+    /// Reads of the application that its disk serves without a slot.
+    pub direct_reads: u32,
     /// An operation of it has failed.
     pub broken: bool,
     /// An operation of it or of a former one has failed since both were in sync.
@@ -320,6 +322,7 @@ impl Node {
             limits: RequestLimits::ANY,
             lower: false,
             flushes: 0,
+            direct_reads: 0,
             broken: false,
             suspect: false,
             watching: false,

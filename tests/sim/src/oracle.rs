@@ -62,6 +62,8 @@ pub struct Oracle {
     clock: u64,
     /// A Primary lost its power: what was only in its send buffer is lost (protocol A).
     pub torn: bool,
+    /// How many flushes failed.
+    failed_flushes: u32,
     /// How often writes were lost that had been completed.
     losses: u32,
     /// The low of each sector after the last loss, and which it was.
@@ -92,6 +94,15 @@ pub struct Oracle {
     pub synced: bool,
 }
 
+/// What was completed when a flush began.
+#[derive(Clone, Debug)]
+pub struct Completed {
+    /// How many flushes had failed by then.
+    failed: u32,
+    /// The last completed write of each sector.
+    sectors: Vec<(u64, u32)>,
+}
+
 impl Oracle {
     /// A volume of `sectors` sectors whose disks hold `content`.
     pub fn new(sectors: u64, content: u32) -> Self {
@@ -111,6 +122,7 @@ impl Oracle {
             clock: 0,
             torn: false,
             is_touched: vec![false; sectors as usize],
+            failed_flushes: 0,
             losses: 0,
             lost: vec![(0, 0); sectors as usize],
             touched: Vec::new(),
@@ -173,19 +185,28 @@ impl Oracle {
     }
 
     /// What a flush that starts now has to make durable.
-    pub fn completed(&self) -> Vec<(u64, u32)> {
-        self.touched
-            .iter()
-            .map(|&s| (s, self.low[s as usize]))
-            .collect()
+    pub fn completed(&self) -> Completed {
+        let last = |&s: &u64| (s, self.low[s as usize]);
+        Completed {
+            failed: self.failed_flushes,
+            sectors: self.touched.iter().map(last).collect(),
+        }
+    }
+
+    /// A flush failed: the application knows that what was done before may be lost, and that the
+    /// flushes that it had begun then may not tell it again.
+    pub fn flush_failed(&mut self) {
+        self.failed_flushes += 1;
     }
 
     /// A flush that started with `completed` was completed.
-    pub fn flushed(&mut self, completed: Vec<(u64, u32)>) {
-        if self.dual {
-            // It was the disk of one node, and the peer's barriers tell nothing of its own writes.
+    pub fn flushed(&mut self, completed: Completed) {
+        if self.dual || completed.failed != self.failed_flushes {
+            // With two Primaries, it was the disk of one node, and the peer's barriers tell
+            // nothing of its own writes.
             return;
         }
+        let completed = completed.sectors;
         raise(&mut self.floor, &completed);
         self.owed.extend(completed);
     }

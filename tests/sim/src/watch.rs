@@ -43,6 +43,12 @@ impl World {
             // Whose disk comes back first is a race, and both may start a generation.
             self.oracle.may_look_split = true;
         }
+        let met = old.conn < ConnState::Connected && new.conn == ConnState::Connected;
+        if met && gone(new.peer_disk) && new.peer == Role::Primary && self.oracle.behind[n] {
+            // It cannot know that this is not the data of a Primary without disk, and starts a
+            // generation when that Primary is gone again.
+            self.oracle.may_look_split = true;
+        }
         let lives_on_peer = new.disk < DiskState::UpToDate
             && new.conn >= ConnState::Connected
             && new.peer_disk == DiskState::UpToDate;

@@ -102,9 +102,6 @@ impl World {
         node.writable &= !demoting;
         node.resource
             .handle(&mut node.records, env, event, &mut out);
-        // Nobody listens here: that takes no time.
-        out.0
-            .retain(|effect| !matches!(effect, Effect::ConnectionMade));
         node.effects = out.0.into();
         self.set_timer(n);
         let node = &mut self.nodes[n];
@@ -441,6 +438,10 @@ impl World {
         let Some(op) = node.meta.remove(&op) else {
             return;
         };
+        if op.for_log && !node.volume.keeps_metadata() {
+            // What it relies on was on its way before it, and came to nothing: it is not written.
+            return self.log_failed(n);
+        }
         self.tell(n, || format!("on disk: {}", op.describe()));
         let node = &mut self.nodes[n];
         node.disk.end_flush(op.flush);
@@ -458,7 +459,8 @@ impl World {
     /// The disk is given up: waits until nothing uses it, then saves the bitmap.
     pub(crate) fn try_release(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let pending = node.volume.counters().local_pending != 0 || node.flushes != 0;
+        let asked = node.flushes != 0 || node.direct_reads != 0;
+        let pending = node.volume.counters().local_pending != 0 || asked;
         let busy = pending || node.log_busy || node.worker_busy;
         if busy {
             return self.after(n, 5, What::TryRelease);

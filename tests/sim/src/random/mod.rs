@@ -432,6 +432,13 @@ impl<'a> Run<'a> {
         }
         if !self.load && self.world.nobody_is_good() && self.free(0) && self.free(1) {
             // Both disks failed, one after the other: somebody has to say which data it shall be.
+            let primary = |n: &usize| self.world.nodes[*n].state().role == Role::Primary;
+            if let Some(n) = [0, 1].into_iter().find(primary) {
+                // It says so by a promotion.
+                self.primary = None;
+                self.busy[n] = Some(self.world.demote(n));
+                return;
+            }
             let n = self.rng.below(2) as usize;
             self.primary = Some(n);
             self.world.forcing = Some(n);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of flushes whose disk is lost.
+
+use super::super::tests::{
+    bitmap,
+    run,
+    volume,
+    Vecs,
+    MIRRORED, //
+};
+use super::*;
+use crate::engine::meta::activity_log::{
+    ActivityLog,
+    LogSlot, //
+};
+use crate::engine::meta::activity_log_block::Ring;
+use crate::engine::volume::{
+    DiskTables,
+    Policy, //
+};
+
+/// Alone with a good disk.
+const ALONE_WITH_DISK: Policy = Policy {
+    mirror: MirrorUse::Mark,
+    peer_readable: false,
+    ..MIRRORED
+};
+
+/// The disk is gone, and I/O waits for another one.
+const FROZEN: Policy = Policy {
+    local: LocalUse::None,
+    good_data: false,
+    hold: true,
+    keep_failed: true,
+    ..ALONE_WITH_DISK
+};
+
+fn flush(v: &mut Volume<Vecs>) -> Ticket {
+    let mut fx = Effects::new();
+    let flags = WriteFlags::default();
+    v.write(Operation::Flush, Extent::default(), flags, &mut fx)
+        .unwrap()
+}
+
+/// Whether it was reported as done, if it was reported.
+fn reported(effects: &[VolumeEffect], wanted: Ticket) -> Option<bool> {
+    effects.iter().find_map(|effect| match effect {
+        VolumeEffect::Complete { ticket, ok } if *ticket == wanted => Some(*ok),
+        _ => None,
+    })
+}
+
+fn another_disk(v: &mut Volume<Vecs>) -> Vec<VolumeEffect> {
+    let log = ActivityLog::new(vec![LogSlot::default(); 67], vec![0; 128], Ring::DEFAULT, 0);
+    v.set_disk(Some(DiskTables {
+        bitmap: bitmap(),
+        log: log.unwrap(),
+    }));
+    run(v, |v, fx| v.set_policy(ALONE_WITH_DISK, fx))
+}
+
+#[test]
+fn a_flush_that_failed_is_not_done_on_the_disk_that_comes_next() {
+    let frozen = Policy {
+        keep_failed: true,
+        ..ALONE_WITH_DISK
+    };
+    let mut v = volume(frozen);
+    let ticket = flush(&mut v);
+    let mut effects = run(&mut v, |v, fx| v.local_done(ticket, false, fx));
+    effects.extend(run(&mut v, |v, fx| v.set_policy(FROZEN, fx)));
+    assert_eq!(reported(&effects, ticket), None);
+    let mut effects = another_disk(&mut v);
+    effects.extend(run(&mut v, |v, fx| v.local_done(ticket, true, fx)));
+    assert_eq!(reported(&effects, ticket), Some(false));
+}
+
+#[test]
+fn the_first_flush_after_a_lost_disk_says_that_what_was_done_may_be_gone() {
+    let mut v = volume(ALONE_WITH_DISK);
+    run(&mut v, |v, fx| v.set_policy(FROZEN, fx));
+    another_disk(&mut v);
+    for ok in [false, true] {
+        let ticket = flush(&mut v);
+        let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+        assert_eq!(reported(&effects, ticket), Some(ok));
+    }
+}
