@@ -65,11 +65,11 @@ fn run(args: &Args) -> Result<bool> {
     }
     let tree = Tree::new(&repository)?;
     tree.restore()?;
-    let simulator = Simulator::build(&tree, args.start, args.seeds)?;
+    let simulator = Simulator::build(&tree, args.seeds)?;
     println!("{:32} {:44} after", "fault", "found by");
     let mut well = 0;
     for patch in &patches {
-        well += u32::from(tell(patch, &trial(&tree, &simulator, patch)));
+        well += u32::from(tell(patch, &trial(&tree, &simulator, patch, args.start)));
     }
     tree.restore()?;
     println!("{well} of {} faults found", patches.len());
@@ -77,10 +77,10 @@ fn run(args: &Args) -> Result<bool> {
 }
 
 /// Plants one fault and looks for it.
-fn trial(tree: &Tree, simulator: &Simulator, patch: &Patch) -> Result<Verdict> {
+fn trial(tree: &Tree, simulator: &Simulator, patch: &Patch, start: u64) -> Result<Verdict> {
     tree.restore()?;
     tree.apply(&patch.file)?;
-    simulator.look(tree)
+    simulator.look(tree, patch.start.unwrap_or(start))
 }
 
 /// Prints a line of the table; true if the fault was found.

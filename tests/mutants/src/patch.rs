@@ -16,6 +16,8 @@ pub(crate) struct Patch {
     pub(crate) file: PathBuf,
     /// The header's first line: which promise it breaks.
     pub(crate) breaks: String,
+    /// The first seed of those that can find it, if they are not the usual ones.
+    pub(crate) start: Option<u64>,
 }
 
 /// Reads the headers of all patches of a folder, in the order of their names.
@@ -39,6 +41,25 @@ fn read(file: PathBuf) -> Result<Patch> {
     Ok(Patch {
         name: name.into_owned(),
         breaks: breaks.to_owned(),
+        start: text.lines().find_map(start_of),
         file,
     })
+}
+
+/// The seed that a line "Seeds from 2^45." names.
+fn start_of(line: &str) -> Option<u64> {
+    let power = line.strip_prefix("Seeds from 2^")?.strip_suffix('.')?;
+    1u64.checked_shl(power.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_of;
+
+    #[test]
+    fn a_line_may_name_other_seeds() {
+        assert_eq!(start_of("Seeds from 2^45."), Some(35_184_372_088_832));
+        assert_eq!(start_of("Seeds from 2^64."), None);
+        assert_eq!(start_of("--- a/module"), None);
+    }
 }

@@ -34,35 +34,30 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Simulator {
     sound: PathBuf,
-    start: u64,
     seeds: u64,
 }
 
 impl Simulator {
     /// Builds it.
-    pub(crate) fn build(tree: &Tree, start: u64, seeds: u64) -> Result<Self> {
+    pub(crate) fn build(tree: &Tree, seeds: u64) -> Result<Self> {
         build(tree)?;
         if let Some(story) = failed_story(tree)? {
             bail!("the story {story} fails without any fault planted");
         }
         let sound = tree.build_folder().join("sim-sound");
         fs::copy(program(tree), &sound)?;
-        Ok(Self {
-            sound,
-            start,
-            seeds,
-        })
+        Ok(Self { sound, seeds })
     }
 
-    /// Builds the tree with its fault and looks for it.
-    pub(crate) fn look(&self, tree: &Tree) -> Result<Verdict> {
+    /// Builds the tree with its fault and looks for it, from the seed `start` on.
+    pub(crate) fn look(&self, tree: &Tree, start: u64) -> Result<Verdict> {
         build(tree)?;
-        let end = self.start + self.seeds;
-        let mut from = self.start;
+        let end = start + self.seeds;
+        let mut from = start;
         while let Some((seed, failure)) = first_failure(&program(tree), tree, from, end - from)? {
             // What fails without the fault, too, does not show it.
             if first_failure(&self.sound, tree, seed, 1)?.is_none() {
-                let after = seed - self.start + 1;
+                let after = seed - start + 1;
                 return Ok(Verdict::Seed { after, failure });
             }
             from = seed + 1;
