@@ -8,7 +8,7 @@ use pair::{demand_sync, primary_pair, rest, resynced, SUCCESS};
 use sim::world::World;
 use tandem_engine::engine::options::{OnNoData, ReadBalancing, WireProtocol};
 use tandem_engine::engine::resource::Admin;
-use tandem_engine::engine::state::DiskState;
+use tandem_engine::engine::state::{ConnState, DiskState};
 
 /// Blocks of an extent of the activity log.
 const EXTENT_BLOCKS: u64 = 1024;
@@ -236,4 +236,31 @@ fn a_primary_alone_gives_the_peers_copy_up() {
     }
     demand_sync(&mut world);
     check!(world, resynced(&mut world), 6 * 1024);
+}
+
+#[test]
+fn a_disk_whose_bitmap_does_not_know_what_it_missed_is_not_read_from() {
+    let mut unmerged = 0;
+    for seed in 0..40 {
+        let mut world = primary_pair(seed);
+        world.detach(0);
+        rest(&mut world);
+        for i in 0..8 {
+            world.write(0, i * 8, 8);
+        }
+        rest(&mut world);
+        world.attach(0);
+        // The source's bitmap is still on its way when the link is cut.
+        while world.nodes[0].state().conn != ConnState::WfBitMapT && world.step() {}
+        world.cut();
+        while world.nodes[0].state().conn >= ConnState::Connected && world.step() {}
+        unmerged += u32::from(world.nodes[0].volume.out_of_sync() == 0);
+        for i in 0..8 {
+            world.read(0, i * 8, 8);
+        }
+        rest(&mut world);
+        world.heal();
+        demand_sync(&mut world);
+    }
+    assert!(unmerged > 10, "{unmerged} of 40");
 }
