@@ -63,6 +63,13 @@ fn state_flags(record: &VolumeRecord, old: Flags) -> Flags {
     flags
 }
 
+/// Whether a connection is established when our disk is gone or going: the peer may have been told
+/// of a good one.
+fn meets_without_disk(old: DeviceState, new: DeviceState) -> bool {
+    let established = old.conn == ConnState::WfReportParams && new.conn >= ConnState::Connected;
+    established && new.disk <= DiskState::Failed
+}
+
 impl Step<'_> {
     /// Draws the consequences of a wanted state.
     pub(super) fn sanitize(&self, volume: usize, wanted: DeviceState) -> DeviceState {
@@ -284,7 +291,8 @@ impl Step<'_> {
                 .iter()
                 .any(|v| v.state.conn == C::WfReportParams);
         }
-        if established || (new.conn >= C::Connected && paused) {
+        let told = self.tells_failure(volume, old, new);
+        if established && !told || (new.conn >= C::Connected && paused) {
             self.send_state(volume);
         }
         if established {
@@ -306,7 +314,8 @@ impl Step<'_> {
     /// Whether the peer is to be told now that our disk failed.
     fn tells_failure(&self, volume: usize, old: DeviceState, new: DeviceState) -> bool {
         let failed = old.disk != DiskState::Failed && new.disk == DiskState::Failed;
-        failed && new.conn >= ConnState::Connected && !self.awaits_failure_handler(volume)
+        let told = failed && new.conn >= ConnState::Connected || meets_without_disk(old, new);
+        told && !self.awaits_failure_handler(volume)
     }
 
     /// The disk that failed is given up, unless a handler is asked first.

@@ -346,7 +346,12 @@ impl Step<'_> {
             // on with it. Its own report tells when it did.
             let new = self.sanitize(volume, wanted);
             super::rules::judge(old, new, &self.context(volume))?;
-            return Ok(StateSuccess::Success);
+            // It asked before it heard that ours is gone.
+            let lives_on_it = new.peer == Role::Primary && new.disk < DiskState::UpToDate;
+            return match lives_on_it {
+                true => Err(StateError::NoUpToDateDisk),
+                false => Ok(StateSuccess::Success),
+            };
         }
         self.request(volume, wanted)
     }

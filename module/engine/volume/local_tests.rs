@@ -3,22 +3,13 @@
 //! Tests of flushes whose disk is lost.
 
 use super::super::tests::{
-    bitmap,
     run,
     volume,
     Vecs,
     MIRRORED, //
 };
 use super::*;
-use crate::engine::meta::activity_log::{
-    ActivityLog,
-    LogSlot, //
-};
-use crate::engine::meta::activity_log_block::Ring;
-use crate::engine::volume::{
-    DiskTables,
-    Policy, //
-};
+use crate::engine::volume::Policy;
 
 /// Alone with a good disk.
 const ALONE_WITH_DISK: Policy = Policy {
@@ -52,11 +43,8 @@ fn reported(effects: &[VolumeEffect], wanted: Ticket) -> Option<bool> {
 }
 
 fn another_disk(v: &mut Volume<Vecs>) -> Vec<VolumeEffect> {
-    let log = ActivityLog::new(vec![LogSlot::default(); 67], vec![0; 128], Ring::DEFAULT, 0);
-    v.set_disk(Some(DiskTables {
-        bitmap: bitmap(),
-        log: log.unwrap(),
-    }));
+    let tables = v.set_disk(None);
+    v.set_disk(tables);
     run(v, |v, fx| v.set_policy(ALONE_WITH_DISK, fx))
 }
 

@@ -303,6 +303,9 @@ impl<S: Storage> Volume<S> {
             fx.push(VolumeEffect::QueueVerifyRequest(peer.extent));
             return;
         }
+        if self.policy.local == LocalUse::None && matches!(peer.kind, PeerKind::Write { .. }) {
+            return self.refuse_waiting(index, peer, fx);
+        }
         if !self.enter_peer_log(index, peer, fx) {
             return;
         }
@@ -321,6 +324,18 @@ impl<S: Storage> Volume<S> {
             _ => self.counters.read = self.counters.read.wrapping_add(sectors),
         }
         self.submit_peer(index, fx);
+    }
+
+    /// The disk was lost while a write of the peer waited: nobody would know that it has it.
+    fn refuse_waiting(&mut self, index: u32, peer: PeerSlot, fx: &mut Effects) {
+        match peer.kind {
+            PeerKind::Write {
+                ack,
+                may_set_in_sync,
+            } if !peer.orphan => self.finish_peer_write(peer, ack, may_set_in_sync, false, fx),
+            _ => self.mark(peer.extent),
+        }
+        self.free_peer(index, fx);
     }
 
     /// The lower device gets a request of the peer.

@@ -46,7 +46,7 @@ pub(super) const MIRRORED: Policy = Policy {
     takes: RequestLimits::ANY,
 };
 
-pub(super) fn bitmap() -> Bitmap<Vecs> {
+fn bitmap() -> Bitmap<Vecs> {
     let words = Bitmap::<Vecs>::words_needed(SECTORS) as usize;
     let changed = Bitmap::<Vecs>::changed_needed(SECTORS) as usize;
     Bitmap::new(vec![0; words], vec![0; changed], SECTORS).unwrap()

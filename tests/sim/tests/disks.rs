@@ -264,3 +264,18 @@ fn a_disk_whose_bitmap_does_not_know_what_it_missed_is_not_read_from() {
     }
     assert!(unmerged > 10, "{unmerged} of 40");
 }
+
+#[test]
+fn of_two_detaches_that_cross_one_is_refused() {
+    for seed in 0..60 {
+        let mut world = primary_pair(seed);
+        world.detach(1);
+        let until = world.now + seed % 30;
+        world.run_until(until);
+        world.detach(0);
+        world.write(0, 0, 8);
+        rest(&mut world);
+        let good = |n: usize| world.nodes[n].state().disk == DiskState::UpToDate;
+        check!(world, good(0) || good(1));
+    }
+}

@@ -265,8 +265,9 @@ impl<'a> Run<'a> {
     fn settle(&mut self) {
         let patience = 45_000 + 100 * self.world.config.disk;
         let mut end = self.world.now + patience;
-        // A verify takes its time.
+        // A verify takes its time, and so does a resync with slow disks.
         let last = end + LONGEST_VERIFY_MS;
+        let mut least = u64::MAX;
         self.load = false;
         self.wanted = [true; 2];
         self.world.cause = Cause::Nothing;
@@ -309,7 +310,9 @@ impl<'a> Run<'a> {
                     break;
                 }
                 let mut volumes = self.world.nodes.iter().map(|node| &node.volume);
-                if volumes.any(|volume| volume.verify_progress().is_some()) {
+                let left = volumes.clone().map(|volume| volume.out_of_sync()).sum();
+                if left < least || volumes.any(|volume| volume.verify_progress().is_some()) {
+                    least = left;
                     end = last.min(self.world.now + patience);
                 }
                 self.world.at(10, Ev::Script);
