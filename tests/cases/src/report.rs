@@ -41,8 +41,8 @@ impl Report {
         self.failed
     }
 
-    /// Prints the closing lines, with failures in short: what is above may be far away by then. True
-    /// if all is well.
+    /// Prints the closing lines, with failures in short: what is above may be far away by then.
+    /// True if all is well.
     pub(crate) fn close(&self) -> bool {
         for (name, why) in &self.failures {
             println!("failed: {name}\n{}", indent(&short(why)));
