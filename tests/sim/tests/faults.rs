@@ -292,3 +292,33 @@ fn two_secondaries_are_promoted_one_after_the_other_without_waiting_for_anybody(
         check!(world, world.answer(n, token).is_some_and(|code| code > 0));
     }
 }
+
+#[test]
+fn what_is_done_without_the_peer_is_of_a_generation_that_is_on_disk() {
+    for seed in 0..80 {
+        let mut world = primary_pair(seed);
+        // The log has the extent already.
+        world.write(0, 0, 8);
+        rest(&mut world);
+        world.cut();
+        while world.nodes[0].state().conn >= ConnState::Connected && world.step() {}
+        let until = world.now + seed % 8;
+        world.run_until(until);
+        world.write(0, 0, 8);
+        while world.nodes[0].open_requests() != 0 && world.step() {}
+        world.crash(0);
+        rest(&mut world);
+        world.promote(1, false);
+        rest(&mut world);
+        world.write(1, 64, 8);
+        rest(&mut world);
+        world.power_on(0);
+        world.attach(0);
+        rest(&mut world);
+        world.heal();
+        world.connect(0);
+        rest(&mut world);
+        // What each of them has done is not the other's.
+        check!(world, world.nodes[0].state().conn < ConnState::Connected);
+    }
+}
