@@ -63,17 +63,23 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
-# A case runs with one of the pairs of drivers that have the C module, by turns, unless EVERY_PAIR=1.
+# Pairs of drivers that have the C module come by turns, unless EVERY_PAIR=1.
 PAIRS := $(if $(EVERY_PAIR),--every-pair)
 # New seeds of the simulator in each `make test`.
 NEW_SEEDS ?= 20000
 
+# What tests run on: its halves need nothing of each other, and each often does not compute.
+.PHONY: ready
+ready: deps
+	@$(MAKE) --no-print-directory module-cloud-amd64 guest & beside=$$!; \
+	$(MAKE) --no-print-directory userspace harness; status=$$?; wait $$beside && exit $$status
+
 .PHONY: test
-test: deps module-cloud-amd64 userspace harness guest  ## everything: cargo tests, then the cases in virtual machines
+test: ready  ## everything: cargo tests, then the cases in virtual machines
 	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) $(PAIRS) $(CASES)
 
 .PHONY: cases
-cases: module-cloud-amd64 userspace harness guest  ## only the cases in virtual machines (CASES=...)
+cases: ready  ## only the cases in virtual machines (CASES=...)
 	$(OUT)/tests/release/cases $(PAIRS) $(CASES)
 
 .PHONY: record

@@ -13,8 +13,12 @@ use anyhow::{bail, Context, Result};
 
 use crate::report::Report;
 
-/// Workspace and its build folder, from the checkout.
-const WORKSPACES: &[(&str, &str)] = &[("userspace", "target"), ("tests", "target/tests")];
+/// Workspace, its build folder from the checkout, and its profile. That of the harness is the one
+/// that it was built with, checks included.
+const WORKSPACES: &[(&str, &str, &str)] = &[
+    ("userspace", "target", "dev"),
+    ("tests", "target/tests", "release"),
+];
 
 /// Runs the simulator over as many seeds that no commit before had.
 pub(crate) fn simulate(seeds: u64, report: &mut Report) {
@@ -70,10 +74,10 @@ pub(crate) fn deny_panics(report: &mut Report) {
 /// Runs them all, one workspace after the other.
 pub(crate) fn test(report: &mut Report) {
     let repository = vm::repository();
-    for (workspace, target) in WORKSPACES {
+    for (workspace, target, profile) in WORKSPACES {
         println!("# cargo test in {workspace}");
         let failed_before = report.failed();
-        if let Err(error) = test_one(&repository, workspace, target, report) {
+        if let Err(error) = test_one(&repository, (workspace, target, profile), report) {
             // Its own counts tell already when tests failed.
             if report.failed() == failed_before {
                 report.fail(&format!("cargo test in {workspace}"), &format!("{error:#}"));
@@ -82,9 +86,14 @@ pub(crate) fn test(report: &mut Report) {
     }
 }
 
-fn test_one(repository: &Path, workspace: &str, target: &str, report: &mut Report) -> Result<()> {
+fn test_one(
+    repository: &Path,
+    (workspace, target, profile): (&str, &str, &str),
+    report: &mut Report,
+) -> Result<()> {
     let mut child = Command::new("cargo")
-        .args(["test", "--workspace", "--no-fail-fast", "--manifest-path"])
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(["--profile", profile, "--manifest-path"])
         .arg(repository.join(workspace).join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", repository.join(target))
         .stdout(Stdio::piped())

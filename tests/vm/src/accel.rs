@@ -7,6 +7,7 @@ use std::{
     fs::OpenOptions,
     path::Path,
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use anyhow::Result;
@@ -28,8 +29,12 @@ const PROBE_SECONDS: &str = "10";
 /// What the probe's guest says.
 const PROBE_MARK: &str = "tandem-probe-alive";
 
+/// Held while it is found out: nodes boot at the same time.
+static ASKING: Mutex<()> = Mutex::new(());
+
 /// Finds out what works here, once per boot of the host. `TANDEM_ACCEL=kvm|tcg` decides instead.
 pub(crate) fn choose(image: &Image) -> Result<Accel> {
+    let _asking = ASKING.lock();
     match env::var("TANDEM_ACCEL").as_deref() {
         Ok("kvm") => return Ok(Accel::Kvm),
         Ok("tcg") => return Ok(Accel::Tcg),
