@@ -32,7 +32,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         agent(&side, "monitor", NOT_RUNNING)?;
         agent(&side, "start", SUCCESS)?;
     }
-    pair.a.await_event("replication:Established")?;
+    // Both: what b tells of its disk when it is connected must not come after what a does now.
+    for side in [pair.a, pair.b] {
+        side.await_event("replication:Established")?;
+    }
     drbdadm(&pair.a, "new-current-uuid r0 --clear-bitmap")?;
     pair.await_in_sync()?;
     for side in [pair.a, pair.b] {
