@@ -83,7 +83,7 @@ cases: ready  ## only the cases in virtual machines (CASES=...)
 	$(OUT)/tests/release/cases $(PAIRS) $(CASES)
 
 .PHONY: record
-record: module-cloud-amd64 userspace harness guest  ## records the engine in two machines and replays it here
+record: ready  ## records the engine in two machines and replays it here
 	$(OUT)/tests/release/cases --pairs tandem-tandem recorded_run_replays_in_userspace
 	$(OUT)/tests/release/replay $(OUT)/record/a.trace $(OUT)/record/b.trace
 

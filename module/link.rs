@@ -243,6 +243,12 @@ impl Link {
         self.devices.lock().get(position).cloned()
     }
 
+    /// All volumes, one after the other. No lock is held in between; what is added or taken away
+    /// meanwhile may be met or not. Any context.
+    pub fn devices(&self) -> impl Iterator<Item = Arc<Device>> + '_ {
+        (0..).map_while(|position| self.device_at(position))
+    }
+
     /// Empties the queue of the data socket. `dropped` is called for each item, without locks.
     pub fn drop_items(&self, mut dropped: impl FnMut(Item)) {
         loop {

@@ -231,10 +231,8 @@ fn barrier_acked(resource: &Resource, ack: BarrierAck) -> Option<()> {
         .link
         .barrier_acked(ack.barrier, ack.set_size)
         .ok()?;
-    let mut position = 0;
-    while let Some(device) = resource.link.device_at(position) {
+    for device in resource.link.devices() {
         while !device.feed(|volume, fx| volume.barrier_acked(ack.barrier, fx)) {}
-        position += 1;
     }
     Some(())
 }

@@ -82,15 +82,6 @@ fn take_addresses(
     Ok(())
 }
 
-/// Traffic is counted for each connection.
-fn restart_traffic(resource: &Resource) {
-    let mut position = 0;
-    while let Some(device) = resource.link.device_at(position) {
-        device.volume.lock().restart_traffic();
-        position += 1;
-    }
-}
-
 /// Tells the engine the changed options of a connection.
 // Apart: a command has a copy of them of its own.
 #[inline(never)]
@@ -155,7 +146,10 @@ impl Call<'_> {
             };
         }
         *resource.pin.lock() = Some(pin);
-        restart_traffic(resource);
+        // Traffic is counted for each connection.
+        for device in resource.link.devices() {
+            device.volume.lock().restart_traffic();
+        }
         let code = resource.command(None, |_| Admin::Connect { options });
         if code.is_success() {
             return RetCode::SS_SUCCESS;

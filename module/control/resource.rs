@@ -140,13 +140,11 @@ fn for_each_device(
     resource: &Resource,
     mut act: impl FnMut(&Arc<Device>) -> RetCode,
 ) -> core::result::Result<(), RetCode> {
-    let mut position = 0;
-    while let Some(device) = resource.link.device_at(position) {
+    for device in resource.link.devices() {
         let code = act(&device);
         if !code.is_success() {
             return Err(code);
         }
-        position += 1;
     }
     Ok(())
 }

@@ -351,10 +351,8 @@ impl Resource {
     /// Flushes the lower disks of all volumes, if that is how the peer's writes are kept in order.
     /// False if one failed at that: it is given up. May sleep.
     pub fn flush_disks(&self) -> bool {
-        let mut position = 0;
         let mut all = true;
-        while let Some(device) = self.link.device_at(position) {
-            position += 1;
+        for device in self.link.devices() {
             if !self.barriers_flush.load(Ordering::Acquire) {
                 break;
             }
@@ -503,9 +501,7 @@ impl Resource {
     fn work(self: &Arc<Self>) {
         while !self.stopping.load(Ordering::Acquire) {
             let tick = !self.wake.wait_timeout(TICK_MS);
-            let mut position = 0;
-            while let Some(device) = self.link.device_at(position) {
-                position += 1;
+            for device in self.link.devices() {
                 self.look_at(&device);
                 self.look_at_dependency(&device);
                 if tick {
@@ -559,9 +555,7 @@ impl Resource {
         session.pool.trim();
         let tuning = session.tuning();
         let limit = u64::from(tuning.timeout) * u64::from(tuning.ko_count);
-        let mut position = 0;
-        while let Some(device) = self.link.device_at(position) {
-            position += 1;
+        for device in self.link.devices() {
             let oldest = device.volume.lock().oldest_unacked();
             if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
                 self.complain(format_args!(

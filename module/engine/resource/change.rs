@@ -63,11 +63,15 @@ fn state_flags(record: &VolumeRecord, old: Flags) -> Flags {
     flags
 }
 
+/// Whether the connection is established by this change.
+fn establishes(old: DeviceState, new: DeviceState) -> bool {
+    old.conn == ConnState::WfReportParams && new.conn >= ConnState::Connected
+}
+
 /// Whether a connection is established when our disk is gone or going: the peer may have been told
 /// of a good one.
 fn meets_without_disk(old: DeviceState, new: DeviceState) -> bool {
-    let established = old.conn == ConnState::WfReportParams && new.conn >= ConnState::Connected;
-    established && new.disk <= DiskState::Failed
+    establishes(old, new) && new.disk <= DiskState::Failed
 }
 
 impl Step<'_> {
@@ -283,7 +287,7 @@ impl Step<'_> {
         if old.conn != C::WfBitMapS && new.conn == C::WfBitMapS {
             self.push(Effect::SendBitmap { volume });
         }
-        let established = old.conn == C::WfReportParams && new.conn >= C::Connected;
+        let established = establishes(old, new);
         let paused = old.aftr_isp != new.aftr_isp || old.user_isp != new.user_isp;
         if established {
             self.resource.state_sent = self

@@ -47,14 +47,15 @@ wait_connected() {
 	for number in $numbers; do $setup wait-connect "$number"; done
 }
 
-# ready DISK: loads the module and attaches fresh disks.
-ready() {
+# Loads the module, attaches fresh RAM disks and looks for the peer.
+load() {
 	local number
 	$load
 	for number in $numbers; do
-		create_md "$number" "$1$number"
-		attach "$number" "$1$number"
+		create_md "$number" "/dev/ram$number"
+		attach "$number" "/dev/ram$number"
 	done
+	connect --protocol="$PROTOCOL" --max-buffers=20000
 }
 
 unload() {
@@ -65,8 +66,7 @@ unload() {
 
 join() {
 	as "$1"
-	ready /dev/ram
-	connect --protocol="$PROTOCOL" --max-buffers=20000
+	load
 }
 
 leave() {
@@ -122,8 +122,7 @@ run() {
 	local folder=$2
 	shift 2
 	if [ "$module" != bare ]; then
-		ready /dev/ram
-		connect --protocol="$PROTOCOL" --max-buffers=20000
+		load
 		wait_connected
 		dmesg --clear
 		$setup primary 0 --force

@@ -36,7 +36,7 @@ impl Turn {
         let (own, others): (Vec<_>, Vec<_>) = case.pairs.iter().partition(|pair| **pair == TANDEM);
         // One turn in which it runs with our module only, if it can.
         let turns = others.len() + usize::from(!own.is_empty());
-        let chosen = (self.0 % 6 + place)
+        let chosen = (self.0 + place)
             .checked_rem(turns)
             .and_then(|at| others.get(at));
         own.into_iter().chain(chosen.copied()).collect()

@@ -323,8 +323,7 @@ impl FromArgMatches for Adm {
             }
             return Err(missing("no command given; 'help' lists them\n"));
         };
-        let command = COMMANDS.iter().find(|each| each.name == name);
-        let command = command.ok_or_else(|| missing("no such command; 'help' lists them\n"))?;
+        let command = named(name).ok_or_else(|| missing("no such command; 'help' lists them\n"))?;
         let mut passed = Vec::new();
         for arg in command.options.iter().flat_map(|of| options_of(of)) {
             let id = arg.get_id().as_str();
@@ -373,6 +372,10 @@ impl FromArgMatches for Adm {
 /// Stands for an option without its value.
 const ABSENT: &str = "\u{0}";
 
+fn named(name: &str) -> Option<&'static AdmCommand> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
 fn subcommand(command: &'static AdmCommand) -> Command {
     let mut found = Command::new(command.name)
         .about(command.about)
@@ -396,8 +399,7 @@ fn subcommand(command: &'static AdmCommand) -> Command {
         .next_line_help(command.options.is_some())
         // Made when this command is the one that was given: it takes all of the other tools.
         .defer(|found| {
-            let command = COMMANDS.iter().find(|each| each.name == found.get_name());
-            let of = command.and_then(|command| command.options);
+            let of = named(found.get_name()).and_then(|command| command.options);
             found.args(of.into_iter().flat_map(options_of))
         })
 }
