@@ -112,11 +112,12 @@ impl Ping {
         self.sent && self.idle >= limit && !heard_since(session, limit)
     }
 
-    /// Sends a ping if it is time for one, or somebody wants one.
+    /// Sends a ping if it is time for one, and waits for the answer to one that was sent.
     fn look(&mut self, resource: &Resource, session: &Session) {
-        let wanted = session.ping_wanted.swap(false, Ordering::AcqRel) && !self.sent;
-        if wanted || self.idle >= self.limit(session) {
-            resource.link.queue_meta(MetaItem::Ping);
+        if !self.sent && self.idle >= self.limit(session) {
+            session.ping(&resource.link);
+        }
+        if session.pinged.swap(false, Ordering::AcqRel) && !self.sent {
             *self = Ping {
                 sent: true,
                 idle: 0,
@@ -205,7 +206,12 @@ fn handle(resource: &Arc<Resource>, header: Header, payload: &[u8]) -> Option<()
     let command = header.command;
     match command {
         Command::Ping => resource.link.queue_meta(MetaItem::PingAck),
-        Command::PingAck | Command::DelayProbe => {}
+        Command::PingAck => {
+            if resource.session().is_some_and(|s| s.ping_answered()) {
+                resource.post(Event::PingAnswered);
+            }
+        }
+        Command::DelayProbe => {}
         Command::BarrierAck => {
             let ack = BarrierAck::parse(command, payload).ok()?;
             barrier_acked(resource, ack)?;

@@ -68,6 +68,9 @@ impl Answers {
     ///
     /// Errors: the socket's.
     pub fn send_queued(&mut self, resource: &Resource, session: &Session) -> Result<bool> {
+        // Taken out and sent under the lock: the receiver sends, too, and no acknowledgement of a
+        // barrier may overtake that of a write.
+        let _sending = session.meta_lock.lock();
         let mut len = 0;
         while len + PACKET <= self.0.len() {
             let Some(item) = resource.link.next_meta() else {
@@ -79,7 +82,6 @@ impl Answers {
         if len == 0 {
             return Ok(false);
         }
-        let _locked = session.meta_lock.lock();
         send_all(&session.meta, self.0.get(..len).unwrap_or(&[]), false)?;
         Ok(true)
     }

@@ -43,6 +43,10 @@ use crate::engine::wire::{
     PROTOCOL_BEFORE_HANDSHAKE, //
 };
 use crate::handshake::shake_hands;
+use crate::link::{
+    Link,
+    MetaItem, //
+};
 use crate::resource::Resource;
 use crate::sys::clock;
 use crate::sys::lock::{
@@ -95,8 +99,12 @@ pub struct Session {
     features: AtomicU32,
     down: AtomicBool,
     loss: SpinLock<Option<Loss>>,
-    /// Somebody wants to know now whether the peer lives.
-    pub ping_wanted: AtomicBool,
+    /// Pings that were queued and are not answered.
+    pings: AtomicU32,
+    /// One was queued: its answer has a time limit.
+    pub pinged: AtomicBool,
+    /// The engine wants to know when all are answered.
+    answer_wanted: AtomicBool,
     /// When something last came from the peer, in milliseconds.
     pub last_received: SpinLock<u64>,
 }
@@ -108,6 +116,29 @@ impl Session {
             version: self.version(),
             features: self.features(),
         }
+    }
+
+    /// Asks the peer for a sign of life, behind all that is queued for the meta socket. Any
+    /// context.
+    pub fn ping(&self, link: &Link) {
+        self.pings.fetch_add(1, Ordering::AcqRel);
+        self.pinged.store(true, Ordering::Release);
+        link.queue_meta(MetaItem::Ping);
+    }
+
+    /// The same, and the engine hears of the answer.
+    pub fn ping_for_engine(&self, link: &Link) {
+        self.answer_wanted.store(true, Ordering::Release);
+        self.ping(link);
+    }
+
+    /// A ping was answered. True if that was the last one, and the engine wants to hear of it.
+    pub fn ping_answered(&self) -> bool {
+        let (order, fetch) = (Ordering::AcqRel, Ordering::Acquire);
+        let less = |pings: u32| pings.checked_sub(1);
+        // An answer to nothing means nothing.
+        let last = self.pings.fetch_update(order, fetch, less) == Ok(1);
+        last && self.answer_wanted.swap(false, order)
     }
 
     /// The protocol version in force.
@@ -470,7 +501,9 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),
             down: AtomicBool::new(false),
-            ping_wanted: AtomicBool::new(false),
+            pings: AtomicU32::new(0),
+            pinged: AtomicBool::new(false),
+            answer_wanted: AtomicBool::new(false),
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
         },

@@ -276,7 +276,7 @@ impl Resource {
 
     fn want_ping(&self) {
         if let Some(session) = self.session() {
-            session.ping_wanted.store(true, Ordering::Release);
+            session.ping_for_engine(&self.link);
         }
     }
 

@@ -32,7 +32,7 @@ use super::{
     header_of,
     send_all_of,
     transfer_of,
-    wait_on, //
+    Patience, //
 };
 
 /// Bytes of a barrier and the header of a write, in any version.
@@ -100,7 +100,8 @@ impl Device {
         barrier: Option<u32>,
         view: Option<SendView>,
     ) -> Result {
-        let (version, mut patience) = (session.version(), session.tuning().ko_count);
+        let version = session.version();
+        let mut patience = Patience::new(self.link(), session);
         let mut head = [0; HEAD];
         let mut len = 0;
         if let Some(barrier) = barrier {
@@ -118,9 +119,7 @@ impl Device {
             })?;
         }
         let head = head.get(..len).ok_or(EINVAL)?;
-        send_patiently(&session.data, head, view.is_some(), || {
-            wait_on(session, &mut patience)
-        })?;
+        send_patiently(&session.data, head, view.is_some(), || patience.lasts())?;
         match view {
             Some(view) => {
                 let transfer = transfer_of(view);

@@ -8,8 +8,6 @@ mod compare;
 mod direct;
 mod rare;
 
-use core::sync::atomic::Ordering;
-
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -41,7 +39,10 @@ use crate::engine::wire::{
     WireError,
     SOCKET_BUFFER_SIZE, //
 };
-use crate::link::Item;
+use crate::link::{
+    Item,
+    Link, //
+};
 use crate::resource::Resource;
 use crate::session::{
     send_patiently,
@@ -70,8 +71,7 @@ struct Sender<'a> {
     more: bool,
     /// TCP was told so, and nothing has followed yet.
     held_back: bool,
-    /// Timeouts without progress that are left before the peer counts as dead.
-    patience: u32,
+    patience: Patience<'a>,
     /// The digest before all blocks that are sent (`data-integrity-alg`).
     integrity: Option<Digest>,
     /// The digest of online verify (`verify-alg`).
@@ -94,7 +94,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         packet,
         more: false,
         held_back: false,
-        patience: 0,
+        patience: Patience::new(&resource.link, session),
         integrity,
         verify: None,
         csums: None,
@@ -114,19 +114,38 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
     }
 }
 
-/// The socket took nothing for a whole timeout: whether to go on. A ping finds out whether the
-/// peer is only slow.
-fn wait_on(session: &Session, patience: &mut u32) -> bool {
-    if session.is_down() {
-        return false;
+/// Timeouts without progress that are left before the peer counts as dead (`ko-count`).
+struct Patience<'a> {
+    link: &'a Link,
+    session: &'a Session,
+    /// 0: no limit.
+    left: u32,
+}
+
+impl<'a> Patience<'a> {
+    /// What one item may take.
+    fn new(link: &'a Link, session: &'a Session) -> Self {
+        Self {
+            link,
+            session,
+            left: session.tuning().ko_count,
+        }
     }
-    session.ping_wanted.store(true, Ordering::Release);
-    match *patience {
-        0 => true,
-        1 => false,
-        _ => {
-            *patience -= 1;
-            true
+
+    /// The socket took nothing for a whole timeout: whether to go on. A ping finds out whether the
+    /// peer is only slow.
+    fn lasts(&mut self) -> bool {
+        if self.session.is_down() {
+            return false;
+        }
+        self.session.ping(self.link);
+        match self.left {
+            0 => true,
+            1 => false,
+            _ => {
+                self.left -= 1;
+                true
+            }
         }
     }
 }
@@ -191,7 +210,7 @@ fn send_all_of(
     mut payload: Payload<'_>,
     transfer: Transfer,
     more: bool,
-    patience: &mut u32,
+    patience: &mut Patience<'_>,
 ) -> Result {
     let flags = SendFlags {
         more,
@@ -200,7 +219,7 @@ fn send_all_of(
     while payload.remaining() > 0 {
         match session.data.send_payload(&mut payload, flags, transfer) {
             Ok(_) => {}
-            Err(error) if error == EAGAIN && wait_on(session, patience) => {}
+            Err(error) if error == EAGAIN && patience.lasts() => {}
             Err(error) => return Err(error),
         }
     }
@@ -232,8 +251,7 @@ impl Sender<'_> {
     }
 
     fn send_item(&mut self, item: Item) -> Result {
-        // So many timeouts the peer may take for one item (`ko-count`; 0: no limit).
-        self.patience = self.session.tuning().ko_count;
+        self.patience = Patience::new(&self.resource.link, self.session);
         match item {
             Item::Write {
                 volume,
@@ -282,10 +300,10 @@ impl Sender<'_> {
     /// Sends the first `len` bytes of the buffer.
     fn send_encoded(&mut self, len: usize, more: bool) -> Result {
         let bytes = self.packet.get(..len).ok_or(EINVAL)?;
-        let (session, patience) = (self.session, &mut self.patience);
+        let patience = &mut self.patience;
         self.held_back = more || self.more;
-        send_patiently(&session.data, bytes, self.held_back, || {
-            wait_on(session, patience)
+        send_patiently(&self.session.data, bytes, self.held_back, || {
+            patience.lasts()
         })
     }
 

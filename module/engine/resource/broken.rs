@@ -40,6 +40,7 @@ impl Event {
             | Event::Disconnected(_)
             | Event::HandlerDone { .. }
             | Event::FlushUnsupported
+            | Event::PingAnswered
             | Event::Tick => None,
         }
     }

@@ -311,7 +311,7 @@ impl Step<'_> {
             self.push(Effect::SaveBitmap { volume });
         }
         if old.disk < DiskState::UpToDate && old.conn >= C::SyncSource && new.conn == C::Connected {
-            self.send_state(volume);
+            self.tell_end_soon(volume);
         }
     }
 

@@ -250,6 +250,9 @@ pub enum Event {
         /// The volume, by position.
         volume: usize,
     },
+    /// The peer answered an [`Effect::Ping`]: it has dealt with all that was sent on the meta
+    /// socket before that.
+    PingAnswered,
     /// The lower device of a volume failed.
     IoError {
         /// The volume, by position.

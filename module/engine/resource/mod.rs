@@ -42,6 +42,8 @@ mod broken_tests;
 #[cfg(test)]
 mod network_tests;
 #[cfg(test)]
+mod peer_state_tests;
+#[cfg(test)]
 mod resize_tests;
 #[cfg(test)]
 mod tests;
@@ -266,6 +268,7 @@ impl Step<'_> {
             Event::Disconnected(loss) => self.disconnected(loss),
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::VerifyFinished { volume } => self.verify_finished(volume),
+            Event::PingAnswered => self.tell_ends(),
             Event::IoError { volume, kind } => self.io_error(volume, kind),
             Event::FlushUnsupported => self.flush_unsupported(),
             Event::Broken { volume, invariant } => self.broken(volume, invariant),

@@ -149,6 +149,7 @@ impl Step<'_> {
             record.peer_uuids = None;
             record.peer_size = 0;
             record.consider_resync = false;
+            record.tells_end = false;
             record.bitmap_received = false;
             record.absent = false;
             record.resize_pending = false;

@@ -114,6 +114,8 @@ impl Step<'_> {
             wanted.disk = DiskState::UpToDate;
             wanted.peer_disk = DiskState::UpToDate;
             self.force(volume, wanted);
+            // What we said of our disk when we met may reach the peer only now.
+            self.send_state(volume);
         } else if state.conn >= ConnState::Connected
             && state.disk < DiskState::Inconsistent
             && state.peer_disk == DiskState::UpToDate
@@ -274,8 +276,9 @@ impl Step<'_> {
             && peer.conn == C::Connected
             && real == DiskState::UpToDate;
         if verified {
-            // It reached its stop sector, of which we know nothing.
-            self.verify_finished(volume);
+            // It reached its stop sector, of which we know nothing. Its last outcomes are on the
+            // other socket.
+            self.push(Effect::StopVerifyAt { volume, sector: 0 });
             return None;
         }
         let late = old.peer_disk == DiskState::UpToDate

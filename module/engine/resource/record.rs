@@ -119,6 +119,8 @@ pub struct VolumeRecord {
     pub since: Option<(ConnState, Instant)>,
     /// The target of the resync says that it is over; our own last blocks are not acknowledged.
     pub target_done: bool,
+    /// The end of our part of a resync is to be told as soon as a ping is answered.
+    pub tells_end: bool,
     /// Since when all has arrived that was sent before we pulled ahead of the peer.
     pub(super) relieved: Option<Instant>,
     /// Since when I/O is frozen.
@@ -177,6 +179,7 @@ impl VolumeRecord {
             ahead: None,
             absent: false,
             target_done: false,
+            tells_end: false,
             open_count: 0,
             lower: LowerSizes::default(),
             resize_pending: false,

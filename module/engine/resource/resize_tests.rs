@@ -17,6 +17,7 @@ use super::{
     Event,
     LowerSizes,
     Outgoing,
+    RarePacket,
     Resource,
     Token,
     VolumeRecord, //
@@ -47,13 +48,13 @@ use std::vec::Vec;
 /// Sectors of the lower device: 1 GiB.
 const LOWER: u64 = 2 << 20;
 
-struct Node {
-    resource: Resource,
-    volumes: [VolumeRecord; 1],
+pub(super) struct Node {
+    pub(super) resource: Resource,
+    pub(super) volumes: [VolumeRecord; 1],
 }
 
 /// A Primary with good disks on both sides, whose peer's disk is as large as ours may become.
-fn primary(layout: Layout, conn: C) -> Node {
+pub(super) fn primary(layout: Layout, conn: C) -> Node {
     let geometry = Geometry::new(layout, LOWER, Ring::DEFAULT).unwrap();
     let sizes = LowerSizes {
         data: LOWER,
@@ -95,20 +96,28 @@ impl Node {
         };
     }
 
-    fn resize(&mut self, wish: SizeWish) -> (RetCode, Vec<Effect>) {
+    pub(super) fn feed(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Effects::default();
         let env = Env {
             now: Instant(0),
             random: 1,
         };
-        let event = Event::Admin(Token(1), Admin::Resize { volume: 0, wish });
         self.resource
             .handle(&mut self.volumes, env, event, &mut effects);
-        let code = effects.0.iter().find_map(|effect| match effect {
+        effects.0
+    }
+
+    pub(super) fn packet(&mut self, packet: RarePacket) -> Vec<Effect> {
+        self.feed(Event::Packet { volume: 0, packet })
+    }
+
+    fn resize(&mut self, wish: SizeWish) -> (RetCode, Vec<Effect>) {
+        let effects = self.feed(Event::Admin(Token(1), Admin::Resize { volume: 0, wish }));
+        let code = effects.iter().find_map(|effect| match effect {
             Effect::Answer(_, code) => Some(*code),
             _ => None,
         });
-        (code.unwrap(), effects.0)
+        (code.unwrap(), effects)
     }
 }
 

@@ -234,6 +234,27 @@ impl Step<'_> {
         self.tell_resync_end(volume, old);
     }
 
+    /// Our part of a resync is over. The report of that ends it for the source, too, but only if it
+    /// has taken our last acknowledgements before, and these are on the other socket: the C module
+    /// waits for ever otherwise. So it is told when a ping behind them is answered.
+    pub(super) fn tell_end_soon(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            record.tells_end = true;
+            self.push(Effect::Ping);
+        }
+    }
+
+    /// The peer has our last acknowledgements.
+    pub(super) fn tell_ends(&mut self) {
+        for volume in 0..self.volumes.len() {
+            let record = self.volumes.get_mut(volume);
+            let due = record.is_some_and(|record| core::mem::take(&mut record.tells_end));
+            if due && self.state(volume).conn >= ConnState::Connected {
+                self.send_state(volume);
+            }
+        }
+    }
+
     /// Both nodes now have the same data: the same generations too.
     fn join_generations(&mut self, volume: usize, target: bool) {
         let Some(record) = self.volumes.get_mut(volume) else {

@@ -246,6 +246,9 @@ fn the_peers_verify_makes_this_node_its_target_until_the_peer_is_done() {
     (peer.role, peer.peer) = (Role::Primary, Role::Secondary);
     let state = peer.pack();
     let effects = node.packet(RarePacket::State(StateReport { state }));
+    let ends = |effect: &Effect| matches!(effect, Effect::StopVerifyAt { sector: 0, .. });
+    assert!(effects.iter().any(ends) && !stopped(&effects));
+    let effects = node.feed(Event::VerifyFinished { volume: 0 });
     assert_eq!(node.conn(), C::Connected);
     assert!(stopped(&effects));
 }

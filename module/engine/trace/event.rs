@@ -132,6 +132,7 @@ code_enums! {
         21 Relieved { volume },
         22 Depends { volume, waits },
         23 TooLarge { volume },
+        24 PingAnswered,
     }
     Admin {
         0 Attach { volume, disk, options },

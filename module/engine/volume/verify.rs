@@ -89,7 +89,7 @@ pub struct VerifyProgress {
     pub different: u64,
     /// When it began.
     pub started: Instant,
-    /// Where it stops, in sectors.
+    /// Where it stops, in sectors. The target does not know it; 0 there: the source has stopped.
     pub stop: u64,
 }
 
@@ -200,7 +200,10 @@ impl<S: Storage> Volume<S> {
                 left,
                 different: 0,
                 started: now,
-                stop: range.stop,
+                stop: match side {
+                    VerifySide::Source => range.stop,
+                    VerifySide::Target => u64::MAX,
+                },
             },
             cursor: first.saturating_mul(BLOCK_SECTORS),
             open: self.verify.open,
@@ -210,7 +213,8 @@ impl<S: Storage> Volume<S> {
         self.verify.cursor
     }
 
-    /// Sets where the running verify stops, in sectors.
+    /// Sets where the running verify stops, in sectors. For the target that is 0 when the source
+    /// has stopped, which may overtake its last outcomes: the end waits for these.
     pub fn stop_verify_at(&mut self, sector: u64, fx: &mut Effects) {
         self.verify.progress.stop = sector;
         self.end_verify_if_due(fx);
@@ -221,7 +225,7 @@ impl<S: Storage> Volume<S> {
     pub fn stop_verify(&mut self, fx: &mut Effects) -> Option<u64> {
         self.verify.running = false;
         self.tell_differences(fx);
-        // The peer's report that it is done may overtake its last outcomes.
+        // It may be given up while outcomes are on their way.
         let due = u64::from(self.verify.results_due);
         let left = self.verify.progress.left.saturating_sub(due);
         let reached = self.blocks().saturating_sub(left) * BLOCK_SECTORS;
@@ -526,11 +530,15 @@ impl<S: Storage> Volume<S> {
     /// sector. Answers come in any order: the last block may be settled before others.
     fn end_verify_if_due(&mut self, fx: &mut Effects) {
         let verify = &self.verify;
-        let asked_all = verify.side == VerifySide::Source
-            && verify.begun
-            && verify.cursor >= verify.progress.stop
-            && verify.cursor == self.verify_reached();
-        if verify.running && (verify.progress.left == 0 || asked_all) {
+        let stopped = match verify.side {
+            VerifySide::Source => {
+                verify.begun
+                    && verify.cursor >= verify.progress.stop
+                    && verify.cursor == self.verify_reached()
+            }
+            VerifySide::Target => verify.progress.stop == 0 && verify.results_due == 0,
+        };
+        if verify.running && (verify.progress.left == 0 || stopped) {
             self.verify.running = false;
             self.tell_differences(fx);
             fx.push(VolumeEffect::Report(Report::VerifyFinished));

@@ -313,7 +313,28 @@ fn the_target_marks_what_the_source_found_and_ends_by_itself() {
 }
 
 #[test]
-fn an_end_that_overtakes_the_last_outcomes_is_the_end() {
+fn an_end_that_overtakes_the_last_outcomes_waits_for_them() {
+    let mut v = volume(MIRRORED);
+    v.start_verify(VerifySide::Target, VerifyRange::default(), Instant(0));
+    let mut fx = Effects::new();
+    for number in [0, 1] {
+        let read = v.peer_read(block(number), u64::MAX, ReadFor::Verify, &mut fx);
+        let ticket = read.unwrap();
+        run(&mut v, |v, fx| v.peer_io_done(ticket, true, fx));
+        run(&mut v, |v, fx| v.peer_reply_sent(ticket, fx));
+    }
+    run(&mut v, |v, fx| v.verify_result(block(0), true, fx).unwrap());
+    assert!(!finished(&run(&mut v, |v, fx| v.stop_verify_at(0, fx))));
+    let effects = run(&mut v, |v, fx| {
+        v.verify_result(block(1), false, fx).unwrap()
+    });
+    assert!(finished(&effects));
+    assert_eq!(v.last_verify().different, 1);
+    assert_eq!(v.stop_verify(&mut fx), Some(16));
+}
+
+#[test]
+fn a_verify_that_is_given_up_takes_late_outcomes() {
     let mut v = volume(MIRRORED);
     let last = tests::SECTORS / 8 - 1;
     v.start_verify(VerifySide::Target, VerifyRange::default(), Instant(0));

@@ -64,6 +64,7 @@ impl World {
                 rx_meta: VecDeque::new(),
                 rx_wait: RxWait::Nothing,
                 rx_scheduled: false,
+                pings: 0,
                 stage: 0,
                 bitmap: None,
             });

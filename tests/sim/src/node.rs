@@ -110,6 +110,8 @@ pub struct Conn {
     pub rx_wait: RxWait,
     /// A turn of the receiver is scheduled.
     pub rx_scheduled: bool,
+    /// Pings that were not answered.
+    pub pings: u32,
     /// Handshake: 0 features are awaited, 1 they are decided upon, 2 done.
     pub stage: u8,
     /// The bitmap that is being received: next bit.

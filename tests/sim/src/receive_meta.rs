@@ -72,6 +72,17 @@ impl World {
                     }
                 }
             }
+            Command::Ping => {
+                self.ping(n, Command::PingAck);
+                return Ok(());
+            }
+            Command::PingAck => {
+                let pings = self.nodes[n].conn.as_mut().map(|conn| &mut conn.pings);
+                if pings.is_some_and(|pings| take_last(pings)) {
+                    self.post(n, Event::PingAnswered, false);
+                }
+                return Ok(());
+            }
             Command::StateChgReply | Command::ConnStChgReply => {
                 let reply = StateReply::parse(command, body)?;
                 let event = Event::Packet {
@@ -84,6 +95,16 @@ impl World {
             _ => {}
         }
         self.block_ack(n, command, BlockAck::parse(command, body)?)
+    }
+
+    /// Sends a ping, or the answer to one. A dead peer is noticed by the link's own timers.
+    pub(crate) fn ping(&mut self, n: usize, command: Command) {
+        let version = self.version(n);
+        if let Some(conn) = &mut self.nodes[n].conn {
+            conn.pings += u32::from(command == Command::Ping);
+            let packet = Packet::new(version, command, vec![], |_| Ok(0));
+            self.transmit(n, true, packet);
+        }
     }
 
     fn block_ack(&mut self, n: usize, command: Command, ack: BlockAck) -> Result<(), Trouble> {
@@ -123,4 +144,11 @@ impl World {
         }
         taken.map_err(|e| Trouble::Protocol(format!("{command:?} {extent:?} {ticket:?}: {e:?}")))
     }
+}
+
+/// Whether this was the last one of all that are counted.
+fn take_last(count: &mut u32) -> bool {
+    let last = *count == 1;
+    *count = count.saturating_sub(1);
+    last
 }

@@ -222,7 +222,8 @@ impl World {
             Effect::StopVerify { .. } => self.stop_verify(n),
             Effect::TuneNetwork => self.tune(n),
             // A dead peer is noticed by the link's own timers; disks here know no options.
-            Effect::Ping | Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
+            Effect::Ping => self.ping(n, Command::Ping),
+            Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::StartNetwork => {
                 self.nodes[n].net = Net::Looking;
                 self.after(n, 1, What::Connecting);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of what the reports of a peer mean that changes while two nodes meet.
+
+use super::resize_tests::{
+    primary,
+    Node, //
+};
+use super::{
+    Effect,
+    Event,
+    Outgoing,
+    RarePacket, //
+};
+use crate::engine::meta::geometry::Layout;
+use crate::engine::state::{
+    ConnState as C,
+    DeviceState,
+    DiskState as D,
+    Role, //
+};
+use crate::engine::uuid::JUST_CREATED;
+use crate::engine::wire::state::{
+    StateReport,
+    UuidFlags,
+    UuidReport, //
+};
+use std::vec::Vec;
+
+/// A node with a new disk that meets its peer.
+fn meeting() -> Node {
+    let mut node = primary(Layout::Internal, C::WfReportParams);
+    node.resource.conn = C::WfReportParams;
+    let record = &mut node.volumes[0];
+    (record.state.role, record.state.peer) = (Role::Secondary, Role::Unknown);
+    (record.state.disk, record.state.peer_disk) = (D::Inconsistent, D::DUnknown);
+    if let Some(disk) = &mut record.disk {
+        disk.superblock.uuids.current = JUST_CREATED;
+    }
+    node
+}
+
+fn uuids(current: u64, flags: UuidFlags) -> RarePacket {
+    RarePacket::Uuids(UuidReport {
+        current,
+        bitmap: 0,
+        history0: 0,
+        history1: 0,
+        bits_set: 0,
+        flags,
+    })
+}
+
+fn state(role: Role, disk: D) -> RarePacket {
+    let state = DeviceState {
+        role,
+        peer: Role::Secondary,
+        conn: C::Connected,
+        disk,
+        peer_disk: D::Inconsistent,
+        ..DeviceState::INITIAL
+    };
+    RarePacket::State(StateReport {
+        state: state.pack(),
+    })
+}
+
+/// What a node tells of its disk.
+fn told_disks(effects: &[Effect]) -> Vec<D> {
+    let told = |effect: &Effect| match effect {
+        Effect::Send {
+            packet: Outgoing::State(report),
+            ..
+        } => DeviceState::unpack(report.state).map(|state| state.disk),
+        _ => None,
+    };
+    effects.iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_peer_made_good_between_its_two_reports_is_the_source() {
+    let mut node = meeting();
+    node.packet(uuids(JUST_CREATED, UuidFlags::default()));
+    node.packet(state(Role::Primary, D::UpToDate));
+    assert_eq!(node.volumes[0].state.conn, C::WfBitMapT);
+}
+
+#[test]
+fn a_disk_that_needs_no_first_resync_is_told_to_be_good() {
+    let mut node = meeting();
+    node.packet(uuids(JUST_CREATED, UuidFlags::default()));
+    node.packet(state(Role::Secondary, D::Inconsistent));
+    let effects = node.packet(uuids(0xA1, UuidFlags::SKIP_INITIAL_SYNC));
+    assert_eq!(node.volumes[0].state.disk, D::UpToDate);
+    assert_eq!(told_disks(&effects), [D::UpToDate]);
+}
+
+#[test]
+fn the_end_of_a_resync_is_told_behind_the_last_acknowledgements() {
+    let mut node = meeting();
+    let state = &mut node.volumes[0].state;
+    (state.conn, state.peer_disk) = (C::SyncTarget, D::UpToDate);
+    let effects = node.feed(Event::ResyncFinished {
+        volume: 0,
+        failed: 0,
+    });
+    assert_eq!(node.volumes[0].state.conn, C::Connected);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Ping)));
+    assert_eq!(told_disks(&effects), []);
+    assert_eq!(told_disks(&node.feed(Event::PingAnswered)), [D::UpToDate]);
+    // Once.
+    assert_eq!(told_disks(&node.feed(Event::PingAnswered)), []);
+}
