@@ -21,6 +21,15 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(480);
 /// What a Primary's line in `/proc/drbd` has when all is well.
 const WELL: &str = "cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate";
 
+/// What came of waiting for a server that came back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Well {
+    /// All is well.
+    Yes,
+    /// It went off.
+    Off,
+}
+
 /// What the ids of fencing constraints begin with.
 const BAN: &str = "drbd-fence-by-handler";
 
@@ -76,20 +85,35 @@ impl<'a> Servers<'a> {
         let mut complaint = Ok(());
         await_that("the cluster is well", || {
             complaint = self.cluster.check();
-            if complaint.is_err() {
-                return Ok(true);
-            }
-            let Ok((active, standby)) = self.active_and_standby() else {
-                return Ok(false);
-            };
-            if !proc(active)?.contains(WELL) {
-                return Ok(false);
-            }
-            let cib = active.ok("cibadmin --query")?;
-            let out = "crm_mon -1 --exclude=all --include=nodes | grep -c 'Online: \\[ a b \\]'";
-            Ok(!cib.contains(BAN) && standby.ok(&format!("{out} || :"))? == "1")
+            Ok(complaint.is_err() || self.is_well()?)
         })?;
         complaint
+    }
+
+    /// The same, unless that server goes off before.
+    pub(crate) fn await_well_or_off(&self, server: &Node) -> Result<Well> {
+        let mut complaint = Ok(());
+        let mut well = Well::Yes;
+        await_that("the cluster is well", || {
+            complaint = self.cluster.check();
+            if !server.is_on() {
+                well = Well::Off;
+            }
+            Ok(complaint.is_err() || well == Well::Off || self.is_well()?)
+        })?;
+        complaint.map(|()| well)
+    }
+
+    fn is_well(&self) -> Result<bool> {
+        let Ok((active, standby)) = self.active_and_standby() else {
+            return Ok(false);
+        };
+        if !proc(active)?.contains(WELL) {
+            return Ok(false);
+        }
+        let cib = active.ok("cibadmin --query")?;
+        let out = "crm_mon -1 --exclude=all --include=nodes | grep -c 'Online: \\[ a b \\]'";
+        Ok(!cib.contains(BAN) && standby.ok(&format!("{out} || :"))? == "1")
     }
 
     /// Fails unless a comparison of both disks finds no difference.

@@ -12,12 +12,15 @@ use crate::{
     clock,
     judge::judge,
     narrator::Narrator,
-    servers::{Servers, LIMIT},
+    servers::{Servers, Well, LIMIT},
     table::Row,
 };
 
 /// How long mail may flow before and between the stories.
 const WARM_UP: usize = 20;
+
+/// How often a server may be reset while it comes back.
+const RESETS_MOST: usize = 2;
 
 /// Servers, client, and what is known of the mails.
 pub(crate) struct Stage<'a> {
@@ -80,10 +83,24 @@ impl<'a> Stage<'a> {
         Ok((gap, last))
     }
 
-    /// Switches a server on again and waits until all is well.
+    /// Switches a server on again and waits until all is well. Where machines are slow, the other
+    /// server may lose patience with one that has just come back, and have it reset: as real
+    /// hardware would, it boots again.
     pub(crate) fn bring_back(&self, server: &Node) -> Result<()> {
         self.say(&format!("server {} is switched on again", server.name()));
         server.start()?;
+        for _ in 0..RESETS_MOST {
+            match self.servers.await_well_or_off(server)? {
+                Well::Yes => return Ok(()),
+                Well::Off => {
+                    self.say(&format!(
+                        "server {} was reset while it came back, and boots again",
+                        server.name()
+                    ));
+                    server.start()?;
+                }
+            }
+        }
         self.servers.await_well()
     }
 
