@@ -197,6 +197,9 @@ impl<S: Storage> Volume<S> {
         if !slot.finished() {
             return;
         }
+        if slot.is_only_under_way() && !self.keeps(slot) {
+            return fx.push(VolumeEffect::CloseEpoch(slot.epoch));
+        }
         if slot.operation == Operation::Read && self.read_elsewhere(index, slot, fx) {
             return;
         }
@@ -212,6 +215,14 @@ impl<S: Storage> Volume<S> {
         }
     }
 
+    /// Whether the own disk has what was written, and is good.
+    fn keeps(&self, slot: Slot) -> bool {
+        slot.local == Local::Done
+            && self.policy.local == LocalUse::Full
+            && !slot.former_disk
+            && !self.unsaved
+    }
+
     /// Where a request waits that is done and not to be reported yet.
     fn holds_back(&self, slot: Slot) -> Option<List> {
         let policy = self.policy;
@@ -221,7 +232,8 @@ impl<S: Storage> Volume<S> {
         if policy.hold && (lost || failed) {
             return Some(HELD);
         }
-        if refused && slot.operation != Operation::Read && policy.peer_readable {
+        let explained = slot.peer_failures != self.peer_failures;
+        if refused && slot.operation != Operation::Read && policy.peer_readable && !explained {
             return Some(REFUSED);
         }
         // The resource has not heard of the failure yet, and may find that I/O has to wait.
@@ -261,13 +273,7 @@ impl<S: Storage> Volume<S> {
             }
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
-            _ => {
-                sent && self.policy.peer_readable
-                    || slot.local == Local::Done
-                        && self.policy.local == LocalUse::Full
-                        && !slot.former_disk
-                        && !self.unsaved
-            }
+            _ => sent && self.policy.peer_readable || self.keeps(slot),
         };
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
         // What the peer has in its memory, or not even there, is not cleared there.

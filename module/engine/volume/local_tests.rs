@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of flushes whose disk is lost.
+//! Tests of flushes and writes whose disk is lost.
 
+use super::super::peer::WantedAck;
 use super::super::tests::{
     run,
     volume,
+    write,
     Vecs,
     MIRRORED, //
 };
 use super::*;
+use crate::engine::ids::Instant;
 use crate::engine::volume::Policy;
 
 /// Alone with a good disk.
@@ -74,4 +77,52 @@ fn the_first_flush_after_a_lost_disk_says_that_what_was_done_may_be_gone() {
         let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
         assert_eq!(reported(&effects, ticket), Some(ok));
     }
+}
+
+/// A write whose local half has failed, sent with protocol A.
+fn sent_and_failed() -> (Volume<Vecs>, Ticket) {
+    let mut v = volume(Policy {
+        ack: WantedAck::None,
+        ..MIRRORED
+    });
+    let (ticket, _) = write(&mut v, 0);
+    assert!(v.send_begin(ticket, 1, Instant(0)).is_some());
+    run(&mut v, |v, fx| v.local_done(ticket, false, fx));
+    let effects = run(&mut v, |v, fx| v.send_done(ticket, fx));
+    assert_eq!(reported(&effects, ticket), None);
+    assert!(effects.contains(&VolumeEffect::CloseEpoch(1)));
+    (v, ticket)
+}
+
+#[test]
+fn with_protocol_a_a_write_that_the_own_disk_does_not_keep_waits_for_the_barrier() {
+    let (mut v, ticket) = sent_and_failed();
+    let effects = run(&mut v, |v, fx| {
+        v.barrier_acked(1, fx);
+    });
+    assert_eq!(reported(&effects, ticket), Some(true));
+}
+
+#[test]
+fn a_write_that_was_only_sent_is_not_done_when_the_connection_is_lost() {
+    let (mut v, ticket) = sent_and_failed();
+    let effects = run(&mut v, |v, fx| v.connection_lost(fx));
+    assert_eq!(reported(&effects, ticket), Some(false));
+}
+
+#[test]
+fn a_refusal_that_comes_behind_the_word_about_the_disk_is_not_waited_on() {
+    let mut v = volume(MIRRORED);
+    let (ticket, _) = write(&mut v, 0);
+    assert!(v.send_begin(ticket, 1, Instant(0)).is_some());
+    run(&mut v, |v, fx| v.send_done(ticket, fx));
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    // The peer's disk is gone, and another one has come.
+    run(&mut v, |v, fx| v.set_policy(ALONE_WITH_DISK, fx));
+    run(&mut v, |v, fx| v.set_policy(MIRRORED, fx));
+    let effects = run(&mut v, |v, fx| {
+        v.peer_answered(ticket, false, false, fx).unwrap();
+    });
+    assert_eq!(reported(&effects, ticket), Some(true));
+    assert_eq!(v.out_of_sync(), 1);
 }

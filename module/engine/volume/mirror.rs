@@ -58,8 +58,10 @@ pub struct SendView {
 impl<S: Storage> Volume<S> {
     /// A request was put into the send queue.
     pub(super) fn queue(&mut self, index: u32) {
+        let failures = self.peer_failures;
         if let Some(slot) = self.slots.get_mut(index) {
             slot.mirror = Mirror::Queued;
+            slot.peer_failures = failures;
         }
         self.slots.move_to(index, QUEUED);
         self.counters.peer_pending += 1;

@@ -213,6 +213,8 @@ pub struct Volume<S: Storage> {
     adrift: u32,
     /// The next read goes to the peer (`round-robin`).
     peers_turn: bool,
+    /// How often the peer's disk has ceased to be good.
+    peer_failures: u32,
 }
 
 impl<S: Storage> Volume<S> {
@@ -251,6 +253,7 @@ impl<S: Storage> Volume<S> {
             abandoning: false,
             adrift: 0,
             peers_turn: false,
+            peer_failures: 0,
         }
     }
 
@@ -344,6 +347,9 @@ impl<S: Storage> Volume<S> {
     pub fn set_policy(&mut self, policy: Policy, fx: &mut Effects) {
         let mirror_changed = self.policy.mirror != policy.mirror;
         let was_ahead = self.is_ahead();
+        if self.policy.peer_readable && !policy.peer_readable {
+            self.peer_failures = self.peer_failures.wrapping_add(1);
+        }
         self.policy = policy;
         self.forgetting |= self.is_ahead() && !was_ahead;
         self.forget_told_congestion();

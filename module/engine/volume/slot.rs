@@ -39,7 +39,8 @@ pub(super) const HELD: List = List(4);
 pub(super) const READS: List = List(5);
 
 /// Refused by a peer whose disk is called good: what it says of its disk next decides, so that
-/// nothing is reported as done that only a generation of its own would keep.
+/// nothing is reported as done that only a generation of its own would keep. (Unless that was said
+/// before the refusal came, on the other socket.)
 pub(super) const REFUSED: List = List(6);
 
 /// How a request has to be treated besides its data.
@@ -202,6 +203,8 @@ pub struct Slot {
     pub(super) copied: bool,
     /// When the disk was first seen to have its local half; 0: not yet.
     pub(super) at_disk: Instant,
+    /// How often the peer's disk had ceased to be good when it was queued.
+    pub(super) peer_failures: u32,
     /// It was reported to the application.
     pub(super) completed: bool,
     /// It counts as on its way to the peer.
@@ -246,6 +249,14 @@ impl Slot {
     /// Whether both halves are done, so that the request may be completed.
     pub(super) fn finished(&self) -> bool {
         self.local != Local::Submitted && self.mirror.finished()
+    }
+
+    /// Whether it was only sent, or is in the peer's memory only (protocols A and B): that is enough
+    /// where the own disk has it, else the acknowledgement of the barrier behind it is.
+    pub(super) fn is_only_under_way(&self) -> bool {
+        let writes = !matches!(self.operation, Operation::Flush | Operation::Read);
+        let unsure = self.ack != WantedAck::Written && !self.barrier_acked;
+        writes && unsure && self.mirror == Mirror::Acked && !self.completed
     }
 
     /// Whether the data is where it should be: on the local disk or at the peer.
