@@ -84,20 +84,18 @@ impl Uuids {
         self.bitmap == 0 || self.resync_begun()
     }
 
-    /// Starts a new generation, counted by the bitmap from the present one on. If a resync of the
-    /// peer has begun, the bitmap goes on counting from that: the generation that the peer has at
-    /// its end is in the history since it began.
+    /// Starts a new generation, counted by the bitmap from the present one on. A bitmap that counts
+    /// already goes on counting from where it began, which is what the peer may have: the present
+    /// generation goes to the history. If a resync of the peer has begun, it is there since then.
     ///
-    /// `random` is a fresh random number. Returns the bitmap UUID that was lost by it: it should
-    /// be 0, else say so in the log.
-    pub fn new_current(&mut self, random: u64, primary: bool) -> u64 {
-        let lost = if self.resync_begun() {
-            0
-        } else {
-            core::mem::replace(&mut self.bitmap, self.current)
-        };
+    /// `random` is a fresh random number.
+    pub fn new_current(&mut self, random: u64, primary: bool) {
+        if self.bitmap == 0 {
+            self.bitmap = self.current;
+        } else if !self.resync_begun() {
+            self.remember(self.current);
+        }
         self.set_current(random, primary);
-        lost
     }
 
     /// Takes the bitmap out of use; its generation goes to the history.
@@ -256,8 +254,6 @@ pub struct Comparison {
     pub decision: SyncDecision,
     /// The number of the rule that decided, as it is logged.
     pub rule: u8,
-    /// This node's UUIDs are wrong after a broken resync, and have to become these.
-    pub own_fix: Option<Uuids>,
     /// The peer's UUIDs are wrong after a broken resync, and have to be taken as these.
     pub peer_fix: Option<Uuids>,
 }
@@ -267,7 +263,6 @@ impl Comparison {
         Self {
             decision,
             rule,
-            own_fix: None,
             peer_fix: None,
         }
     }
@@ -295,15 +290,20 @@ const FULL_TARGET: SyncDecision = SyncDecision::Target { full: true };
 /// |---|---|---|
 /// | 10 | both just created | nothing |
 /// | 20, 30 | one just created, or without UUID | full sync |
-/// | 34, 35 | the end of a resync was missed by one | correct its UUIDs, sync |
+/// | 34, 35 | the end of a resync was missed by one | sync |
 /// | 36, 37 | a resync did not really start | sync |
 /// | 40 | same data; one or both crashed as Primary | sync from it |
 /// | 41 | the same, and one is Primary now | sync from it |
 /// | 50, 70 | the bitmap of one counts from the other's data | sync |
-/// | 51, 71 | the start of a resync was missed by one | correct the UUIDs, sync |
+/// | 51, 71 | the start of a resync was missed by one | sync |
 /// | 60, 80 | one has the other's data in its history | full sync |
 /// | 90 | both bitmaps count from the same data | split brain |
 /// | 100 | the histories touch, or not | ambiguous split brain, or unrelated |
+///
+/// With rules 34, 35, 51 and 71 the UUIDs of one node say more than what came true. The C module
+/// corrects them at once; here those of the source say so until the resync that follows has ended,
+/// since it may be interrupted, and the word of the start may still be on its way: the rules decide
+/// alike then. The target takes the source's as they will be.
 pub fn compare(own: &Party, peer: &Party, terms: &Terms) -> Comparison {
     let (o, p) = (&own.uuids, &peer.uuids);
     let (mine, theirs) = (bare(o.current), bare(p.current));
@@ -341,18 +341,14 @@ fn missed_end(own: &Uuids, peer: &Uuids, terms: &Terms) -> Option<Comparison> {
         let rule = if source { 36 } else { 37 };
         return Some(Comparison::new(rule, if source { SOURCE } else { TARGET }));
     }
+    if source {
+        return Some(Comparison::new(34, SOURCE));
+    }
     let mut fixed = *behind;
     fixed.clear_bitmap();
-    Some(if source {
-        Comparison {
-            own_fix: Some(fixed),
-            ..Comparison::new(34, SOURCE)
-        }
-    } else {
-        Comparison {
-            peer_fix: Some(fixed),
-            ..Comparison::new(35, TARGET)
-        }
+    Some(Comparison {
+        peer_fix: Some(fixed),
+        ..Comparison::new(35, TARGET)
     })
 }
 
@@ -436,11 +432,7 @@ fn own_is_ahead(own: &Uuids, peer: &Uuids, terms: &Terms) -> Option<Comparison> 
         if terms.version < 91 {
             return Some(Comparison::needs_91(71));
         }
-        let own_fix = Some(undo_start(own));
-        return Some(Comparison {
-            own_fix,
-            ..Comparison::new(71, SOURCE)
-        });
+        return Some(Comparison::new(71, SOURCE));
     }
     if same(latest, peer.current) || same(older, peer.current) {
         return Some(Comparison::new(80, FULL_SOURCE));

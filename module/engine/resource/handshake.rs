@@ -124,7 +124,7 @@ impl Step<'_> {
             .any(|bitmap| bitmap & !1 == JUST_CREATED)
     }
 
-    /// Compares the generations, and repairs our own where the rules say so.
+    /// Compares the generations.
     fn compare(&mut self, volume: usize, peer_role: Role) -> Option<SyncDecision> {
         let terms = Terms {
             version: self.resource.agreed.version,
@@ -133,7 +133,7 @@ impl Step<'_> {
         };
         let record = self.volumes.get_mut(volume)?;
         let report = record.peer_uuids.as_mut()?;
-        let disk = record.disk.as_mut()?;
+        let disk = record.disk.as_ref()?;
         let own = Party {
             uuids: disk.superblock.uuids,
             crashed_primary: record.crashed_primary,
@@ -145,13 +145,6 @@ impl Step<'_> {
             role: peer_role,
         };
         let comparison = compare(&own, &peer, &terms);
-        // Rule 34: the repair says that nothing is left to sync, which is true only after the
-        // resync that it asks for. Without it the rule decides alike when that is interrupted.
-        let own_fix = comparison.own_fix.filter(|_| comparison.rule != 34);
-        if let Some(repaired) = own_fix {
-            disk.superblock.uuids = repaired;
-            record.dirty = true;
-        }
         if let Some(repaired) = comparison.peer_fix {
             report.set_uuids(repaired);
         }
@@ -163,9 +156,6 @@ impl Step<'_> {
                 rule,
             },
         );
-        if self.volumes.get(volume).is_some_and(|v| v.dirty) {
-            self.save(volume);
-        }
         Some(decision)
     }
 
