@@ -5,9 +5,11 @@
 use super::super::verify_tests::Node;
 use super::super::{
     Event,
-    Outgoing, //
+    Outgoing,
+    RarePacket, //
 };
 use super::*;
+use crate::engine::wire::state::StateReport;
 
 #[test]
 fn no_more_extents_are_active_than_the_log_can_tell_of() {
@@ -57,4 +59,39 @@ fn the_connection_ends_before_the_disk_of_a_secondary_that_failed_is_released() 
     let ends = place(&effects, |e| matches!(e, Effect::CloseNetwork));
     let released = place(&effects, |e| matches!(e, Effect::ReleaseDisk { .. }));
     assert!(ends.is_some() && ends < released, "{effects:?}");
+}
+
+#[test]
+fn a_disk_that_failed_in_a_resync_misses_what_its_target_gets_from_then_on() {
+    let mut node = Node::connected("");
+    let record = &mut node.volumes[0];
+    record.state.role = Role::Primary;
+    record.state.conn = ConnState::SyncSource;
+    record.state.peer_disk = DiskState::Inconsistent;
+    record.exposed_uuid = 0x1234;
+    node.feed(Event::IoError {
+        volume: 0,
+        kind: IoKind::Read,
+    });
+    // The target's end may still be on its way; without it, the disk is the only good one.
+    assert_eq!(node.volumes[0].left_uuid, 0);
+    let ended = DeviceState {
+        disk: DiskState::UpToDate,
+        ..node.volumes[0].state
+    };
+    let seen_there = DeviceState {
+        role: Role::Secondary,
+        peer: Role::Primary,
+        conn: ConnState::Connected,
+        peer_disk: DiskState::UpToDate,
+        ..ended
+    };
+    node.feed(Event::Packet {
+        volume: 0,
+        packet: RarePacket::State(StateReport {
+            state: seen_there.pack(),
+        }),
+    });
+    assert_eq!(node.volumes[0].state.peer_disk, DiskState::UpToDate);
+    assert_eq!(node.volumes[0].left_uuid, 0x1234);
 }

@@ -457,8 +457,13 @@ impl VolumeRecord {
         }
         let shared = new.conn >= ConnState::Connected && new.peer_disk == DiskState::UpToDate;
         let writing = new.role == Role::Primary || new.peer == Role::Primary;
-        if old.disk > DiskState::Failed && new.disk == DiskState::Failed && writing && shared {
-            self.left_uuid = self.disk.as_ref().map_or(0, |d| d.superblock.uuids.current);
+        let gone = new.disk < DiskState::Inconsistent;
+        let failed = old.disk > DiskState::Failed && new.disk == DiskState::Failed;
+        // Its resync ends when the source has lost its disk: from here on, the peer's goes on.
+        let outlived = old.peer_disk < DiskState::UpToDate && gone && self.left_uuid == 0;
+        if writing && shared && (failed || outlived) {
+            let disk = self.disk.as_ref().map(|d| d.superblock.uuids.current);
+            self.left_uuid = disk.unwrap_or(self.exposed_uuid);
         }
         let compared = new.disk >= DiskState::Inconsistent && old.disk == DiskState::Negotiating;
         // The peer that writes has no disk either: it did not go on.
