@@ -218,7 +218,10 @@ impl World {
         let readable = view.answer == (Answer::Compare { failed: false });
         let equal = readable && told[..own.len()] == *own;
         // What a verify finds that was given up, perhaps with the disk, says nothing.
+        // A write that failed may have left anything.
+        let sound = self.nodes.iter().all(|node| !node.suspect);
         let matters = readable
+            && sound
             && told.iter().any(|&content| content != UNREADABLE)
             && self.nodes[n].volume.verify_progress().is_some();
         let mut fx = Effects::new();
