@@ -325,8 +325,10 @@ pub(super) fn judge(
     new: DeviceState,
     context: &Context,
 ) -> Result<(), StateError> {
-    // Also what a missing disk makes of a wanted verify or resync. A handshake is the only way.
-    if old.conn < ConnState::WfReportParams && new.conn >= ConnState::Connected {
+    // Also what a missing disk makes of a wanted verify or resync. A handshake is the only way, and
+    // at its end the peer has told its role.
+    let apart = old.conn < ConnState::WfReportParams || new.peer == Role::Unknown;
+    if old.conn < ConnState::Connected && new.conn >= ConnState::Connected && apart {
         return Err(StateError::NeedConnection);
     }
     let state = check_state(new, context);

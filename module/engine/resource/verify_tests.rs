@@ -131,6 +131,16 @@ fn tells_state(effects: &[Effect]) -> bool {
     effects.iter().any(tells)
 }
 
+#[test]
+fn a_verify_in_a_handshake_does_not_make_the_connection() {
+    let mut node = Node::meeting("crc32c");
+    let state = &mut node.volumes[0].state;
+    (state.role, state.disk) = (Role::Primary, D::Failed);
+    assert_eq!(node.conn(), C::WfReportParams);
+    verify(&mut node);
+    assert_eq!(node.conn(), C::WfReportParams);
+}
+
 const RANGE: VerifyRange = VerifyRange {
     start: Some(80),
     stop: 160,
