@@ -122,7 +122,8 @@ impl<S: Storage> Volume<S> {
     fn start_write(&mut self, index: u32, fx: &mut Effects) {
         self.slots.move_to(index, ALONE);
         let policy = self.policy;
-        let has_disk = policy.local != LocalUse::None;
+        // Where it cannot be told that they differ, the disks must not differ.
+        let has_disk = policy.local != LocalUse::None && !self.unsaved;
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
