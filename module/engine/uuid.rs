@@ -98,6 +98,20 @@ impl Uuids {
         self.set_current(random, primary);
     }
 
+    /// Takes `peer` for a former generation of ours, as this data was declared good by force and
+    /// the peer's not. A peer that is related to ours already stays so.
+    pub fn overrule(&mut self, peer: u64) {
+        let known = [self.current, self.bitmap, self.history[0], self.history[1]];
+        if matches!(bare(peer), 0 | JUST_CREATED) || known.iter().any(|&uuid| same(uuid, peer)) {
+            return;
+        }
+        if self.resync_begun() {
+            self.history[1] = peer;
+        } else {
+            self.remember(peer);
+        }
+    }
+
     /// Takes the bitmap out of use; its generation goes to the history.
     pub fn clear_bitmap(&mut self) {
         if self.bitmap != 0 {

@@ -226,6 +226,26 @@ fn a_new_generation_is_counted_by_the_bitmap() {
 }
 
 #[test]
+fn a_peer_that_was_overruled_gets_all() {
+    let mut own = uuids(A, 0, B, C);
+    own.new_current(D, true);
+    let peer = uuids(E, 0, F, F);
+    assert_eq!(run(own, peer, NOW), (100, -1000));
+    own.overrule(E);
+    assert_eq!(run(own, peer, NOW), (80, 2));
+    assert_eq!(run(peer, own, NOW), (60, -2));
+    // One that is known already gets what it lacks.
+    own.overrule(A);
+    assert_eq!(run(own, uuids(A, 0, B, C), NOW), (70, 1));
+    // A resync that has begun goes on counting.
+    let mut source = uuids(A, B, C, D);
+    source.start_as_source(F, B);
+    source.overrule(E);
+    assert!(source.resync_begun());
+    assert_eq!(run(source, peer, NOW), (80, 2));
+}
+
+#[test]
 fn the_bitmap_generation_goes_to_the_history() {
     let mut u = uuids(A, B, C, D);
     u.clear_bitmap();

@@ -302,7 +302,20 @@ impl Step<'_> {
         if (alone && shared) || forced {
             let random = self.random();
             self.new_generation(volume, random);
+            if forced {
+                self.overrule_peer(volume);
+            }
             self.save(volume);
+        }
+    }
+
+    /// A peer without good data is to get ours, whatever its own came from.
+    fn overrule_peer(&mut self, volume: usize) {
+        if let Some(record) = self.volumes.get_mut(volume) {
+            let met = record.state.conn >= ConnState::Connected;
+            if let (Some(disk), Some(peer), true) = (&mut record.disk, record.peer_uuids, met) {
+                disk.superblock.uuids.overrule(peer.current);
+            }
         }
     }
 
