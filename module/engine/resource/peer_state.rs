@@ -43,6 +43,15 @@ fn prepares_target(conn: ConnState) -> bool {
     matches!(conn, C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid)
 }
 
+/// Whether both nodes want to be the source of a resync, or both the target: two disks that came at
+/// the same time, each of which took the other one for missing.
+fn on_one_side(ours: ConnState, peers: ConnState) -> bool {
+    use ConnState as C;
+    let source = |conn| matches!(conn, C::WfBitMapS | C::SyncSource | C::PausedSyncS);
+    let target = |conn| matches!(conn, C::WfBitMapT | C::SyncTarget | C::PausedSyncT);
+    (source(ours) && source(peers)) || (target(ours) && target(peers))
+}
+
 impl Step<'_> {
     /// A rare packet came for the volume of that number.
     pub(super) fn packet(&mut self, number: u16, packet: RarePacket) {
@@ -152,6 +161,12 @@ impl Step<'_> {
             }
             // The policies after a split brain may have demoted us.
             new.role = self.state(volume).role;
+        }
+        if on_one_side(new.conn, peer.conn) {
+            // Both may have gone their own ways: the next handshake finds out.
+            let error = StateError::ResyncRunning;
+            self.notice(volume, Notice::Refused { error });
+            return self.trouble(Loss::ProtocolError);
         }
         new.peer = peer.role;
         new.peer_disk = match new.conn {
