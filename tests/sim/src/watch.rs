@@ -20,8 +20,12 @@ impl World {
             self.oracle.behind[1 - n] |= new.disk == DiskState::UpToDate;
             self.oracle.went_on[n] |= new.disk == DiskState::UpToDate;
             let other = &self.nodes[1 - n];
-            let apart = new.conn < ConnState::Connected;
-            if self.oracle.dual && apart && other.up && other.state().role == Role::Primary {
+            // Both disks came at the same time, and each took the other one for missing.
+            let s = other.state();
+            let both = [s.disk, new.disk] == [DiskState::UpToDate; 2]
+                && s.peer_disk < DiskState::Inconsistent;
+            let apart = new.conn < ConnState::Connected || both;
+            if self.oracle.dual && apart && other.up && s.role == Role::Primary {
                 self.oracle.split = true;
             }
         }

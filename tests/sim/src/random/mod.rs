@@ -401,16 +401,8 @@ impl<'a> Run<'a> {
             if lost {
                 // It cannot know that the peer's data is its own: somebody has to say so.
                 self.primary = None;
-                if state.susp_nod && self.rng.chance(50) {
-                    // What waits for data will not get it.
-                    let resume = Admin::Suspend {
-                        volume: 0,
-                        on: false,
-                    };
-                    self.busy[n] = Some(self.world.admin(n, resume));
-                    continue;
-                }
-                self.busy[n] = Some(self.world.demote(n));
+                let frozen = state.susp_nod && self.rng.chance(50);
+                self.give_up_service(n, frozen);
                 continue;
             }
             if state.disk == DiskState::Diskless && !node.lower && !stranded {
@@ -439,14 +431,26 @@ impl<'a> Run<'a> {
             if let Some(n) = [0, 1].into_iter().find(primary) {
                 // It says so by a promotion.
                 self.primary = None;
-                self.busy[n] = Some(self.world.demote(n));
-                return;
+                let frozen = self.world.nodes[n].state().susp_nod;
+                return self.give_up_service(n, frozen);
             }
             let n = self.rng.below(2) as usize;
             self.primary = Some(n);
             self.world.forcing = Some(n);
             self.busy[n] = Some(self.world.promote(n, true));
         }
+    }
+
+    /// A Primary without good data becomes Secondary; `frozen`: what waits for data fails before.
+    fn give_up_service(&mut self, n: usize, frozen: bool) {
+        let resume = Admin::Suspend {
+            volume: 0,
+            on: false,
+        };
+        self.busy[n] = Some(match frozen {
+            true => self.world.admin(n, resume),
+            false => self.world.demote(n),
+        });
     }
 
     fn action(&mut self, calm: bool) {
