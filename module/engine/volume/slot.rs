@@ -251,8 +251,8 @@ impl Slot {
         self.local != Local::Submitted && self.mirror.finished()
     }
 
-    /// Whether it was only sent, or is in the peer's memory only (protocols A and B): that is enough
-    /// where the own disk has it, else the acknowledgement of the barrier behind it is.
+    /// Whether it was only sent, or is only in the peer's memory (protocols A and B): that is
+    /// enough where the own disk has it, else the acknowledgement of the barrier behind it is.
     pub(super) fn is_only_under_way(&self) -> bool {
         let writes = !matches!(self.operation, Operation::Flush | Operation::Read);
         let unsure = self.ack != WantedAck::Written && !self.barrier_acked;
