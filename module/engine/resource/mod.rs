@@ -268,7 +268,10 @@ impl Step<'_> {
             Event::Disconnected(loss) => self.disconnected(loss),
             Event::ResyncFinished { volume, failed } => self.resync_finished(volume, failed),
             Event::VerifyFinished { volume } => self.verify_finished(volume),
-            Event::PingAnswered => self.tell_ends(),
+            Event::PingAnswered => {
+                self.tell_ends();
+                self.promote_now();
+            }
             Event::IoError { volume, kind } => self.io_error(volume, kind),
             Event::FlushUnsupported => self.flush_unsupported(),
             Event::Broken { volume, invariant } => self.broken(volume, invariant),

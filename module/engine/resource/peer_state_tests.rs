@@ -7,11 +7,14 @@ use super::resize_tests::{
     Node, //
 };
 use super::{
+    Admin,
     Effect,
     Event,
     Outgoing,
-    RarePacket, //
+    RarePacket,
+    Token, //
 };
+use crate::engine::control::RetCode;
 use crate::engine::meta::geometry::Layout;
 use crate::engine::state::{
     ConnState as C,
@@ -110,4 +113,33 @@ fn the_end_of_a_resync_is_told_behind_the_last_acknowledgements() {
     assert_eq!(told_disks(&node.feed(Event::PingAnswered)), [D::UpToDate]);
     // Once.
     assert_eq!(told_disks(&node.feed(Event::PingAnswered)), []);
+}
+
+/// The answer to a command.
+fn answer(effects: &[Effect]) -> Option<RetCode> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Answer(_, code) => Some(*code),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_promotion_waits_until_the_states_were_told() {
+    for force in [false, true] {
+        let mut node = meeting();
+        node.packet(uuids(0xA0, UuidFlags::default()));
+        node.packet(state(Role::Secondary, D::Inconsistent));
+        node.resource.state_sent = true;
+        let disk = if force { D::Inconsistent } else { D::UpToDate };
+        node.volumes[0].state.disk = disk;
+        let command = Admin::Promote { volume: 0, force };
+        assert_eq!(answer(&node.feed(Event::Admin(Token(1), command))), None);
+        assert_eq!(answer(&node.feed(Event::PingAnswered)), None);
+        node.resource.state_sent = false;
+        node.feed(Event::PingAnswered);
+        // It is possible now: the peer is asked.
+        let effects = node.packet(RarePacket::StateReply(1));
+        assert!(answer(&effects).is_some_and(RetCode::is_success));
+        assert_eq!(node.volumes[0].state.role, Role::Primary);
+    }
 }

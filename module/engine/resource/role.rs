@@ -41,6 +41,15 @@ fn is_unsure(error: Option<StateError>, old: DeviceState) -> bool {
     }
 }
 
+/// Whether a promotion that fails so may be possible in a moment: the peer is Primary, but maybe
+/// dead; or the nodes are about to tell each other their states.
+fn may_change_soon(verdict: Result<(), StateError>) -> bool {
+    matches!(
+        verdict,
+        Err(StateError::TwoPrimaries | StateError::InTransientState)
+    )
+}
+
 impl Step<'_> {
     /// Becomes Secondary, when the peer has all that was written on its stable storage: a
     /// Secondary starts no generation of its own when it loses its peer, so what the peer could
@@ -155,7 +164,7 @@ impl Step<'_> {
                 },
             );
         }
-        if verdict == Err(StateError::TwoPrimaries) && self.resource.pending.is_none() {
+        if may_change_soon(verdict) && self.resource.pending.is_none() {
             return self.promote_soon(token, volume, force);
         }
         self.ask(token, volume, wanted, forced);
@@ -228,7 +237,7 @@ impl Step<'_> {
     }
 
     /// The peer is Primary, as far as we know: perhaps it is dead and nobody noticed yet. A ping
-    /// will tell.
+    /// will tell. Or its answer comes when the peer has told its state.
     pub(super) fn promote_soon(&mut self, token: Token, volume: usize, force: bool) {
         let answer_ms = self
             .resource
@@ -246,7 +255,7 @@ impl Step<'_> {
         self.push(Effect::Ping);
     }
 
-    /// Time has passed, or the connection is gone.
+    /// Time has passed, the ping was answered, or the connection is gone.
     pub(super) fn promote_now(&mut self) {
         let Some(Pending {
             token,
@@ -265,14 +274,19 @@ impl Step<'_> {
             role: Role::Primary,
             ..self.state(volume)
         };
-        let verdict = rules::check_state(self.sanitize(volume, promoted), &self.context(volume));
-        let still = verdict == Err(StateError::TwoPrimaries);
-        if !still {
-            self.resource.pending = None;
-            self.promote(token, volume, force);
-        } else if self.env.now >= deadline {
-            self.resource.pending = None;
-            self.answer_state(token, Err(StateError::TwoPrimaries));
+        let new = self.sanitize(volume, promoted);
+        let verdict = rules::judge(self.state(volume), new, &self.context(volume));
+        let late = self.env.now >= deadline;
+        match verdict {
+            Err(error) if may_change_soon(verdict) && late => {
+                self.resource.pending = None;
+                self.answer_state(token, Err(error));
+            }
+            _ if may_change_soon(verdict) => {}
+            _ => {
+                self.resource.pending = None;
+                self.promote(token, volume, force);
+            }
         }
     }
 

@@ -70,7 +70,9 @@ impl fmt::Display for Awaited {
         let text = match *self {
             Awaited::Answer => "the peer has to answer",
             Awaited::Requests => "requests in progress have to end",
-            Awaited::LifeSign => "the peer is Primary: it is asked for a sign of life",
+            Awaited::LifeSign => {
+                "the peer is Primary, or has not told: it is asked for a sign of life"
+            }
             Awaited::Promotion => "the handler fence-peer has to say that the peer is fenced",
             Awaited::Departure => "the connection has to come down",
             Awaited::Disk => "the last I/O of the lower device has to end",
