@@ -76,6 +76,8 @@ impl World {
             return;
         };
         conn.rx_scheduled = false;
+        // What came there during the handshake.
+        self.receive_meta(n, id);
         if self.nodes[n].records[0].holds_peer() {
             // Until a handler has answered; `event_done` goes on.
             return;

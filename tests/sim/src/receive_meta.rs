@@ -4,6 +4,7 @@
 
 use tandem_engine::engine::ids::{Extent, Ticket, ID_SYNCER};
 use tandem_engine::engine::resource::{Event, RarePacket};
+use tandem_engine::engine::state::ConnState;
 use tandem_engine::engine::volume::Effects;
 use tandem_engine::engine::wire::ack::{BarrierAck, BlockAck};
 use tandem_engine::engine::wire::data::ID_OUT_OF_SYNC;
@@ -29,6 +30,10 @@ impl World {
     }
 
     pub(crate) fn receive_meta(&mut self, n: usize, id: u64) {
+        if self.nodes[n].resource.conn() == ConnState::WfConnection {
+            // Its receiver starts after the handshake.
+            return;
+        }
         while let Some(packet) = self.nodes[n]
             .conn
             .as_mut()
