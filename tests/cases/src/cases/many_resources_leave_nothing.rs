@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Rounds until others' caches have grown, and in all.
 const WARM: u32 = 2;
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 3;
 
 /// What may be left in caches that are not ours, in KiB: less than one table for each resource.
 const TOLERANCE_KIB: u64 = 2048;
