@@ -14,7 +14,7 @@ use crate::{
     pair::Pair,
 };
 
-pub(crate) const CASE: Case = Case::new("a_node_needs_only_our_tool", run);
+pub(crate) const CASE: Case = Case::new("a_node_needs_only_our_tool", run).limit(180);
 
 /// How long a handler may take to be called.
 const SOON: Duration = Duration::from_secs(60);
@@ -36,19 +36,61 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         pair.b.await_in(&source, &line, SOON)?;
     }
     shows_its_state(&pair.a)?;
+    reports_as_debians_tool(&pair.a)?;
     pair.a.write_mib(3, 1)?;
     adjusts(&pair.a)?;
     drbdadm(&pair.a, "secondary r0")?;
     pair.expect_equal()?;
-    for side in [pair.a, pair.b] {
-        drbdadm(&side, "down r0")?;
-        side.ok("! grep -q cs: /proc/drbd")?;
-        ensure!(
-            drbdadm(&side, "dstate r0")? == "Consistent",
-            "the disk of {} is not what it should be",
-            side.name()
-        );
-    }
+    drbdadm(&pair.a, "down r0")?;
+    pair.a.ok("! grep -q cs: /proc/drbd")?;
+    let disk = drbdadm(&pair.a, "dstate r0")?;
+    ensure!(disk == "Consistent", "the disk of a is {disk}");
+    goes_down_by_force(&pair.b)
+}
+
+/// Neither a peer that is gone nor frozen I/O of a program keeps a resource up.
+fn goes_down_by_force(side: &Side<'_>) -> Result<()> {
+    drbdadm(side, "primary r0")?;
+    drbdadm(side, "suspend-io r0")?;
+    // It has the device open when it begins.
+    side.ok("exec 3>/dev/drbd0
+        dd if=/dev/zero bs=4k count=1 conv=fsync status=none >&3 2>/run/own/dd &")?;
+    let refused = side.sh(&with_path("drbdsetup down r0"))?;
+    ensure!(refused.status == 11, "it is in use, but: {refused:?}");
+    side.ok(&with_path("timeout 30 drbdsetup down r0 --force"))?;
+    side.ok("! grep -q cs: /proc/drbd && grep -q 'Input/output error' /run/own/dd")
+        .map(drop)
+}
+
+/// Makes each report with Debian's tool and with ours, and tells where they differ. (What goes
+/// wrong is told in other words.)
+const REPORTS: &str = "while IFS= read -r report; do
+    theirs=$(eval \"/lib/drbd/drbdsetup-84 $report\" 2>/dev/null; echo \"exit $?\")
+    ours=$(eval \"/run/own/drbdsetup $report\" 2>/dev/null; echo \"exit $?\")
+    [ \"$ours\" = \"$theirs\" ] && continue
+    echo \"drbdsetup $report (<: ours, >: Debian's)\"
+    diff <(echo \"$ours\") <(echo \"$theirs\")
+done <<'END'
+dstate 0
+get-gi 0
+show r0 --show-defaults
+status r0 --verbose --statistics
+sh-status
+events2 --now --statistics
+wait-sync 0
+show nobody
+END
+";
+
+fn reports_as_debians_tool(side: &Side<'_>) -> Result<()> {
+    let place = format!("{PLACE}/reports");
+    side.write_file(&place, REPORTS.as_bytes())?;
+    let differences = side.ok(&format!("bash {place}"))?;
+    ensure!(differences.is_empty(), "{differences}");
+    // It shows it again and again, and ends when nobody reads any more.
+    let watch = "timeout 60 tandem status --watch=1 | grep -m 2 -c '^r0 role:Primary'";
+    let shown = side.ok(watch)?;
+    ensure!(shown == "2", "status --watch was shown {shown} times");
     Ok(())
 }
 
@@ -67,7 +109,7 @@ fn shows_its_state(side: &Side<'_>) -> Result<()> {
     ensure!(status.contains("_cstate=Connected"), "{status}");
     let json = side.ok(&with_path("tandem status --json"))?;
     ensure!(json.contains("\"peer-disk-state\": \"UpToDate\""), "{json}");
-    let doctor = side.ok(&format!("tandem doctor -c {PLACE}/drbd.conf"))?;
+    let doctor = side.ok(&format!("tandem doctor -c {PLACE}/drbd.conf -p {PLACE}/drbd.conf"))?;
     ensure!(doctor.contains("nothing is wrong"), "{doctor}");
     Ok(())
 }

@@ -62,6 +62,9 @@ pub(crate) struct Doctor {
     /// Configuration [default: /etc/drbd.conf]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config_file: Option<std::path::PathBuf>,
+    /// The peer's configuration, to be compared; "-" reads it, as from "ssh PEER drbdadm dump"
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) peer_config: Option<std::path::PathBuf>,
 }
 
 /// `tandem generate`.

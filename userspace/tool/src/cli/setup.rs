@@ -235,10 +235,13 @@ pub(crate) enum Setup {
         #[arg(long, value_parser = sectors)]
         stop: Option<u64>,
     },
-    /// Take a resource down completely
+    /// Take a resource down completely; with --force without asking the peer, waiting for the disk,
+    /// or leaving I/O frozen
     Down {
         /// Name of the resource
         resource: String,
+        #[command(flatten)]
+        force: Force,
     },
     /// Show the roles of both nodes
     #[command(alias = "state")]

@@ -163,7 +163,7 @@ fn the_object_may_come_before_the_command() {
     };
     assert_eq!((minor.minor, force), (3, Some(true)));
     // A resource may be called like a command.
-    let Setup::Down { resource } = setup("down primary").unwrap() else {
+    let Setup::Down { resource, .. } = setup("down primary").unwrap() else {
         panic!("another command");
     };
     assert_eq!(resource, "primary");

@@ -36,7 +36,6 @@ use tandem_engine::{
         NewCUuidParms,
         ResizeParms,
         ResourceOpts,
-        RetCode,
         SetRoleParms,
         StartOvParms,
         NO_MINOR, //
@@ -59,9 +58,6 @@ pub(crate) struct Change {
 
 /// Makes the request and sends it.
 pub(crate) fn run(command: &Setup) -> Outcome {
-    if let Setup::Down { resource } = command {
-        return down(resource);
-    }
     let change = change(command)?;
     let minor = change.request.minor();
     let _lock = match minor {
@@ -75,24 +71,6 @@ pub(crate) fn run(command: &Setup) -> Outcome {
         _ => {}
     }
     Ok(Exit::Success)
-}
-
-/// Takes a resource down. That it is not there is success, with or without a module.
-fn down(resource: &str) -> Outcome {
-    let request = Request::new(Command::Down).context(&resource_context(resource)?);
-    let Some(mut kernel) = kernel::connect_if_loaded()? else {
-        return Ok(Exit::Success);
-    };
-    match kernel
-        .request(&request)
-        .map_err(|error| Failure::netlink(resource, error))
-    {
-        Err(failure) if failure.code() != Some(RetCode::ERR_RES_NOT_KNOWN) => Err(failure),
-        _ => {
-            registry::forget_resource(resource);
-            Ok(Exit::Success)
-        }
-    }
 }
 
 /// The request of a command that changes something.
@@ -225,7 +203,7 @@ fn change_of_connection(command: &Setup) -> Result<Change, Failure> {
             request: Request::new(Command::Connect)
                 .context(&CfgContext {
                     ctx_resource_name: resource_context(resource)?.ctx_resource_name,
-                    ..ends_context(ends)
+                    ..ends_context(ends.local, ends.remote)
                 })
                 .with_attrs(NetConf::NR, &options.attrs()),
         }),
@@ -237,13 +215,13 @@ fn change_of_connection(command: &Setup) -> Result<Change, Failure> {
             object: ends_text(ends),
             request: Request::new(Command::ChgNetOpts)
                 .set_defaults(*set_defaults)
-                .context(&ends_context(ends))
+                .context(&ends_context(ends.local, ends.remote))
                 .with_attrs(NetConf::NR, &options.attrs()),
         }),
         Setup::Disconnect { ends, force } => Ok(Change {
             object: ends_text(ends),
             request: Request::new(Command::Disconnect)
-                .context(&ends_context(ends))
+                .context(&ends_context(ends.local, ends.remote))
                 .with(&DisconnectParms {
                     force_disconnect: force.given(),
                 }),
@@ -254,31 +232,31 @@ fn change_of_connection(command: &Setup) -> Result<Change, Failure> {
     }
 }
 
-fn plain(command: Command, minor: u32) -> Change {
+pub(super) fn plain(command: Command, minor: u32) -> Change {
     Change {
         object: minor.to_string(),
         request: Request::for_minor(command, minor),
     }
 }
 
-fn with<B: AttrBlock>(command: Command, minor: u32, block: &B) -> Change {
+pub(super) fn with<B: AttrBlock>(command: Command, minor: u32, block: &B) -> Change {
     Change {
         object: minor.to_string(),
         request: Request::for_minor(command, minor).with(block),
     }
 }
 
-fn resource_context(resource: &str) -> Result<CfgContext, Failure> {
+pub(super) fn resource_context(resource: &str) -> Result<CfgContext, Failure> {
     Ok(CfgContext {
         ctx_resource_name: Some(resource_name(resource)?),
         ..CfgContext::default()
     })
 }
 
-fn ends_context(ends: &Ends) -> CfgContext {
+pub(super) fn ends_context(local: NetAddress, remote: NetAddress) -> CfgContext {
     CfgContext {
-        ctx_my_addr: sockaddr(ends.local),
-        ctx_peer_addr: sockaddr(ends.remote),
+        ctx_my_addr: sockaddr(local),
+        ctx_peer_addr: sockaddr(remote),
         ..CfgContext::default()
     }
 }

@@ -4,6 +4,7 @@
 
 mod adm;
 mod configure;
+mod down;
 mod events;
 mod fence;
 mod generate;
@@ -58,6 +59,7 @@ fn setup(command: Setup) -> Outcome {
         Setup::Udev(minor) => lower::udev(minor.minor),
         Setup::WaitConnect(wait) => wait::run(&wait, wait::Goal::Connected),
         Setup::WaitSync(wait) => wait::run(&wait, wait::Goal::Synced),
+        Setup::Down { resource, force } => down::run(&resource, force.given() == Some(true)),
         change => configure::run(&change),
     }
 }

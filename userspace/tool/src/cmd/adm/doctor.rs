@@ -7,6 +7,7 @@ use super::{
     adjust,
     lines,
     loaded::Loaded,
+    peers,
     steps::Steps,
     Target, //
 };
@@ -83,6 +84,9 @@ pub(in crate::cmd) fn run(args: &Doctor) -> Outcome {
                 report.good(&format!("{} can be read", loaded.file.display()));
                 helper(&mut report, &loaded);
                 resources(&mut report, &loaded, is_loaded)?;
+                if let Some(file) = &args.peer_config {
+                    the_peers(&mut report, &loaded, file);
+                }
             }
         },
     }
@@ -199,6 +203,30 @@ fn resources(report: &mut Report, loaded: &Loaded, is_loaded: bool) -> Result<()
     Ok(())
 }
 
+/// What the peer's configuration says otherwise.
+fn the_peers(report: &mut Report, loaded: &Loaded, file: &Path) {
+    let read = Loaded::of_file(Some(file.to_owned()), None);
+    let peer = read.and_then(|mut peer| peer.prepare(true, false).map(|()| peer.config));
+    let peer = match peer {
+        Ok(peer) => peer,
+        Err(failure) => return report.failure(&failure),
+    };
+    for target in loaded.mine() {
+        let name = &target.resource.name;
+        let differences = peers::differences(target.resource, &peer);
+        if differences.is_empty() {
+            report.good(&format!("{name}: both configurations go together"));
+        }
+        for what in differences {
+            report.bad(
+                &format!("{name}: {what}"),
+                "make both files equal, then 'drbdadm adjust' on both nodes: until then they do \
+                 not connect, or not any more once the connection is lost",
+            );
+        }
+    }
+}
+
 fn socket_of(address: &Address) -> Option<SocketAddr> {
     let plain = address.host.split('%').next()?;
     Some(SocketAddr::new(plain.parse().ok()?, address.port))
@@ -292,16 +320,24 @@ fn state(report: &mut Report, resource: &Resource) {
         );
     }
     for connection in &resource.connections {
+        let ended = resource.reasons.iter().find(|r| r.subject == "connection");
+        let ended = ended.map_or_else(String::new, |reason| {
+            format!(
+                "; the connection ended {} s ago: {}",
+                reason.seconds, reason.text
+            )
+        });
         match words::connection(connection.info.conn_connection_state) {
             "StandAlone" => report.bad(
-                "it is StandAlone: it does not look for its peer",
-                "the kernel's log says why. Settings that differ: make both files equal, then \
+                &format!("it is StandAlone: it does not look for its peer{ended}"),
+                "the kernel's log says more. Settings that differ: make both files equal ('tandem \
+                 doctor --peer-config' compares them), then \
                  'drbdadm adjust'. Split brain: choose whose data is to go, and there 'drbdadm \
                  connect --discard-my-data'; 'drbdadm connect' on the other",
             ),
             "Connected" => report.good("it is connected"),
             other => report.bad(
-                &format!("it is not connected: {other}"),
+                &format!("it is not connected: {other}{ended}"),
                 "is the peer up? Do both files have the same addresses? Does a firewall stop the \
                  port? Try from the peer: nc -vz ADDRESS PORT while this node is waiting",
             ),

@@ -12,6 +12,7 @@ mod fallback;
 mod handler;
 mod lines;
 mod loaded;
+mod peers;
 mod runner;
 mod shell;
 mod steps;
