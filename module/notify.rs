@@ -310,8 +310,9 @@ pub fn changed(
         device.primary.store(primary, Ordering::Release);
         device.with_disk(|disk| disk.set_read_only(!primary));
     }
-    let attached = |d| d > DiskState::Attaching;
-    if old.role != new.role || attached(old.disk) != attached(new.disk) {
+    // As the C module does: not at a detach.
+    let attached = |state: DeviceState| state.disk >= DiskState::Negotiating;
+    if old.role != new.role || attached(new) && !attached(old) {
         device.with_disk(|disk| disk.announce_change());
     }
     tell_change(resource, core, device, old, new);

@@ -150,11 +150,13 @@ impl Uuids {
         let [latest, _] = self.history;
         let fresh = matches!(bare(target), 0 | JUST_CREATED);
         let former = [self.bitmap, self.history[0], self.history[1]];
-        let known = !fresh && former.iter().any(|&uuid| same(uuid, target));
-        let given_up = !known && !fresh && !same(target, self.current);
-        let before = match self.bitmap {
-            _ if known => target,
-            bitmap if given_up && !matches!(bitmap, 0 | JUST_CREATED) => bitmap,
+        let known = former.into_iter().find(|&uuid| same(uuid, target));
+        let known = known.filter(|_| !fresh);
+        let given_up = known.is_none() && !fresh && !same(target, self.current);
+        let before = match (known, self.bitmap) {
+            // With the Primary bit that it had here.
+            (Some(known), _) => known,
+            (None, bitmap) if given_up && !matches!(bitmap, 0 | JUST_CREATED) => bitmap,
             // Nobody has it.
             _ => random.wrapping_sub(NEW_BITMAP_OFFSET),
         };

@@ -269,20 +269,20 @@ fn the_role_shows_in_the_lowest_bit() {
 
 #[test]
 fn a_resync_makes_both_equal() {
-    // The peers parted at A; the source wrote on.
-    let mut source = uuids(B | 1, A, C, D);
+    // The peers parted at A, when the source was Primary; it wrote on.
+    let mut source = uuids(B | 1, A | 1, C, D);
     let mut target = uuids(A, 0, C, D);
     assert_eq!(run(source, target, NOW), (70, 1));
     let reported = source;
     let uuid = source.start_as_source(F, A);
-    assert_eq!(uuid, A + NEW_BITMAP_OFFSET);
+    assert_eq!(uuid, (A | 1) + NEW_BITMAP_OFFSET);
     target.start_as_target(uuid, false);
     // Cut off here, the source still is a bitmap based source.
     assert_eq!(run(source, target, NOW), (70, 1));
     source.finish_as_source();
     target.finish_as_target(&reported, false);
-    assert_eq!(source, uuids(B | 1, 0, A + NEW_BITMAP_OFFSET, A));
-    assert_eq!(target, uuids(B, 0, A + NEW_BITMAP_OFFSET, A));
+    assert_eq!(source, uuids(B | 1, 0, (A | 1) + NEW_BITMAP_OFFSET, A | 1));
+    assert_eq!(target, uuids(B, 0, A + NEW_BITMAP_OFFSET, A | 1));
     assert_eq!(run(source, target, NOW), (40, 0));
 }
 
