@@ -82,6 +82,15 @@ test: ready  ## everything: cargo tests, then the cases in virtual machines
 cases: ready  ## only the cases in virtual machines (CASES=...)
 	$(OUT)/tests/release/cases $(PAIRS) $(CASES)
 
+# Both are long: no part of `make test`.
+.PHONY: alike
+alike: ready  ## all commands on our module and on the C module, alone and connected: the same answers
+	$(OUT)/tests/release/cases alike connected_nodes_tell
+
+.PHONY: chaos-commands
+chaos-commands: ready  ## commands at random from many processes, links flap, disks fail: nothing hangs (5 minutes)
+	CHAOS_SECONDS=300 $(OUT)/tests/release/cases commands_never_hang
+
 .PHONY: record
 record: ready  ## records the engine in two machines and replays it here
 	$(OUT)/tests/release/cases --pairs tandem-tandem recorded_run_replays_in_userspace

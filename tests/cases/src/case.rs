@@ -68,6 +68,8 @@ pub(crate) struct Case {
     pub(crate) limit: Duration,
     /// Whether only the debug kernel can do what it asks for.
     pub(crate) debug_only: bool,
+    /// Whether it runs only when it is asked for by name: it is long, and has a target of its own.
+    pub(crate) on_demand: bool,
     /// Memory that its machines need, in MiB.
     pub(crate) mem_mib: u32,
     /// Arranges, acts, and judges by events and states.
@@ -83,6 +85,7 @@ impl Case {
             every_pair: false,
             limit: Duration::from_secs(120),
             debug_only: false,
+            on_demand: false,
             mem_mib: 512,
             run,
         }
@@ -103,6 +106,12 @@ impl Case {
     /// The same for the debug kernel only.
     pub(crate) const fn debug_only(mut self) -> Self {
         self.debug_only = true;
+        self
+    }
+
+    /// The same for those who ask for it by name.
+    pub(crate) const fn on_demand(mut self) -> Self {
+        self.on_demand = true;
         self
     }
 

@@ -44,14 +44,15 @@ impl fmt::Display for Job {
 
 /// The jobs that the command line asks for, those of one pair beside each other.
 pub(crate) fn plan(cli: &Cli) -> Vec<Job> {
-    let chosen = |name: &str| {
-        cli.filter.is_empty() || cli.filter.iter().any(|text| name.contains(text.as_str()))
+    let chosen = |case: &Case| match cli.filter.as_slice() {
+        [] => !case.on_demand,
+        filter => filter.iter().any(|text| case.name.contains(text.as_str())),
     };
     let by_turns = cli.filter.is_empty() && !cli.every_pair;
     let turn = by_turns.then(Turn::of_commit);
     let mut jobs: Vec<Job> = Vec::new();
     for (place, case) in CASES.iter().enumerate() {
-        if !case.runs_with(cli.kernel) || !chosen(case.name) {
+        if !case.runs_with(cli.kernel) || !chosen(case) {
             continue;
         }
         let pairs = match turn {
@@ -78,7 +79,9 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         jobs.len(),
         cli.jobs
     );
-    let present = CASES.iter().filter(|case| case.runs_with(cli.kernel));
+    let present = CASES
+        .iter()
+        .filter(|case| case.runs_with(cli.kernel) && !case.on_demand);
     let whole: usize = present.map(|case| case.pairs.len()).sum();
     if cli.filter.is_empty() && cli.pairs.is_empty() && jobs.len() < whole {
         println!(

@@ -45,6 +45,8 @@ pub(crate) struct Script<'a> {
     /// The node's own address and its peer's.
     addresses: [String; 2],
     text: String,
+    /// Whether a peer acts, too.
+    with_peer: bool,
 }
 
 impl<'a> Script<'a> {
@@ -55,6 +57,7 @@ impl<'a> Script<'a> {
             side,
             addresses: [side.address(), peer.address()],
             text: String::new(),
+            with_peer: false,
         };
         script.call("begin", "")?;
         Ok(script)
@@ -71,7 +74,18 @@ impl<'a> Script<'a> {
 
     /// Runs commands, one a line.
     pub(crate) fn run(&mut self, commands: &str) -> Result<()> {
-        let text = self.call("run", commands)?;
+        self.add("run", commands)
+    }
+
+    /// Runs commands whose effects a peer has a part in: `/proc/drbd` is looked at once nothing is
+    /// under way any more.
+    pub(crate) fn run_with_peer(&mut self, commands: &str) -> Result<()> {
+        self.with_peer = true;
+        self.add("still", commands)
+    }
+
+    fn add(&mut self, how: &str, commands: &str) -> Result<()> {
+        let text = self.call(how, commands)?;
         self.text.push_str(&text);
         self.text.push('\n');
         // What there is when something hangs.
@@ -81,7 +95,10 @@ impl<'a> Script<'a> {
 
     /// The transcript, with all events.
     pub(crate) fn end(mut self) -> Result<String> {
-        let events = self.call("end", "")?;
+        let mut events = self.call("end", "")?;
+        if self.with_peer {
+            events = normal::with_peer(&events);
+        }
         self.text.push_str(&events);
         let [own, peer] = &self.addresses;
         Ok(normal::normal(

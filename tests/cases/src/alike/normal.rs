@@ -31,20 +31,57 @@ fn without_log(line: &str) -> String {
     out
 }
 
-/// Whether a line of `events` tells of the present state, which may be later than the event.
-fn is_later(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    words
-        .next()
-        .is_some_and(|number| number.parse::<u32>().is_ok())
-        && words.next() == Some("ST")
+/// Kinds of lines of `events` that depend on the time: the state as it is when the line is written,
+/// which may be later than the event, and how far a resync has come.
+const TIMED: &[&str] = &["ST", "SP"];
+
+/// A line of `events` without its number, which counts what other lines may be left out of; nothing
+/// for a line that depends on the time.
+fn unnumbered(line: &str) -> Option<&str> {
+    let Some((number, rest)) = line.trim_start().split_once(' ') else {
+        return Some(line);
+    };
+    if number.parse::<u32>().is_err() {
+        return Some(line);
+    }
+    let kind = rest.split(' ').next().unwrap_or("");
+    let of_events = ["R", "ST-prev", "ST-new", "UH", "UH-post"].contains(&kind);
+    match (of_events, TIMED.contains(&kind)) {
+        (_, true) => None,
+        (true, _) => Some(rest),
+        _ => Some(line),
+    }
 }
+
+/// The events of a node with a peer, without what may be otherwise:
+///
+/// - handlers: ours run while other things go on, the C module's receiver and worker wait for them,
+///   so that what is told next comes earlier or later. Which ones are called, and in which order,
+///   the handlers themselves note. The older form counts them as other events (`R`);
+/// - a change of a peer's device without any key: the C module tells the end of a connection twice.
+pub(super) fn with_peer(text: &str) -> String {
+    let may_differ = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["call" | "response", "helper", ..] => true,
+            ["change", "peer-device", keys @ ..] => keys.len() == KEYS_OF_PEER_DEVICE,
+            [number, "UH" | "UH-post" | "R", ..] => number.parse::<u32>().is_ok(),
+            _ => false,
+        }
+    };
+    let lines = text.lines().filter(|line| !may_differ(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How many words name a peer's device: name, peer-node-id, conn-name, volume.
+const KEYS_OF_PEER_DEVICE: usize = 4;
 
 /// The text without what is another each time.
 pub(super) fn normal(text: &str) -> String {
     let lines = text
         .lines()
-        .filter(|line| !line.starts_with("  | srcversion:") && !is_later(line));
+        .filter(|line| !line.starts_with("  | srcversion:"))
+        .filter_map(unnumbered);
     let lines: Vec<_> = lines.map(without_log).collect();
     Names::default().normal(&lines.join("\n"))
 }
@@ -86,7 +123,15 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::{normal, Names};
+    use super::{normal, with_peer, Names};
+
+    #[test]
+    fn what_may_come_at_another_time_is_left_out() {
+        let device = "change peer-device name:r0 peer-node-id:0 conn-name:peer volume:0";
+        let kept = format!("{device} peer-disk:UpToDate\n3 ST-new x");
+        let text = format!("{device}\ncall helper x\n{kept}\n4 R - r0\n5 UH x");
+        assert_eq!(with_peer(&text), kept);
+    }
 
     #[test]
     fn the_same_generation_has_the_same_name() {

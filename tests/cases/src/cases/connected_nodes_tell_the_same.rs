@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A node with our module and one with the C module are connected. Each of them does the same, one
+//! after the other, while its peer follows: what Debian's `drbdsetup` and `drbdadm` print,
+//! handlers, `/proc/drbd`, generations and events are the same, on the one that acts and on the one
+//! that follows. `make alike` runs it.
+
+use std::thread;
+
+use anyhow::{anyhow, Result};
+use vm::side::Side;
+
+use crate::{
+    alike::{self, Known, Script},
+    case::{Case, TANDEM_DRBD},
+    pair::Pair,
+};
+
+pub(crate) const CASE: Case = Case::new("connected_nodes_tell_the_same", run)
+    .pairs(&[TANDEM_DRBD])
+    .limit(300)
+    .on_demand();
+
+/// What both nodes are set up from.
+const CONFIGURATION: &str = r#"global { usage-count no; }
+common {
+  net { protocol C; verify-alg crc32c; ping-timeout 30; connect-int 1; }
+  disk { resync-rate 512M; c-plan-ahead 0; c-min-rate 0; }
+  handlers {
+    before-resync-source "/run/handler before-source";
+    before-resync-target "/run/handler before-target";
+    after-resync-target "/run/handler after-target";
+  }
+}
+resource r0 {
+  volume 0 { device minor 0; disk /dev/data1; meta-disk internal; }
+  on a { address 10.99.0.1:7789; }
+  on b { address 10.99.0.2:7789; }
+}
+"#;
+
+/// Notes how it is called, in words that are the same on both nodes.
+const HANDLER: &str = "#!/bin/bash
+{ echo \"called: $*\"; env | grep ^DRBD_ | sort; } |
+	sed \"s/^\\(DRBD_PEERS\\?\\)=.*/\\1=peer/; s/^DRBD_CSTATE=.*//\" >>/run/handled
+";
+
+/// What both do before they know each other.
+const BEGIN: &str = "
+~blkdiscard -f /dev/data1
+drbdadm create-md r0 --force
+drbdadm dump | sed 's/10\\.99\\.0\\.[12]/HOST/; s/ on [ab]:/ on HOST:/'
+drbdadm dump-xml r0 | sed 's/10\\.99\\.0\\.[12]/HOST/'
+drbdadm sh-resources
+drbdadm sh-dev r0
+drbdadm sh-minor r0
+drbdadm sh-ll-dev r0
+drbdadm sh-udev minor-0
+drbdadm sh-mod-parms
+drbdadm dstate r0
+drbdadm -d up r0
+drbdadm role r0
+drbdadm new-resource r0
+drbdadm new-minor r0
+drbdadm check-resize r0
+drbdadm attach r0
+drbdadm -d adjust r0
+drbdadm adjust nobody
+";
+
+/// A step, and whose it is.
+enum Step {
+    /// Of the node that acts.
+    Acts(&'static str),
+    /// Of its peer.
+    Follows(&'static str),
+}
+
+use Step::{Acts, Follows};
+
+/// After a full resync former generations differ: there was none that the bitmap could count from,
+/// so that it is a random one, and ours keeps what the target has when it finishes unheard in the
+/// history.
+const STEPS: &[Step] = &[
+    Follows("drbdadm connect r0"),
+    Acts(
+        "
+drbdadm connect r0 && await_proc 'cs:Connected.*ds:Inc.*/Inconsistent C r-'
+drbdadm wait-connect r0
+drbdadm adjust r0
+drbdsetup status
+drbdadm status r0
+drbdsetup status r0 --verbose --statistics
+drbdsetup sh-status
+drbdadm cstate r0
+drbdadm dstate r0
+drbdadm show-gi r0
+drbdsetup get-gi 0
+drbdadm primary r0
+drbdadm secondary r0
+drbdsetup verify 0
+drbdadm resize r0
+drbdsetup outdate 0
+drbdsetup attach 0 /dev/data1 /dev/data1 internal
+drbdsetup connect r0 ADDRESSES
+drbdsetup new-current-uuid 0
+drbdadm new-current-uuid r0/0 --clear-bitmap && await_proc 'ds:UpToDate/UpToDate'
+drbdsetup get-gi 0
+drbdsetup show-gi 0
+drbdsetup wait-sync 0
+drbdadm primary r0
+drbdsetup get-gi 0
+dd if=/dev/zero of=/dev/drbd0 bs=64k count=4 oflag=direct conv=fsync status=none
+drbdsetup get-gi 0",
+    ),
+    Follows(
+        "
+await_proc 'ro:Secondary/Primary'
+drbdadm primary r0
+drbdadm primary r0 --force
+drbdadm secondary r0
+drbdadm outdate r0
+drbdadm status
+drbdsetup get-gi 0",
+    ),
+    Acts(
+        "
+drbdadm outdate r0
+drbdsetup new-current-uuid 0
+drbdadm disconnect r0
+drbdsetup get-gi 0
+drbdadm -d adjust r0
+drbdadm adjust r0 && await_proc 'cs:Connected.*ds:UpToDate/UpToDate'
+drbdsetup get-gi 0
+drbdadm pause-sync r0
+drbdadm pause-sync r0
+drbdadm resume-sync r0
+drbdadm invalidate-remote r0 && await_proc 'cs:Connected.*ds:UpToDate/UpToDate'
+drbdsetup get-gi 0 | cut -d: -f1,2,5-
+drbdadm verify r0 && await_proc 'cs:Connected'
+drbdsetup verify 0 --start=8 --stop=8192 && await_proc 'cs:Connected'
+drbdadm resize r0
+drbdsetup net-options ADDRESSES --protocol=A
+drbdsetup net-options ADDRESSES --protocol=C --allow-two-primaries
+drbdadm adjust r0
+drbdadm detach r0
+drbdadm status r0
+drbdsetup get-gi 0 | cut -d: -f1,2,5-
+drbdadm detach r0
+drbdadm attach r0 && await_proc 'cs:Connected.*ds:UpToDate/UpToDate'
+drbdsetup get-gi 0 | cut -d: -f1,2,5-
+drbdadm secondary r0
+drbdadm invalidate r0 && await_proc 'cs:Connected.*ds:UpToDate/UpToDate'
+drbdsetup get-gi 0 | cut -d: -f1,2,5-
+drbdadm disconnect r0
+drbdsetup get-gi 0 | cut -d: -f1,2,5-
+drbdadm primary r0",
+    ),
+    Follows("drbdsetup get-gi 0 | cut -d: -f1,2,5-\ndrbdadm down r0\ncat /run/handled"),
+    Acts("drbdadm down r0\ndrbdadm down r0\ndrbdadm dstate r0\ncat /run/handled"),
+];
+
+/// What differs on purpose, on the node that acts.
+const ACTING: &[Known] = &[
+    Known {
+        command: "verify 0",
+        ours: "(-2) Need access to UpToDate data",
+        theirs: "(-10) State change was refused by peer node",
+        why: "the node knows by itself that there is nothing to compare with, and says so",
+    },
+    Known {
+        command: "verify 0",
+        ours: "exit 17",
+        theirs: "exit 11",
+        why: "the code of that answer",
+    },
+    Known {
+        command: "get-gi 0",
+        ours: ":1:1:1:1:0:0:0",
+        theirs: ":1:1:1:1:0:0:1",
+        why: "a disk that comes back under a Primary did not crash; the C module says so until its \
+              state changes again",
+    },
+];
+
+/// And on its peer.
+const FOLLOWING: &[Known] = &[
+    Known {
+        command: "events",
+        ours: "WFBitMapS peer-disk:Consistent",
+        theirs: "WFBitMapS peer-disk:Inconsistent",
+        why: BACK,
+    },
+    Known {
+        command: "events",
+        ours: "SyncSource peer-disk:Inconsistent",
+        theirs: "replication:SyncSource",
+        why: BACK,
+    },
+    Known {
+        command: "events",
+        ours: "WFBitMapS ro:Secondary/Primary ds:UpToDate/Consistent",
+        theirs: "WFBitMapS ro:Secondary/Primary ds:UpToDate/Inconsistent",
+        why: BACK,
+    },
+];
+
+/// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
+const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    for side in [pair.a, pair.b] {
+        side.write_file("/etc/drbd.conf", CONFIGURATION.as_bytes())?;
+        side.write_file("/run/handler", HANDLER.as_bytes())?;
+        let module = side.driver();
+        side.ok(&format!(
+            "chmod +x /run/handler
+            printf /lib/drbd/drbdadm-84 >/sys/module/{module}/parameters/usermode_helper"
+        ))?;
+    }
+    let [our_acts, their_follows] = play(pair.a, pair.b)?;
+    let [their_acts, our_follows] = play(pair.b, pair.a)?;
+    let acting = alike::compare("connected.acting", &[our_acts, their_acts], ACTING);
+    let follow = [our_follows, their_follows];
+    acting.and(alike::compare("connected.following", &follow, FOLLOWING))
+}
+
+/// One node acts, the other one follows.
+fn play<'a>(acting: Side<'a>, following: Side<'a>) -> Result<[String; 2]> {
+    let begin = |side: Side<'a>, peer: Side<'a>| {
+        side.ok(": >/run/handled")?;
+        let mut script = Script::begin(side, &peer)?;
+        script.run(BEGIN.trim_start())?;
+        anyhow::Ok(script)
+    };
+    let (acts, follows) = thread::scope(|scope| {
+        let other = scope.spawn(|| begin(following, acting));
+        (begin(acting, following), other.join())
+    });
+    let (mut acts, mut follows) = (acts?, follows.map_err(|_| anyhow!("it panicked"))??);
+    for step in STEPS {
+        let (script, commands) = match step {
+            Acts(commands) => (&mut acts, commands),
+            Follows(commands) => (&mut follows, commands),
+        };
+        let commands = commands
+            .trim_start()
+            .replace("ADDRESSES", "ipv4:$OWN:7789 ipv4:$PEER:7789");
+        script.run_with_peer(&format!("{commands}\n"))?;
+    }
+    Ok([acts.end()?, follows.end()?])
+}
