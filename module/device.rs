@@ -388,8 +388,12 @@ impl Device {
             VolumeEffect::Room => self.room.wake_all(),
             // Queued before the lock was dropped.
             VolumeEffect::Ack { .. } => {}
-            VolumeEffect::PeerWriteFinished => self.must(link.peer_write_finished()),
-            VolumeEffect::PeerWritePutOff => self.must(link.peer_write_put_off()),
+            VolumeEffect::PeerWriteFinished { epoch } => {
+                self.must(link.peer_write_finished(epoch));
+            }
+            VolumeEffect::PeerWritePutOff { epoch } => {
+                self.must(link.peer_write_put_off(epoch));
+            }
             VolumeEffect::PutOff(epoch) => self.must(link.put_off(epoch)),
             VolumeEffect::ReleasePeer(_) => {
                 drop(parcels.next());

@@ -23,7 +23,9 @@ use crate::engine::ids::{
 };
 use crate::engine::resource::Outgoing;
 use crate::engine::stream::{
+    BarrierStep,
     EpochError,
+    EpochStep,
     Placed, //
 };
 use crate::engine::volume::AckKind;
@@ -178,6 +180,9 @@ impl Outbox {
 pub struct Link {
     outbox: SpinLock<Outbox>,
     meta: SpinLock<Ring<MetaItem>>,
+    /// Held while answers to barriers that were not waited for are taken and queued. Never taken
+    /// inside of another lock of the link.
+    answering: SpinLock<()>,
     /// The volumes, by number.
     devices: SpinLock<KVec<Arc<Device>>>,
     /// Wakes the sender of the data socket.
@@ -206,6 +211,7 @@ impl Link {
                 c"tandem_outbox"
             )?,
             meta: crate::spinlock!(Ring::new(META_ITEMS)?, c"tandem_meta_queue")?,
+            answering: crate::spinlock!((), c"tandem_answering")?,
             devices: crate::spinlock!(
                 KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                 c"tandem_devices"
@@ -450,39 +456,59 @@ impl Link {
         self.outbox.lock().stream.unacked_epochs()
     }
 
-    /// A write of the peer was received.
-    pub fn peer_write_started(&self) {
-        self.outbox.lock().stream.peer_write_started();
+    /// A write of the peer was received. Returns the number of its epoch.
+    pub fn peer_write_started(&self) -> u32 {
+        self.outbox.lock().stream.peer_write_started()
     }
 
-    /// A write of the peer is finished.
+    /// A write of that epoch of the peer is finished.
     ///
     /// Errors: none was under way.
-    pub fn peer_write_finished(&self) -> Result<(), Invariant> {
-        let drained = self.outbox.lock().stream.peer_write_finished()?;
-        self.tell_drained(drained);
+    pub fn peer_write_finished(&self, epoch: u32) -> Result<(), Invariant> {
+        let step = self.outbox.lock().stream.peer_write_finished(epoch)?;
+        self.go_on_with_epochs(step);
         Ok(())
     }
 
-    /// A write of the peer was put off: it does not count.
+    /// A write of that epoch of the peer was put off: it does not count.
     ///
     /// Errors: none was under way.
-    pub fn peer_write_put_off(&self) -> Result<(), Invariant> {
-        let drained = self.outbox.lock().stream.peer_write_put_off()?;
-        self.tell_drained(drained);
+    pub fn peer_write_put_off(&self, epoch: u32) -> Result<(), Invariant> {
+        let step = self.outbox.lock().stream.peer_write_put_off(epoch)?;
+        self.go_on_with_epochs(step);
         Ok(())
     }
 
-    fn tell_drained(&self, drained: bool) {
-        if drained {
+    fn go_on_with_epochs(&self, step: EpochStep) {
+        if step.done {
+            self.answer_done_epochs();
+        }
+        if step.drained {
             self.epoch_drained.store(true, Ordering::Release);
             self.epoch_wake.wake_all();
         }
     }
 
-    /// A barrier of the peer came; whether its epoch has drained already.
-    pub fn peer_barrier(&self, number: u32) -> Result<bool, EpochError> {
-        self.outbox.lock().stream.peer_barrier(number)
+    /// Acknowledges the epochs of the peer that are done and were not waited for.
+    fn answer_done_epochs(&self) {
+        // Whoever takes an answer also queues it before the next one is taken.
+        let _in_order = self.answering.lock();
+        loop {
+            let done = self.outbox.lock().stream.peer_epoch_done();
+            let Some((barrier, writes)) = done else {
+                break;
+            };
+            self.queue_answer(MetaItem::BarrierAck { barrier, writes });
+        }
+    }
+
+    /// A barrier of the peer came; `waits`: what is behind it has to wait for what is before it.
+    pub fn peer_barrier(&self, number: u32, waits: bool) -> Result<BarrierStep, EpochError> {
+        let step = self.outbox.lock().stream.peer_barrier(number, waits)?;
+        if step == BarrierStep::GoOn {
+            self.answer_done_epochs();
+        }
+        Ok(step)
     }
 
     /// Whether the epoch before the waiting barrier has drained since.
@@ -492,6 +518,7 @@ impl Link {
 
     /// The disks were flushed for the waiting barrier: acknowledges it.
     pub fn peer_epoch_flushed(&self) {
+        self.answer_done_epochs();
         let acked = self.outbox.lock().stream.peer_epoch_flushed();
         if let Some((barrier, writes)) = acked {
             self.queue_answer(MetaItem::BarrierAck { barrier, writes });

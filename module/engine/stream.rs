@@ -18,6 +18,10 @@ use super::ids::Sequence;
 /// grows: fewer barriers, never a lost one.
 pub const MAX_UNACKED_EPOCHS: usize = 64;
 
+/// How many of the peer's epochs may be under way at our disks at once, with a write order that
+/// does not wait (`none`). With more, a barrier is waited for as with `drain`.
+pub const MAX_OPEN_EPOCHS: usize = 16;
+
 /// The peer broke the rules of epochs; the connection has to be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EpochError {
@@ -80,18 +84,102 @@ pub struct Stream {
     max_epoch_size: u32,
     /// The current epoch was to be closed while there was no place for another one.
     overdue: bool,
-    peer: PeerEpoch,
+    peer: PeerEpochs,
 }
 
-/// The epoch that the peer is sending us.
-#[derive(Debug, Default)]
+/// An epoch that the peer is sending us, or has sent.
+#[derive(Clone, Copy, Debug, Default)]
 struct PeerEpoch {
+    /// Our own number of it.
+    number: Sequence,
     /// Writes received in it.
     size: u32,
     /// Those of them that our disk has not finished.
     active: u32,
-    /// The barrier that has to be answered when nothing is active any more.
-    barrier: Option<u32>,
+    /// The barrier behind it.
+    barrier: u32,
+}
+
+impl PeerEpoch {
+    fn finish_one(&mut self, counts: bool) -> Result<(), Invariant> {
+        self.active = self.active.checked_sub(1).ok_or(Invariant::Epoch)?;
+        if !counts {
+            self.size = self.size.saturating_sub(1);
+        }
+        Ok(())
+    }
+}
+
+/// The peer's epochs.
+#[derive(Debug)]
+struct PeerEpochs {
+    /// The one that is being received.
+    current: PeerEpoch,
+    /// Its barrier came, and nothing is received until that is answered.
+    waits: bool,
+    /// Those before it whose barriers came and are not answered, oldest first.
+    open: [PeerEpoch; MAX_OPEN_EPOCHS],
+    open_len: usize,
+}
+
+impl Default for PeerEpochs {
+    fn default() -> Self {
+        Self {
+            current: PeerEpoch::default(),
+            waits: false,
+            open: [PeerEpoch::default(); MAX_OPEN_EPOCHS],
+            open_len: 0,
+        }
+    }
+}
+
+impl PeerEpochs {
+    fn open(&self) -> &[PeerEpoch] {
+        self.open.get(..self.open_len).unwrap_or(&[])
+    }
+
+    fn is_drained(&self) -> bool {
+        self.current.active == 0 && self.open().iter().all(|epoch| epoch.active == 0)
+    }
+
+    /// Begins the next epoch; returns the one before it.
+    fn begin(&mut self) -> PeerEpoch {
+        let next = PeerEpoch {
+            number: self.current.number.next(),
+            ..PeerEpoch::default()
+        };
+        core::mem::replace(&mut self.current, next)
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut PeerEpoch> {
+        if self.current.number.get() == number {
+            return Some(&mut self.current);
+        }
+        let open = self.open.get_mut(..self.open_len)?;
+        open.iter_mut().find(|epoch| epoch.number.get() == number)
+    }
+}
+
+/// What a barrier of the peer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarrierStep {
+    /// Flush the disks at once, then call [`Stream::peer_epoch_flushed`].
+    Flush,
+    /// The same when a later [`EpochStep`] says that it is drained. Nothing later may be received
+    /// until then.
+    Wait,
+    /// Go on. Answers are to be had from [`Stream::peer_epoch_done`], now or later.
+    GoOn,
+}
+
+/// What the end of a write of the peer leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochStep {
+    /// The answer to a waiting barrier is due: flush the disks, then call
+    /// [`Stream::peer_epoch_flushed`].
+    pub drained: bool,
+    /// There are answers to be had from [`Stream::peer_epoch_done`].
+    pub done: bool,
 }
 
 impl Stream {
@@ -104,7 +192,7 @@ impl Stream {
             barrier_due: false,
             max_epoch_size: max_epoch_size.max(1),
             overdue: false,
-            peer: PeerEpoch::default(),
+            peer: PeerEpochs::default(),
         }
     }
 
@@ -279,52 +367,96 @@ impl Stream {
         Ok(due)
     }
 
-    /// A write of the peer was received and will be submitted.
-    pub fn peer_write_started(&mut self) {
-        self.peer.size = self.peer.size.saturating_add(1);
-        self.peer.active = self.peer.active.saturating_add(1);
+    /// A write of the peer was received and will be submitted. Returns our number of its epoch.
+    pub fn peer_write_started(&mut self) -> u32 {
+        let epoch = &mut self.peer.current;
+        epoch.size = epoch.size.saturating_add(1);
+        epoch.active = epoch.active.saturating_add(1);
+        epoch.number.get()
     }
 
-    /// A write of the peer is on our disk (or failed, or was answered without the disk).
-    ///
-    /// Returns true when the answer to a waiting barrier is due: flush the disks, then call
-    /// [`Stream::peer_epoch_flushed`].
+    /// A write of that epoch of the peer is on our disk (or failed, or was answered without the
+    /// disk).
     ///
     /// # Errors
     ///
-    /// No write of the peer was under way.
-    pub fn peer_write_finished(&mut self) -> Result<bool, Invariant> {
-        let left = self.peer.active.checked_sub(1);
-        self.peer.active = left.ok_or(Invariant::Epoch)?;
-        Ok(self.peer.active == 0 && self.peer.barrier.is_some())
+    /// No write of that epoch was under way.
+    pub fn peer_write_finished(&mut self, epoch: u32) -> Result<EpochStep, Invariant> {
+        self.finish_peer_write(epoch, true)
     }
 
     /// A write of the peer was put off: as [`Stream::peer_write_finished`], but it does not count.
     ///
     /// # Errors
     ///
-    /// No write of the peer was under way.
-    pub fn peer_write_put_off(&mut self) -> Result<bool, Invariant> {
-        self.peer.size = self.peer.size.saturating_sub(1);
-        self.peer_write_finished()
+    /// No write of that epoch was under way.
+    pub fn peer_write_put_off(&mut self, epoch: u32) -> Result<EpochStep, Invariant> {
+        self.finish_peer_write(epoch, false)
     }
 
-    /// The peer's `P_BARRIER` came. Returns true when the disks can be flushed at once; else
-    /// [`Stream::peer_write_finished`] tells when. Nothing later may be received until then.
-    pub fn peer_barrier(&mut self, number: u32) -> Result<bool, EpochError> {
-        if self.peer.barrier.is_some() {
+    fn finish_peer_write(&mut self, epoch: u32, counts: bool) -> Result<EpochStep, Invariant> {
+        let found = self.peer.find(epoch).ok_or(Invariant::Epoch)?;
+        found.finish_one(counts)?;
+        Ok(EpochStep {
+            drained: self.peer.waits && self.peer.is_drained(),
+            done: self.is_peer_epoch_done(),
+        })
+    }
+
+    /// The peer's `P_BARRIER` came; `waits`: what comes behind it shall not be at the disks beside
+    /// what came before it.
+    ///
+    /// # Errors
+    ///
+    /// The former one is still being waited for.
+    pub fn peer_barrier(&mut self, number: u32, waits: bool) -> Result<BarrierStep, EpochError> {
+        let peer = &mut self.peer;
+        if peer.waits {
             return Err(EpochError::BarrierInBarrier);
         }
-        self.peer.barrier = Some(number);
-        Ok(self.peer.active == 0)
+        peer.current.barrier = number;
+        let place = peer.open.get_mut(peer.open_len).filter(|_| !waits);
+        if let Some(place) = place {
+            *place = peer.current;
+            peer.open_len += 1;
+            peer.begin();
+            return Ok(BarrierStep::GoOn);
+        }
+        peer.waits = true;
+        Ok(if peer.is_drained() {
+            BarrierStep::Flush
+        } else {
+            BarrierStep::Wait
+        })
     }
 
     /// The disks were flushed for the waiting barrier. Returns its number and how many writes it
     /// covers: the content of the `P_BARRIER_ACK`. An epoch without writes is not acknowledged.
+    /// What [`Stream::peer_epoch_done`] has comes before it.
     pub fn peer_epoch_flushed(&mut self) -> Option<(u32, u32)> {
-        let number = self.peer.barrier.take()?;
-        let size = core::mem::take(&mut self.peer.size);
-        (size != 0).then_some((number, size))
+        if !core::mem::take(&mut self.peer.waits) {
+            return None;
+        }
+        let PeerEpoch { barrier, size, .. } = self.peer.begin();
+        (size != 0).then_some((barrier, size))
+    }
+
+    fn is_peer_epoch_done(&self) -> bool {
+        self.peer.open().first().is_some_and(|e| e.active == 0)
+    }
+
+    /// The next answer to a barrier that was not waited for, as of [`Stream::peer_epoch_flushed`].
+    /// Answers go out in the order in which they come from here.
+    pub fn peer_epoch_done(&mut self) -> Option<(u32, u32)> {
+        while self.is_peer_epoch_done() {
+            let PeerEpoch { barrier, size, .. } = *self.peer.open().first()?;
+            self.peer.open.copy_within(1.., 0);
+            self.peer.open_len -= 1;
+            if size != 0 {
+                return Some((barrier, size));
+            }
+        }
+        None
     }
 
     /// Whether a barrier has to be sent sooner or later though nothing new comes.

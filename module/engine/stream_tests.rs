@@ -89,9 +89,9 @@ fn the_peers_barrier_waits_for_its_writes() {
     let mut s = Stream::new(100);
     s.peer_write_started();
     s.peer_write_started();
-    assert_eq!(s.peer_barrier(7), Ok(false));
-    assert!(!s.peer_write_finished().unwrap());
-    assert!(s.peer_write_finished().unwrap());
+    assert_eq!(s.peer_barrier(7, true), Ok(BarrierStep::Wait));
+    assert_eq!(s.peer_write_finished(0), Ok(EpochStep::default()));
+    assert!(s.peer_write_finished(0).unwrap().drained);
     assert_eq!(s.peer_epoch_flushed(), Some((7, 2)));
 }
 
@@ -99,17 +99,83 @@ fn the_peers_barrier_waits_for_its_writes() {
 fn the_peers_barrier_after_its_writes_is_answered_at_once() {
     let mut s = Stream::new(100);
     s.peer_write_started();
-    assert!(!s.peer_write_finished().unwrap());
-    assert_eq!(s.peer_barrier(7), Ok(true));
+    assert_eq!(s.peer_write_finished(0), Ok(EpochStep::default()));
+    assert_eq!(s.peer_barrier(7, true), Ok(BarrierStep::Flush));
     assert_eq!(s.peer_epoch_flushed(), Some((7, 1)));
+}
+
+/// A write of the next epoch, and its barrier that is not waited for.
+fn epoch_of_one(s: &mut Stream, barrier: u32) -> u32 {
+    let epoch = s.peer_write_started();
+    assert_eq!(s.peer_barrier(barrier, false), Ok(BarrierStep::GoOn));
+    epoch
+}
+
+#[test]
+fn without_an_order_barriers_are_answered_in_turn_as_their_writes_are_done() {
+    let mut s = Stream::new(100);
+    let first = epoch_of_one(&mut s, 7);
+    let second = epoch_of_one(&mut s, 8);
+    assert_eq!(s.peer_epoch_done(), None);
+    assert_eq!(s.peer_write_finished(second), Ok(EpochStep::default()));
+    let step = s.peer_write_finished(first).unwrap();
+    assert!(step.done && !step.drained);
+    assert_eq!(s.peer_epoch_done(), Some((7, 1)));
+    assert_eq!(s.peer_epoch_done(), Some((8, 1)));
+    assert_eq!(s.peer_epoch_done(), None);
+}
+
+#[test]
+fn without_an_order_an_empty_epoch_is_not_answered() {
+    let mut s = Stream::new(100);
+    let first = epoch_of_one(&mut s, 7);
+    assert_eq!(s.peer_barrier(8, false), Ok(BarrierStep::GoOn));
+    let third = epoch_of_one(&mut s, 9);
+    s.peer_write_put_off(first).unwrap();
+    assert!(s.peer_write_finished(third).unwrap().done);
+    assert_eq!(s.peer_epoch_done(), Some((9, 1)));
+    assert_eq!(s.peer_write_finished(first), Err(Invariant::Epoch));
+}
+
+#[test]
+fn an_order_that_comes_waits_for_what_is_under_way_without() {
+    let mut s = Stream::new(100);
+    let first = epoch_of_one(&mut s, 7);
+    let second = s.peer_write_started();
+    assert!(!s.peer_write_finished(second).unwrap().drained);
+    assert_eq!(s.peer_barrier(8, true), Ok(BarrierStep::Wait));
+    let step = s.peer_write_finished(first).unwrap();
+    assert!(step.done && step.drained);
+    assert_eq!(s.peer_epoch_done(), Some((7, 1)));
+    assert_eq!(s.peer_epoch_flushed(), Some((8, 1)));
+}
+
+#[test]
+fn with_too_many_epochs_under_way_a_barrier_is_waited_for_all_the_same() {
+    let mut s = Stream::new(100);
+    let epochs: Vec<u32> = (0..MAX_OPEN_EPOCHS as u32)
+        .map(|barrier| epoch_of_one(&mut s, barrier))
+        .collect();
+    let last = s.peer_write_started();
+    assert_eq!(s.peer_barrier(99, false), Ok(BarrierStep::Wait));
+    assert!(!s.peer_write_finished(last).unwrap().drained);
+    let steps: Vec<_> = epochs
+        .iter()
+        .map(|&epoch| s.peer_write_finished(epoch).unwrap().drained)
+        .collect();
+    assert_eq!(steps.iter().filter(|drained| **drained).count(), 1);
+    assert_eq!(steps.last(), Some(&true));
+    let answers = core::iter::from_fn(|| s.peer_epoch_done());
+    assert_eq!(answers.count(), MAX_OPEN_EPOCHS);
+    assert_eq!(s.peer_epoch_flushed(), Some((99, 1)));
 }
 
 #[test]
 fn two_barriers_at_once_are_an_error() {
     let mut s = Stream::new(100);
     s.peer_write_started();
-    assert_eq!(s.peer_barrier(7), Ok(false));
-    assert_eq!(s.peer_barrier(8), Err(EpochError::BarrierInBarrier));
+    assert_eq!(s.peer_barrier(7, true), Ok(BarrierStep::Wait));
+    assert_eq!(s.peer_barrier(8, true), Err(EpochError::BarrierInBarrier));
 }
 
 #[test]
@@ -182,8 +248,8 @@ fn a_write_that_no_epoch_has_is_an_error() {
 fn a_write_of_the_peer_that_finishes_twice_is_an_error() {
     let mut s = Stream::new(10);
     s.peer_write_started();
-    assert_eq!(s.peer_write_finished(), Ok(false));
-    assert_eq!(s.peer_write_finished(), Err(Invariant::Epoch));
+    assert_eq!(s.peer_write_finished(0), Ok(EpochStep::default()));
+    assert_eq!(s.peer_write_finished(0), Err(Invariant::Epoch));
 }
 
 #[test]

@@ -25,13 +25,15 @@ use crate::engine::ids::{
     MAX_REQUEST_BYTES, //
 };
 use crate::engine::resource::Loss;
+use crate::engine::stream::BarrierStep;
 use crate::engine::volume::{
     AckKind,
     Operation,
     PeerRequestError,
     ReadFor,
     WantedAck,
-    WriteFlags, //
+    WriteFlags,
+    WritePlace, //
 };
 use crate::engine::wire::data::{
     Barrier,
@@ -284,7 +286,10 @@ impl Receiver<'_> {
         let ack = WantedAck::of_packet(data.flags, version, protocol);
         let may_set_in_sync = data.flags.has(DataFlags::MAY_SET_IN_SYNC);
         let link = &self.resource.link;
-        link.peer_write_started();
+        let place = WritePlace {
+            epoch: link.peer_write_started(),
+            sequence: data.seq_num,
+        };
         let mut payload = payload;
         let taken = self.with_slot(device, |volume, fx| {
             let ticket = volume.peer_write(
@@ -294,7 +299,7 @@ impl Receiver<'_> {
                 data.block_id,
                 ack,
                 may_set_in_sync,
-                data.seq_num,
+                place,
                 fx,
             )?;
             keep_payload(device, ticket, &mut payload);
@@ -305,11 +310,11 @@ impl Receiver<'_> {
             Err(PeerRequestError::NoDisk) => {
                 let kind = AckKind::Negative;
                 device.feed(|volume, fx| volume.refuse_peer(kind, extent, data.block_id, fx));
-                device.must(link.peer_write_finished());
+                device.must(link.peer_write_finished(place.epoch));
                 Ok(())
             }
             Err(error) => {
-                device.must(link.peer_write_finished());
+                device.must(link.peer_write_finished(place.epoch));
                 Err(Stop::refused(header.command, Problem::Request(error)))
             }
         }
@@ -444,19 +449,23 @@ impl Receiver<'_> {
         }
     }
 
-    /// The end of the peer's epoch: drain, flush, acknowledge, and only then go on.
+    /// The end of the peer's epoch: drain, flush, acknowledge, and only then go on; all that as far
+    /// as the write order says so.
     fn barrier(&mut self, header: Header) -> Outcome {
         let barrier = Self::parse(
             header,
             Barrier::parse(header.command, self.bytes(Barrier::LEN as u32)),
         )?;
         let link = &self.resource.link;
-        let drained = link
-            .peer_barrier(barrier.barrier)
+        let step = link
+            .peer_barrier(barrier.barrier, self.resource.barriers_wait())
             .map_err(|_| Stop::refused(header.command, Problem::Order))?;
+        if step == BarrierStep::GoOn {
+            return Ok(());
+        }
         // Flushing may take long: what is written already need not wait for it.
         self.inbox.answer()?;
-        if !drained {
+        if step == BarrierStep::Wait {
             link.epoch_wake
                 .wait_until(|| link.take_drained() || self.session.is_down());
         }

@@ -3,8 +3,6 @@
 //! Carries out what the engine decided for a resource.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering;
-
 use kernel::sync::Arc;
 
 use crate::device::Device;
@@ -13,8 +11,7 @@ use crate::engine::resource::{
     Effect,
     Event,
     Loss,
-    Outgoing,
-    WriteOrder, //
+    Outgoing, //
 };
 use crate::engine::state::ConnState;
 use crate::engine::throttle::Throttle;
@@ -80,7 +77,7 @@ impl Resource {
                 }
             }
             Effect::Ping => self.want_ping(),
-            Effect::SetWriteOrder { order } => self.order_writes(order),
+            Effect::SetWriteOrder { order } => self.set_write_order(order),
             Effect::TuneNetwork => self.tune_network(core),
             Effect::StartNetwork => self.start_network(),
             Effect::CloseNetwork => self.close_network(core),
@@ -267,11 +264,6 @@ impl Resource {
             device.volume.lock().metadata_failed();
             device.report_metadata_error(error);
         }
-    }
-
-    fn order_writes(&self, order: WriteOrder) {
-        let flushes = order == WriteOrder::Flush;
-        self.barriers_flush.store(flushes, Ordering::Release);
     }
 
     fn want_ping(&self) {

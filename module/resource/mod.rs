@@ -13,6 +13,7 @@ use core::fmt;
 use core::sync::atomic::{
     AtomicBool,
     AtomicU32,
+    AtomicU8,
     Ordering, //
 };
 
@@ -39,7 +40,8 @@ use crate::engine::resource::{
     Loss,
     Output,
     Token,
-    VolumeRecord, //
+    VolumeRecord,
+    WriteOrder, //
 };
 use crate::engine::state::{
     ConnState,
@@ -143,8 +145,8 @@ pub struct Resource {
     answered: WaitQueue,
     /// Lines about failed connections.
     throttle: SpinLock<Throttle>,
-    /// The disks are flushed for the peer's barriers.
-    barriers_flush: AtomicBool,
+    /// What happens to the peer's barriers.
+    write_order: AtomicU8,
     /// Runs the administrator's handlers.
     pub handlers: Handlers,
     /// Wakes the receiver when a handler came back.
@@ -186,7 +188,7 @@ impl Resource {
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
-                barriers_flush: AtomicBool::new(true),
+                write_order: AtomicU8::new(WriteOrder::Flush as u8),
                 handlers: Handlers::new()?,
                 handled: Signal::new()?,
             },
@@ -348,12 +350,26 @@ impl Resource {
         });
     }
 
+    /// What happens to the peer's barriers from now on. Any context.
+    pub fn set_write_order(&self, order: WriteOrder) {
+        self.write_order.store(order as u8, Ordering::Release);
+    }
+
+    fn barriers_flush(&self) -> bool {
+        self.write_order.load(Ordering::Acquire) == WriteOrder::Flush as u8
+    }
+
+    /// Whether the writes before a barrier of the peer are waited for. Any context.
+    pub fn barriers_wait(&self) -> bool {
+        self.write_order.load(Ordering::Acquire) != WriteOrder::None as u8
+    }
+
     /// Flushes the lower disks of all volumes, if that is how the peer's writes are kept in order.
     /// False if one failed at that: it is given up. May sleep.
     pub fn flush_disks(&self) -> bool {
         let mut all = true;
         for device in self.link.devices() {
-            if !self.barriers_flush.load(Ordering::Acquire) {
+            if !self.barriers_flush() {
                 break;
             }
             let Some(lower) = device.lower() else {

@@ -15,8 +15,8 @@ use super::Step;
 /// What happens to the peer's barriers, the weakest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WriteOrder {
-    /// The administrator says that the disks keep the order by themselves. (We wait for the
-    /// writes before a barrier all the same.)
+    /// The administrator says that the disks keep the order by themselves: the writes before a
+    /// barrier are not waited for, but its acknowledgement is.
     None,
     /// The writes before a barrier are waited for.
     Drain,

@@ -36,7 +36,8 @@ use crate::engine::volume::{
     VerifyRange,
     VerifySide,
     WantedAck,
-    WriteFlags, //
+    WriteFlags,
+    WritePlace, //
 };
 
 use super::Written;
@@ -231,6 +232,7 @@ code_structs! {
     Ticket { index, generation }
     PeerTicket { index }
     WriteFlags { fua, preflush, sync }
+    WritePlace { epoch, sequence }
     ResyncLimits {
         in_flight, request_bytes, thin_bytes, rate, plan_ahead, fill_target, delay_target,
         max_rate, min_rate,

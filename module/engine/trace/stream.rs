@@ -7,7 +7,9 @@ use core::fmt;
 use crate::engine::broken::Invariant;
 use crate::engine::bytes::Reader;
 use crate::engine::stream::{
+    BarrierStep,
     EpochError,
+    EpochStep,
     Placed,
     Stream, //
 };
@@ -36,11 +38,12 @@ calls! {
     fn flush();
     fn take_barrier() -> Option<u32>;
     fn barrier_acked(number: u32, writes: u32) -> Result<bool, EpochError>;
-    fn peer_write_started();
-    fn peer_write_finished() -> Result<bool, Invariant>;
-    fn peer_write_put_off() -> Result<bool, Invariant>;
-    fn peer_barrier(number: u32) -> Result<bool, EpochError>;
+    fn peer_write_started() -> u32;
+    fn peer_write_finished(epoch: u32) -> Result<EpochStep, Invariant>;
+    fn peer_write_put_off(epoch: u32) -> Result<EpochStep, Invariant>;
+    fn peer_barrier(number: u32, waits: bool) -> Result<BarrierStep, EpochError>;
     fn peer_epoch_flushed() -> Option<(u32, u32)>;
+    fn peer_epoch_done() -> Option<(u32, u32)>;
 }
 
 impl<R: Recorder> Traced<Stream, R> {

@@ -50,7 +50,8 @@ use crate::engine::volume::{
     VerifySide,
     Volume,
     WantedAck,
-    WriteFlags, //
+    WriteFlags,
+    WritePlace, //
 };
 
 use super::calls::calls;
@@ -107,7 +108,7 @@ calls! {
         block_id: u64,
         ack: WantedAck,
         may_set_in_sync: bool,
-        sequence: u32
+        place: WritePlace
     ) with fx -> Result<PeerTicket, PeerRequestError>;
     fn peer_read(extent: Extent, block_id: u64, purpose: ReadFor) with fx
         -> Result<PeerTicket, PeerRequestError>;

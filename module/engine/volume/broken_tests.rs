@@ -40,7 +40,16 @@ fn peer_write(v: &mut Volume<Vecs>) -> PeerTicket {
         let extent = Extent::new(0, 4096);
         let flags = WriteFlags::default();
         let ack = WantedAck::Written;
-        let taken = v.peer_write(Operation::Write, extent, flags, 7, ack, false, 0, fx);
+        let taken = v.peer_write(
+            Operation::Write,
+            extent,
+            flags,
+            7,
+            ack,
+            false,
+            WritePlace::default(),
+            fx,
+        );
         ticket = taken.ok();
     });
     ticket.unwrap()

@@ -247,7 +247,7 @@ impl<S: Storage> Volume<S> {
             AckKind::Retry
         };
         self.ack(kind, *peer, fx);
-        fx.push(VolumeEffect::PeerWritePutOff);
+        fx.push(VolumeEffect::PeerWritePutOff { epoch: peer.epoch });
         self.free_peer(index, fx);
     }
 

@@ -19,7 +19,8 @@ use crate::engine::volume::{
     Policy,
     ReadFor,
     WantedAck,
-    WriteFlags, //
+    WriteFlags,
+    WritePlace, //
 };
 
 /// One of two Primaries.
@@ -51,7 +52,11 @@ fn comes(
     let mut taken = Err(PeerRequestError::Full);
     let effects = run(v, |v, fx| {
         let (flags, ack) = (WriteFlags::default(), WantedAck::Written);
-        taken = v.peer_write(Operation::Write, extent, flags, 9, ack, false, number, fx);
+        let place = WritePlace {
+            epoch: 0,
+            sequence: number,
+        };
+        taken = v.peer_write(Operation::Write, extent, flags, 9, ack, false, place, fx);
     });
     (taken, effects)
 }
@@ -92,7 +97,7 @@ fn a_covered_write_of_the_peer_is_superseded_when_our_disk_has_ours() {
     assert!(effects.is_empty(), "{effects:?}");
     let effects = run(&mut v, |v, fx| v.local_done(own, true, fx));
     assert_eq!(acks(&effects), [AckKind::Superseded]);
-    assert!(effects.contains(&VolumeEffect::PeerWritePutOff));
+    assert!(effects.contains(&VolumeEffect::PeerWritePutOff { epoch: 0 }));
     assert_eq!(v.peer_requests(), 0);
     let effects = run(&mut v, |v, fx| {
         v.peer_answered(own, true, false, fx).unwrap();

@@ -233,7 +233,7 @@ fn beside_a_block_of_a_verify_too_no_write_of_the_peer_waits_for_a_digest() {
             7,
             ack,
             false,
-            0,
+            WritePlace::default(),
             fx,
         )
         .unwrap();

@@ -64,10 +64,16 @@ pub enum VolumeEffect {
         /// Its number; acknowledgements of a volume are queued in this order.
         sequence: u32,
     },
-    /// One write of the peer's current epoch is done: tell the stream.
-    PeerWriteFinished,
-    /// One write of the peer's current epoch is put off: tell the stream.
-    PeerWritePutOff,
+    /// One write of this epoch of the peer is done: tell the stream.
+    PeerWriteFinished {
+        /// As the stream numbered it.
+        epoch: u32,
+    },
+    /// One write of this epoch of the peer is put off: tell the stream.
+    PeerWritePutOff {
+        /// As the stream numbered it.
+        epoch: u32,
+    },
     /// Our own write of this epoch was put off by the peer: tell the stream.
     PutOff(u32),
     /// The peer request's slot is free: forget what belongs to it.

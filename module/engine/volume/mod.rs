@@ -93,7 +93,8 @@ pub use peer::{
     Answer,
     PeerSlot,
     PeerView,
-    WantedAck, //
+    WantedAck,
+    WritePlace, //
 };
 pub use policy::{
     Conflicts,

@@ -36,6 +36,15 @@ pub enum WantedAck {
     Written,
 }
 
+/// Where a write of the peer stands among the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WritePlace {
+    /// The epoch that the stream gave it.
+    pub epoch: u32,
+    /// Its number (`seq_num`).
+    pub sequence: u32,
+}
+
 /// What the slot is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum PeerKind {
@@ -204,6 +213,8 @@ pub struct PeerSlot {
     pub(super) operation: Operation,
     pub(super) flags: WriteFlags,
     pub(super) block_id: u64,
+    /// Of a write: the epoch that the stream gave it.
+    pub(super) epoch: u32,
     pub(super) arrival: u64,
     /// How many of its extents it holds a reference to in the activity log (0, 1 or 2).
     pub(super) logged: u8,

@@ -117,7 +117,16 @@ fn received(v: &mut Volume<Vecs>, extent: Extent) -> (Option<PeerTicket>, Vec<Vo
     let effects = run(v, |v, fx| {
         let flags = WriteFlags::default();
         let ack = WantedAck::Received;
-        let taken = v.peer_write(Operation::Write, extent, flags, 7, ack, false, 0, fx);
+        let taken = v.peer_write(
+            Operation::Write,
+            extent,
+            flags,
+            7,
+            ack,
+            false,
+            WritePlace::default(),
+            fx,
+        );
         ticket = taken.ok();
     });
     (ticket, effects)

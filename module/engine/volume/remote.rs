@@ -21,6 +21,7 @@ use super::peer::{
     PeerSlot,
     PeerView,
     WantedAck,
+    WritePlace,
     PEER_ACTIVE,
     PEER_WAITING, //
 };
@@ -128,7 +129,7 @@ impl<S: Storage> Volume<S> {
     /// A write of the peer was received completely.
     ///
     /// Effects tell when to submit it. The range is checked here; the driver must have received
-    /// no more than [`Operation::most_bytes`]. `sequence` is its number (`seq_num`).
+    /// no more than [`Operation::most_bytes`].
     #[expect(clippy::too_many_arguments)]
     pub fn peer_write(
         &mut self,
@@ -138,13 +139,13 @@ impl<S: Storage> Volume<S> {
         block_id: u64,
         ack: WantedAck,
         may_set_in_sync: bool,
-        sequence: u32,
+        place: WritePlace,
         fx: &mut Effects,
     ) -> Result<PeerTicket, PeerRequestError> {
         if self.policy.meeting {
             return Err(PeerRequestError::State);
         }
-        self.take_turn(sequence)?;
+        self.take_turn(place.sequence)?;
         let kind = PeerKind::Write {
             ack,
             may_set_in_sync,
@@ -157,6 +158,7 @@ impl<S: Storage> Volume<S> {
                 operation,
                 flags,
                 block_id,
+                epoch: place.epoch,
                 ..PeerSlot::default()
             },
             fx,
@@ -467,7 +469,7 @@ impl<S: Storage> Volume<S> {
         if wanted == WantedAck::Written || !ok {
             self.ack(kind, peer, fx);
         }
-        fx.push(VolumeEffect::PeerWriteFinished);
+        fx.push(VolumeEffect::PeerWriteFinished { epoch: peer.epoch });
         if in_sync {
             self.check_resync_end(fx);
         }

@@ -341,7 +341,7 @@ fn a_write_of_the_peer_outside_of_the_volume_is_refused() {
         1,
         WantedAck::Written,
         false,
-        0,
+        WritePlace::default(),
         &mut fx,
     );
     assert_eq!(taken, Err(PeerRequestError::OutOfRange));
@@ -360,7 +360,7 @@ fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
             42,
             WantedAck::Written,
             false,
-            0,
+            WritePlace::default(),
             &mut fx,
         )
         .unwrap();
@@ -377,7 +377,7 @@ fn a_write_of_the_peer_is_acknowledged_when_it_is_on_disk() {
             ..
         })
     ));
-    assert!(effects.contains(&VolumeEffect::PeerWriteFinished));
+    assert!(effects.contains(&VolumeEffect::PeerWriteFinished { epoch: 0 }));
 }
 
 #[test]

@@ -78,7 +78,19 @@ fn discards_that_are_not_relied_upon_are_zeroes_on_both_nodes() {
     let told = Extent::new(1 << 12, 65536);
     let ack = WantedAck::Written;
     let discard = Operation::Discard;
-    let ticket = v.peer_write(discard, told, flags, 1, ack, false, 1, &mut fx);
+    let ticket = v.peer_write(
+        discard,
+        told,
+        flags,
+        1,
+        ack,
+        false,
+        WritePlace {
+            epoch: 0,
+            sequence: 1,
+        },
+        &mut fx,
+    );
     assert_eq!(v.peer_view(ticket.unwrap()).unwrap().operation, zeroes);
 }
 

@@ -249,7 +249,16 @@ fn writes_of_the_peer_wait_for_a_comparison_and_not_for_an_answer() {
         let mut fx = Effects::new();
         let flags = WriteFlags::default();
         let (kind, ack) = (Operation::Write, WantedAck::Written);
-        let ticket = v.peer_write(kind, block(0), flags, 7, ack, false, 0, &mut fx);
+        let ticket = v.peer_write(
+            kind,
+            block(0),
+            flags,
+            7,
+            ack,
+            false,
+            WritePlace::default(),
+            &mut fx,
+        );
         let submitted = fx.take().any(|e| matches!(e, VolumeEffect::SubmitPeer(_)));
         (ticket.unwrap(), submitted)
     };

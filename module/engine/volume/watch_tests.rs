@@ -17,7 +17,8 @@ use crate::engine::volume::{
     Operation,
     Policy,
     ReadRoute,
-    WriteFlags, //
+    WriteFlags,
+    WritePlace, //
 };
 
 const WATCHED: Policy = Policy {
@@ -80,8 +81,17 @@ fn a_request_of_the_peer_is_watched_too() {
         let extent = Extent::new(0, 4096);
         let flags = WriteFlags::default();
         let ack = crate::engine::volume::WantedAck::Written;
-        v.peer_write(Operation::Write, extent, flags, 7, ack, false, 0, fx)
-            .unwrap();
+        v.peer_write(
+            Operation::Write,
+            extent,
+            flags,
+            7,
+            ack,
+            false,
+            WritePlace::default(),
+            fx,
+        )
+        .unwrap();
     });
     assert!(!watch(&mut v, 10));
     assert!(watch(&mut v, 1011));

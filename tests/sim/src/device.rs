@@ -93,8 +93,8 @@ impl World {
                 block_id,
                 sequence,
             } => self.queue_ack(n, kind, extent, block_id, sequence),
-            VolumeEffect::PeerWriteFinished => self.peer_write_finished(n),
-            VolumeEffect::PeerWritePutOff => self.peer_write_put_off(n),
+            VolumeEffect::PeerWriteFinished { epoch } => self.peer_write_finished(n, epoch),
+            VolumeEffect::PeerWritePutOff { epoch } => self.peer_write_put_off(n, epoch),
             VolumeEffect::PutOff(epoch) => self.put_off(n, epoch),
             VolumeEffect::ReleasePeer(ticket) => {
                 self.nodes[n].payloads[ticket.index as usize] = None;

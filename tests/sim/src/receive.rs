@@ -6,9 +6,12 @@ use tandem_engine::engine::bitmap_code::{Decoder, TransferCursor};
 use tandem_engine::engine::broken::Invariant;
 use tandem_engine::engine::ids::{Extent, Ticket};
 use tandem_engine::engine::options::WireProtocol;
-use tandem_engine::engine::resource::{Event, IoKind, Loss, PeerSyncParams, RarePacket};
+use tandem_engine::engine::resource::{
+    Event, IoKind, Loss, PeerSyncParams, RarePacket, WriteOrder,
+};
+use tandem_engine::engine::stream::{BarrierStep, EpochStep};
 use tandem_engine::engine::volume::{
-    AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags,
+    AckKind, Effects, Operation, PeerRequestError, ReadFor, WantedAck, WriteFlags, WritePlace,
 };
 use tandem_engine::engine::wire::ack::BarrierAck;
 use tandem_engine::engine::wire::bitmap::{max_payload, CompressedBitmap};
@@ -275,7 +278,10 @@ impl World {
         if !self.nodes[n].volume.has_room_for_write() {
             return Err(Trouble::Wait(RxWait::Room));
         }
-        self.nodes[n].stream.peer_write_started();
+        let place = WritePlace {
+            epoch: self.nodes[n].stream.peer_write_started(),
+            sequence: h.seq_num,
+        };
         let protocol = self.nodes[n].resource.net().map(|net| net.protocol);
         let ack =
             WantedAck::of_packet(h.flags, agreed.version, protocol.unwrap_or(WireProtocol::C));
@@ -287,7 +293,7 @@ impl World {
             h.block_id,
             ack,
             h.flags.has(DataFlags::MAY_SET_IN_SYNC),
-            h.seq_num,
+            place,
             &mut fx,
         );
         if let Ok(ticket) = taken {
@@ -298,16 +304,16 @@ impl World {
             Ok(_) => Ok(RxWait::Nothing),
             Err(PeerRequestError::Early) => {
                 // As if it had not come yet.
-                self.peer_write_put_off(n);
+                self.peer_write_put_off(n, place.epoch);
                 Err(Trouble::Wait(RxWait::Early))
             }
             Err(PeerRequestError::Full) => {
-                self.peer_write_put_off(n);
+                self.peer_write_put_off(n, place.epoch);
                 Err(Trouble::Wait(RxWait::Room))
             }
             Err(PeerRequestError::NoDisk) => {
                 self.refuse(n, AckKind::Negative, extent, h.block_id);
-                self.peer_write_finished(n);
+                self.peer_write_finished(n, place.epoch);
                 Ok(RxWait::Nothing)
             }
             Err(error) => Err(Trouble::Protocol(format!("write {extent:?}: {error:?}"))),
@@ -362,9 +368,14 @@ impl World {
         n: usize,
         barrier: Barrier,
     ) -> Result<RxWait, Trouble> {
-        match self.nodes[n].stream.peer_barrier(barrier.barrier) {
-            Ok(true) => self.flush_epoch(n),
-            Ok(false) => {}
+        let waits = self.nodes[n].resource.write_order() != WriteOrder::None;
+        match self.nodes[n].stream.peer_barrier(barrier.barrier, waits) {
+            Ok(BarrierStep::Flush) => self.flush_epoch(n),
+            Ok(BarrierStep::Wait) => {}
+            Ok(BarrierStep::GoOn) => {
+                self.answer_done_epochs(n);
+                return Ok(RxWait::Nothing);
+            }
             Err(error) => return Err(Trouble::Protocol(format!("{error:?}"))),
         }
         Ok(RxWait::Barrier)
@@ -377,22 +388,43 @@ impl World {
         self.finish(n, fx);
     }
 
-    pub(crate) fn peer_write_finished(&mut self, n: usize) {
-        let drained = self.nodes[n].stream.peer_write_finished();
-        self.epoch_may_have_drained(n, drained);
+    pub(crate) fn peer_write_finished(&mut self, n: usize, epoch: u32) {
+        let step = self.nodes[n].stream.peer_write_finished(epoch);
+        self.go_on_with_epochs(n, step);
     }
 
-    pub(crate) fn peer_write_put_off(&mut self, n: usize) {
-        let drained = self.nodes[n].stream.peer_write_put_off();
-        self.epoch_may_have_drained(n, drained);
+    pub(crate) fn peer_write_put_off(&mut self, n: usize, epoch: u32) {
+        let step = self.nodes[n].stream.peer_write_put_off(epoch);
+        self.go_on_with_epochs(n, step);
     }
 
-    fn epoch_may_have_drained(&mut self, n: usize, drained: Result<bool, Invariant>) {
-        match drained {
-            Ok(true) => self.flush_epoch(n),
-            Ok(false) => {}
+    fn go_on_with_epochs(&mut self, n: usize, step: Result<EpochStep, Invariant>) {
+        match step {
+            Ok(step) => {
+                if step.done {
+                    self.answer_done_epochs(n);
+                }
+                if step.drained {
+                    self.flush_epoch(n);
+                }
+            }
             Err(invariant) => self.broke(n, invariant),
         }
+    }
+
+    fn answer_done_epochs(&mut self, n: usize) {
+        while let Some((barrier, set_size)) = self.nodes[n].stream.peer_epoch_done() {
+            self.answer_barrier(n, barrier, set_size);
+        }
+    }
+
+    fn answer_barrier(&mut self, n: usize, barrier: u32, set_size: u32) {
+        let ack = BarrierAck { barrier, set_size };
+        let version = self.version(n);
+        let packet = Packet::new(version, Command::BarrierAck, vec![], |o| {
+            ack.emit(Command::BarrierAck, o)
+        });
+        self.transmit(n, true, packet);
     }
 
     pub(crate) fn flush_epoch(&mut self, n: usize) {
@@ -418,12 +450,9 @@ impl World {
             return;
         };
         conn.rx_wait = RxWait::Nothing;
+        self.answer_done_epochs(n);
         if let Some((barrier, set_size)) = self.nodes[n].stream.peer_epoch_flushed() {
-            let command = Command::BarrierAck;
-            let ack = BarrierAck { barrier, set_size };
-            let version = self.version(n);
-            let packet = Packet::new(version, command, vec![], |o| ack.emit(command, o));
-            self.transmit(n, true, packet);
+            self.answer_barrier(n, barrier, set_size);
         }
         self.kick_receiver(n);
     }

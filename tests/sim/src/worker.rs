@@ -221,7 +221,8 @@ impl World {
             Effect::StopVerifyAt { sector, .. } => self.stop_verify_at(n, sector),
             Effect::StopVerify { .. } => self.stop_verify(n),
             Effect::TuneNetwork => self.tune(n),
-            // A dead peer is noticed by the link's own timers; disks here know no options.
+            // A dead peer is noticed by the link's own timers; disks here know no options; the
+            // order is asked for where it counts.
             Effect::Ping => self.ping(n, Command::Ping),
             Effect::TuneDisk { .. } | Effect::SetWriteOrder { .. } => {}
             Effect::StartNetwork => {

@@ -51,6 +51,57 @@ fn take_over(world: &mut World) {
     check!(world, world.failure.clone(), None);
 }
 
+/// Writes that each wait for the one before, with that order at the peer; how often the peer's disk
+/// had several of them at once.
+fn overtaking(disk_drain: bool, seed: u64) -> u32 {
+    let mut config = Config {
+        disk: 40,
+        ..Config::default()
+    };
+    config.node.net.protocol = WireProtocol::A;
+    config.node.disk.disk_flushes = false;
+    config.node.disk.disk_drain = disk_drain;
+    let mut world = watched(World::synced(seed, config));
+    attach_and_connect(&mut world);
+    world.promote(0, false);
+    rest(&mut world);
+    let at_peer = |world: &World| world.nodes[1].volume.peer_requests();
+    let mut several = 0;
+    for i in 0..20 {
+        world.write(0, i * 8, 8);
+        let mut seen = 0;
+        while world.nodes[0].open_requests() != 0 && world.step() {
+            seen = seen.max(at_peer(&world));
+            // What nothing is kept of here is on the peer's disk.
+            check!(
+                world,
+                world.nodes[0].volume.requests() == 0 && at_peer(&world) != 0,
+                false
+            );
+        }
+        several += u32::from(seen > 1);
+    }
+    while world.nodes[0].volume.requests() != 0 && world.step() {}
+    check!(world, at_peer(&world), 0);
+    rest(&mut world);
+    demand_sync(&mut world);
+    several
+}
+
+#[test]
+fn without_an_order_a_barrier_holds_nothing_back_and_is_answered_when_its_writes_are_done() {
+    let of_all = |disk_drain| {
+        (0..20)
+            .map(|seed| overtaking(disk_drain, seed))
+            .sum::<u32>()
+    };
+    assert!(
+        of_all(false) > 20,
+        "dependent writes were at the disk together"
+    );
+    assert_eq!(of_all(true), 0);
+}
+
 #[test]
 fn with_b_what_waits_at_the_peer_for_a_block_of_a_verify_survives_its_primary() {
     let mut waiting = 0;
