@@ -220,9 +220,11 @@ impl Device {
         let device = self.clone();
         // Here, where a failure can still be told.
         let block = KBox::new([0; BLOCK_BYTES], GFP_KERNEL)?;
-        let thread = Thread::spawn(fmt!("drbd_v_{}", self.minor), move || {
-            crate::volume_thread::run(&device, block);
-        })?;
+        let thread = Thread::spawn(
+            &self.resource.crew,
+            fmt!("drbd_v_{}", self.minor),
+            move || crate::volume_thread::run(&device, block),
+        )?;
         *self.thread.lock() = Some(thread);
         self.discards.start(self)?;
         let disk = crate::request::new_disk(driver, self)?;

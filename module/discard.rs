@@ -52,7 +52,8 @@ impl Discards {
     /// Starts the thread of `device`. May sleep.
     pub fn start(&self, device: &Arc<Device>) -> Result {
         let (device, minor) = (device.clone(), device.minor);
-        let thread = Thread::spawn(fmt!("drbd_d_{}", minor), move || {
+        let crew = device.resource.crew.clone();
+        let thread = Thread::spawn(&crew, fmt!("drbd_d_{}", minor), move || {
             while !device.is_stopping() {
                 device.discards.wake.wait_timeout(IDLE_TICK_MS);
                 while let Some(work) = device.discards.next() {

@@ -354,7 +354,10 @@ impl Device {
     pub fn set_limits(&self, requests: RequestLimits) {
         let lower = self.lower();
         let below = lower.as_ref().map(|lower| &lower.data);
-        let own = limits_of(requests, below.map(|below| below.limits()));
+        let mut own = limits_of(requests, below.map(|below| below.limits()));
+        if let Some(lower) = &lower {
+            own.max_segments = lower.max_segments;
+        }
         let set = self.with_disk(|disk| disk.set_limits(&own, below));
         if !matches!(set, Some(Ok(()))) {
             let line = format_args!("the limits of the lower device were refused");

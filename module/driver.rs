@@ -4,6 +4,8 @@
 //! what is configured.
 #![forbid(unsafe_code)]
 
+use core::ops::RangeInclusive;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -17,12 +19,17 @@ use crate::resource::Resource;
 use crate::sys::bio::BioSet;
 use crate::sys::disk::Major;
 use crate::sys::lock::Mutex;
+use crate::sys::params;
 
 /// The major number of DRBD's block devices (`LANANA`).
 const MAJOR: u32 = 147;
 
-/// Bios that can always be made: enough for every request slot of a device to go on.
-const BIO_RESERVE: u32 = 256;
+/// Bios that can always be made, for each device of `minor_count`. With the default these are
+/// enough for every request slot of a device to go on.
+const BIO_RESERVE: u32 = 8;
+
+/// What `minor_count` may be.
+const MINOR_COUNT: RangeInclusive<u32> = 1..=255;
 
 /// What is configured.
 #[derive(Default)]
@@ -52,10 +59,15 @@ pub struct Driver {
 impl Driver {
     /// Takes what the module needs. May sleep.
     pub fn new() -> Result<Arc<Self>> {
+        let minors = params::minor_count();
+        if !MINOR_COUNT.contains(&minors) {
+            pr_err!("invalid minor_count ({}): it may be 1 to 255\n", minors);
+            return Err(EINVAL);
+        }
         Ok(Arc::new(
             Self {
                 major: Major::register(MAJOR)?,
-                bios: BioSet::new(BIO_RESERVE)?,
+                bios: BioSet::new(BIO_RESERVE * minors)?,
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
                 notifier: Notifier::new()?,
                 recorder: Recorder::new()?,

@@ -71,9 +71,11 @@ impl Runner {
     fn start(&self, resource: &Arc<Resource>, fencing: bool) -> Result {
         let of = resource.clone();
         let name = if fencing { "f" } else { "h" };
-        let thread = Thread::spawn(fmt!("drbd_{}_{}", name, resource.name_str()), move || {
-            of.handlers.of_kind(fencing).work(&of);
-        })?;
+        let thread = Thread::spawn(
+            &resource.crew,
+            fmt!("drbd_{}_{}", name, resource.name_str()),
+            move || of.handlers.of_kind(fencing).work(&of),
+        )?;
         *self.thread.lock() = Some(thread);
         Ok(())
     }

@@ -30,6 +30,7 @@ use crate::engine::options::DiskOptions;
 use crate::engine::resource::LowerSizes;
 use crate::engine::volume::DiscardLimits;
 use crate::fault_injection;
+use crate::request::SEGMENTS_MAX;
 use crate::storage::KernelStorage;
 use crate::sys::bdev::{
     BlockDevice,
@@ -65,6 +66,8 @@ pub struct Lower {
     pub data: BlockDevice,
     /// Where the metadata is; the same device for internal metadata.
     pub meta: BlockDevice,
+    /// Most segments of one request (`max-bio-bvecs`).
+    pub max_segments: u16,
     /// Where on it.
     geometry: SpinLock<Geometry>,
     io: Mutex<MetaIo>,
@@ -96,6 +99,10 @@ impl Lower {
             minor,
             data,
             meta,
+            max_segments: match options.max_bio_bvecs {
+                0 => SEGMENTS_MAX,
+                most => u16::try_from(most).unwrap_or(SEGMENTS_MAX),
+            },
             geometry: crate::spinlock!(geometry, c"tandem_geometry")?,
             watches: [io.watch(), flusher.watch()],
             io: crate::mutex!(io, c"tandem_metadata")?,

@@ -51,11 +51,15 @@ impl Receiver {
         self.leaving.store(false, Ordering::Release);
         self.calling.store(false, Ordering::Release);
         let owner = resource.clone();
-        let thread = Thread::spawn(fmt!("drbd_c_{}", resource.name_str()), move || {
-            if owner.receiver.may_begin() {
-                session::run(&owner);
-            }
-        })?;
+        let thread = Thread::spawn(
+            &resource.crew,
+            fmt!("drbd_c_{}", resource.name_str()),
+            move || {
+                if owner.receiver.may_begin() {
+                    session::run(&owner);
+                }
+            },
+        )?;
         *self.thread.lock() = Some(thread);
         Ok(())
     }

@@ -131,12 +131,15 @@ impl DiskOps for Ops {
     }
 }
 
+/// Most segments of a request of one of our devices.
+pub const SEGMENTS_MAX: u16 = 256;
+
 /// The limits of a device that takes such requests, over a disk of such limits.
 pub fn limits_of(requests: RequestLimits, below: Option<Limits>) -> DiskLimits {
     DiskLimits {
         logical_block_size: below.map_or(0, |below| below.logical_block_size),
         max_sectors: requests.write / SECTOR_SIZE,
-        max_segments: 256,
+        max_segments: SEGMENTS_MAX,
         segment_boundary: 4096,
         max_discard_sectors: requests.discard / SECTOR_SIZE,
         max_write_zeroes_sectors: requests.zeroes / SECTOR_SIZE,

@@ -513,17 +513,17 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
 
 fn start_threads(resource: &Arc<Resource>, session: &Arc<Session>) -> Result<[Thread; 3]> {
     let parts = || (resource.clone(), session.clone());
-    let name = resource.name_str();
+    let (crew, name) = (&resource.crew, resource.name_str());
     let (r, s) = parts();
-    let sender = Thread::spawn(fmt!("drbd_w_{}", name), move || {
+    let sender = Thread::spawn(crew, fmt!("drbd_w_{}", name), move || {
         crate::send::run(&r, &s);
     })?;
     let (r, s) = parts();
-    let ack_sender = Thread::spawn(fmt!("drbd_as_{}", name), move || {
+    let ack_sender = Thread::spawn(crew, fmt!("drbd_as_{}", name), move || {
         crate::send_meta::run(&r, &s);
     });
     let (r, s) = parts();
-    let ack_receiver = Thread::spawn(fmt!("drbd_a_{}", name), move || {
+    let ack_receiver = Thread::spawn(crew, fmt!("drbd_a_{}", name), move || {
         crate::receive_meta::run(&r, &s);
     });
     match (ack_sender, ack_receiver) {

@@ -13,8 +13,8 @@ use crate::engine::control::{
     RetCode, //
 };
 use crate::engine::options::{
-    OptionTable,
-    ResourceOptions, //
+    CpuMask,
+    OptionTable, //
 };
 use crate::engine::resource::Admin;
 use crate::engine::state::ConnState;
@@ -44,15 +44,16 @@ impl Call<'_> {
             let why = "invalid resource name: not UTF-8";
             return self.refuse(RetCode::ERR_INVALID_REQUEST, why);
         }
-        if !is_cpu_mask(&options) {
+        let Some(cpus) = options.cpu_mask.as_str().and_then(CpuMask::parse) else {
             return self.refuse_cpu_mask();
-        }
+        };
         if self.resource.is_some() {
             return self.resource_exists();
         }
         let Ok(resource) = Resource::new(self.driver, name, options) else {
             return RetCode::ERR_NOMEM;
         };
+        run_on(&resource, cpus);
         match self.driver.add_resource(&resource) {
             Ok(true) => {
                 notify::resource_created(&resource);
@@ -96,10 +97,14 @@ impl Call<'_> {
             }
         }
         let options = block.options;
-        if !is_cpu_mask(&options) {
+        let Some(cpus) = options.cpu_mask.as_str().and_then(CpuMask::parse) else {
             return self.refuse_cpu_mask();
+        };
+        let code = resource.command(None, |_| Admin::ResourceOptions { options });
+        if code.is_success() {
+            run_on(resource, cpus);
         }
-        resource.command(None, |_| Admin::ResourceOptions { options })
+        code
     }
 
     /// `DOWN`: takes everything away, in the order that loses nothing.
@@ -129,10 +134,13 @@ impl Call<'_> {
     }
 }
 
-/// Whether the mask of CPUs is one: hexadecimal digits in groups, or nothing at all.
-fn is_cpu_mask(options: &ResourceOptions) -> bool {
-    let mut bytes = options.cpu_mask.as_bytes().iter();
-    bytes.all(|byte| byte.is_ascii_hexdigit() || *byte == b',')
+/// Gives a resource's threads their processors. A mask that names none has no effect.
+fn run_on(resource: &Resource, cpus: CpuMask) {
+    if resource.crew.set_cpus(cpus).is_err() {
+        resource.log(format_args!(
+            "cpu-mask names no processor of this machine: the threads stay where they are"
+        ));
+    }
 }
 
 /// Does something with all devices, until it fails.

@@ -61,6 +61,7 @@ use crate::recorder::TracedResource;
 use crate::session::Session;
 use crate::status::Summary;
 use crate::sys::clock;
+use crate::sys::crew::Crew;
 use crate::sys::lock::{
     Mutex,
     SpinLock, //
@@ -147,6 +148,8 @@ pub struct Resource {
     throttle: SpinLock<Throttle>,
     /// What happens to the peer's barriers.
     write_order: AtomicU8,
+    /// All threads that work for it, on the processors of `cpu-mask`.
+    pub crew: Arc<Crew>,
     /// Runs the administrator's handlers.
     pub handlers: Handlers,
     /// Wakes the receiver when a handler came back.
@@ -189,6 +192,7 @@ impl Resource {
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
                 write_order: AtomicU8::new(WriteOrder::Flush as u8),
+                crew: Crew::new()?,
                 handlers: Handlers::new()?,
                 handled: Signal::new()?,
             },
@@ -200,6 +204,7 @@ impl Resource {
         }
         let worker = resource.clone();
         *resource.worker.lock() = Some(Thread::spawn(
+            &resource.crew,
             fmt!("drbd_r_{}", resource.name_str()),
             move || worker.work(),
         )?);

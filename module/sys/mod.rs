@@ -17,6 +17,7 @@ pub mod bdev;
 pub mod bio;
 pub mod checksum;
 pub mod clock;
+pub mod crew;
 pub mod digest;
 pub mod disk;
 pub mod genl;

@@ -2,6 +2,7 @@
 /* See shim.h. Sorted as there; the comment says why Rust can't do it itself. */
 #include <crypto/hash.h>
 #include <linux/blkdev.h>
+#include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -298,6 +299,31 @@ void tandem_thread_priority(bool fifo_low)
 		sched_set_fifo_low(current);
 	else
 		sched_set_normal(current, 0);
+}
+
+/* Masks are macros; those of processors that may come are a variable behind one. */
+int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high)
+{
+	cpumask_var_t mask;
+	unsigned int cpu;
+	int err;
+
+	if (!low && !high)
+		return set_cpus_allowed_ptr(task, cpu_possible_mask);
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		if (cpu < 128 && ((cpu < 64 ? low : high) >> (cpu % 64)) & 1)
+			cpumask_set_cpu(cpu, mask);
+	err = set_cpus_allowed_ptr(task, mask);
+	free_cpumask_var(mask);
+	return err;
+}
+
+/* current is a macro. */
+struct task_struct *tandem_current(void)
+{
+	return current;
 }
 
 /* current is a macro. */

@@ -77,6 +77,8 @@ void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel);
 /* Tasks */
 unsigned long tandem_ms_to_jiffies(unsigned int ms);
 void tandem_thread_priority(bool fifo_low);
+int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high);
+struct task_struct *tandem_current(void);
 bool tandem_is_current(struct task_struct *task);
 bool tandem_fatal_signal(void);
 bool tandem_may_sleep(void);

@@ -108,6 +108,12 @@ unsafe extern "C" {
 
     safe fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
     pub(super) safe fn tandem_thread_priority(fifo_low: bool);
+    pub(super) fn tandem_thread_cpus(
+        task: *mut bindings::task_struct,
+        low: u64,
+        high: u64,
+    ) -> c_int;
+    pub(super) safe fn tandem_current() -> *mut bindings::task_struct;
     pub(super) safe fn tandem_is_current(task: *mut bindings::task_struct) -> bool;
     pub(super) safe fn tandem_fatal_signal() -> bool;
     pub(super) safe fn tandem_may_sleep() -> bool;

@@ -7,6 +7,7 @@
 
 use super::{
     page::PageVec,
+    params,
     payload::{
         address,
         Payload,
@@ -562,6 +563,7 @@ impl TcpSocket {
             bits |= MSG_MORE;
         }
         let by_reference = transfer == Transfer::Reference
+            && !params::disable_sendpage()
             && batch.iter().take(count).all(|segment| {
                 // SAFETY: The page is live.
                 unsafe { shim::tandem_sendpage_ok(segment.bv_page) }

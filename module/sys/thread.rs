@@ -2,7 +2,10 @@
 
 //! Kernel threads that run one closure.
 
-use super::shim;
+use super::{
+    crew::Crew,
+    shim, //
+};
 use kernel::{
     alloc::flags::GFP_KERNEL,
     bindings,
@@ -49,6 +52,7 @@ impl Drop for NoIo {
 /// What a new thread is given: the closure, and where to say that it has returned.
 struct Start<F> {
     run: F,
+    crew: Arc<Crew>,
     done: Arc<Completion>,
 }
 
@@ -59,6 +63,7 @@ struct Start<F> {
 /// Dropping the handle waits for that too, so that no code of the module runs on unnoticed.
 pub struct Thread {
     task: NonNull<bindings::task_struct>,
+    crew: Arc<Crew>,
     done: Arc<Completion>,
 }
 
@@ -68,12 +73,13 @@ unsafe impl Send for Thread {}
 unsafe impl Sync for Thread {}
 
 impl Thread {
-    /// Starts a thread named `name` (15 bytes are shown) that runs `run`. May sleep.
+    /// Starts a thread named `name` (15 bytes are shown) that runs `run`, on the processors of its
+    /// `crew`. May sleep.
     ///
-    /// Use as `Thread::spawn(fmt!("drbd_w_{}", n), move || ...)`.
+    /// Use as `Thread::spawn(&crew, fmt!("drbd_w_{}", n), move || ...)`.
     ///
     /// Errors: `ENOMEM`, `EINTR` when the calling process is being killed.
-    pub fn spawn<F>(name: kernel::fmt::Arguments<'_>, run: F) -> Result<Self>
+    pub fn spawn<F>(crew: &Arc<Crew>, name: kernel::fmt::Arguments<'_>, run: F) -> Result<Self>
     where
         F: FnOnce() + Send + 'static,
     {
@@ -82,32 +88,17 @@ impl Thread {
         let start = KBox::new(
             Start {
                 run,
+                crew: crew.clone(),
                 done: done.clone(),
             },
             GFP_KERNEL,
         )?;
-        let data = KBox::into_raw(start);
-        // SAFETY: `main::<F>` takes `data` back exactly once; "%s" takes one C string, which is
-        // copied before the call returns.
-        let task = from_err_ptr(unsafe {
-            bindings::kthread_create_on_node(
-                Some(main::<F>),
-                data.cast::<c_void>(),
-                bindings::NUMA_NO_NODE,
-                c"%s".as_char_ptr(),
-                name.as_char_ptr(),
-            )
-        })
-        .inspect_err(|_| {
-            // SAFETY: No thread was made, so `data` is ours again.
-            drop(unsafe { KBox::from_raw(data) });
-        })?;
-        // SAFETY: A thread that wasn't woken yet can't be gone; the reference keeps it afterwards.
-        unsafe { bindings::get_task_struct(task) };
-        // SAFETY: `task` is a fresh thread.
-        unsafe { bindings::wake_up_process(task) };
+        let task = crew.enlist(|| create(name, start))?;
+        // SAFETY: `task` is a fresh thread, kept by the reference that `create` took.
+        unsafe { bindings::wake_up_process(task.as_ptr()) };
         Ok(Self {
-            task: NonNull::new(task).ok_or(ENOMEM)?,
+            task,
+            crew: crew.clone(),
             done,
         })
     }
@@ -132,9 +123,36 @@ impl Drop for Thread {
         } else {
             pr_warn!("a thread dropped its own handle\n");
         }
-        // SAFETY: Gives back the reference taken in `spawn`.
+        self.crew.leave(self.task);
+        // SAFETY: Gives back the reference taken in `create`.
         unsafe { bindings::put_task_struct(self.task.as_ptr()) };
     }
+}
+
+/// Makes a thread that is not woken yet, with a reference to it.
+fn create<F>(name: CString, start: KBox<Start<F>>) -> Result<NonNull<bindings::task_struct>>
+where
+    F: FnOnce() + Send + 'static,
+{
+    let data = KBox::into_raw(start);
+    // SAFETY: `main::<F>` takes `data` back exactly once; "%s" takes one C string, which is
+    // copied before the call returns.
+    let task = from_err_ptr(unsafe {
+        bindings::kthread_create_on_node(
+            Some(main::<F>),
+            data.cast::<c_void>(),
+            bindings::NUMA_NO_NODE,
+            c"%s".as_char_ptr(),
+            name.as_char_ptr(),
+        )
+    })
+    .inspect_err(|_| {
+        // SAFETY: No thread was made, so `data` is ours again.
+        drop(unsafe { KBox::from_raw(data) });
+    })?;
+    // SAFETY: A thread that wasn't woken yet can't be gone; the reference keeps it afterwards.
+    unsafe { bindings::get_task_struct(task) };
+    NonNull::new(task).ok_or(ENOMEM)
 }
 
 /// The C face of a thread: runs the closure, then says so.
@@ -145,7 +163,9 @@ impl Drop for Thread {
 unsafe extern "C" fn main<F: FnOnce()>(data: *mut c_void) -> c_int {
     // SAFETY: As this function requires.
     let start = unsafe { KBox::from_raw(data.cast::<Start<F>>()) };
-    let Start { run, done } = KBox::into_inner(start);
+    let Start { run, crew, done } = KBox::into_inner(start);
+    crew.begin();
+    drop(crew);
     let no_io = NoIo::enter();
     run();
     drop(no_io);

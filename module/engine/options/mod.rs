@@ -9,6 +9,7 @@
 //! a table is the order in which `drbdsetup` lists the options.
 
 mod choice;
+mod cpu_mask;
 mod disk;
 mod net;
 mod number;
@@ -29,6 +30,7 @@ pub use choice::{
     RoleResyncConflict,
     WireProtocol, //
 };
+pub use cpu_mask::CpuMask;
 pub use disk::DiskOptions;
 pub use net::NetOptions;
 pub use number::{

@@ -15,7 +15,7 @@ const MASK: usize = 31;
 option_table! {
     /// Options of one resource.
     pub struct ResourceOptions {
-        /// CPUs for the resource's threads, as a hexadecimal mask; empty: the module's choice.
+        /// CPUs for the resource's threads, as a hexadecimal mask; empty: all.
         cpu_mask: FixedStr<MASK> = OptionSpec::text("cpu-mask", 1, MASK);
         /// What happens to I/O when no up-to-date data can be reached.
         on_no_data_accessible: OnNoData =

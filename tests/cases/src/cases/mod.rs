@@ -91,6 +91,7 @@ cases! {
     tentative_connect_tells_what_would_happen,
     the_ocf_agent_runs_on_our_tool,
     thin_resync_discards_zeroes,
+    threads_keep_to_the_cpu_mask,
     too_small_lower_device_is_refused,
     two_primaries_write_the_same_blocks,
     unload_leaves_nothing,

@@ -80,6 +80,7 @@ drbdsetup detach 0
 drbdsetup attach 0 /dev/data1 /dev/data1 internal --size=2199023255552s
 drbdsetup attach 0 /dev/data1 /dev/data1 internal --max-bio-bvecs=128 --size=1M
 drbdsetup show r0
+cat /sys/block/drbd0/queue/max_segments
 drbdsetup disconnect CONNECTION
 drbdsetup connect r0 CONNECTION --tentative --discard-my-data --timeout=60
 drbdsetup show r0
