@@ -41,6 +41,7 @@ use crate::engine::volume::{
     Tables,
     VolumeEffect, //
 };
+use crate::inspect::OfVolume;
 use crate::link::{
     Link,
     MetaItem, //
@@ -151,6 +152,8 @@ pub struct Device {
     pub reports: Reports,
     stopping: AtomicBool,
     thread: Mutex<Option<Thread>>,
+    /// What debugfs tells of it.
+    pub inspected: Mutex<Option<OfVolume>>,
 }
 
 impl Device {
@@ -210,6 +213,7 @@ impl Device {
                 reports: Reports::default(),
                 stopping: AtomicBool::new(false),
                 thread: crate::mutex!(None, c"tandem_thread")?,
+                inspected: crate::mutex!(None, c"tandem_inspected")?,
             },
             GFP_KERNEL,
         )?)
@@ -236,6 +240,7 @@ impl Device {
     /// Takes the block device away and ends the volume's thread. Nobody has it open, no disk is
     /// attached. May sleep.
     pub fn stop(&self) {
+        drop(self.inspected.lock().take());
         drop(self.disk.lock().take());
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();

@@ -12,6 +12,7 @@ use kernel::sync::Arc;
 use crate::device::Device;
 use crate::engine::resource::Dependency;
 use crate::faults::Faults;
+use crate::inspect;
 use crate::notify::Notifier;
 use crate::recorder::Recorder;
 use crate::request::Io;
@@ -54,6 +55,8 @@ pub struct Driver {
     pub recorder: Arc<Recorder>,
     /// Rules of our own that were broken.
     pub faults: Arc<Faults>,
+    /// What debugfs tells in the C module's words.
+    pub inspected: inspect::Root,
 }
 
 impl Driver {
@@ -72,6 +75,7 @@ impl Driver {
                 notifier: Notifier::new()?,
                 recorder: Recorder::new()?,
                 faults: Faults::new()?,
+                inspected: inspect::Root::new()?,
             },
             GFP_KERNEL,
         )?)

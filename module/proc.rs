@@ -31,7 +31,7 @@ use crate::sys::params;
 use crate::sys::procfs::Show;
 
 /// The version of DRBD that this is compatible with; tools choose their language by it.
-const VERSION: &str = "8.4.11";
+pub const VERSION: &str = "8.4.11";
 
 /// KiB that one bit of the bitmap stands for.
 const KIB_PER_BIT: u64 = 4;

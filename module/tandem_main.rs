@@ -29,6 +29,7 @@ mod faults;
 mod handler;
 mod handshake;
 mod inbox;
+mod inspect;
 mod link;
 mod login;
 mod lower;

@@ -19,6 +19,7 @@ use crate::engine::state::{
     DiskState,
     Role, //
 };
+use crate::inspect;
 use crate::notify;
 use crate::resource::Resource;
 
@@ -99,6 +100,7 @@ fn create(
         remove(driver, &device);
         return Err(error.into());
     }
+    inspect::show_volume(&device);
     // It takes part in a connection that is up.
     resource.post(Event::Tick);
     Ok(device)

@@ -18,6 +18,7 @@ use crate::engine::options::{
 };
 use crate::engine::resource::Admin;
 use crate::engine::state::ConnState;
+use crate::inspect;
 use crate::notify;
 use crate::resource::Resource;
 
@@ -56,6 +57,7 @@ impl Call<'_> {
         run_on(&resource, cpus);
         match self.driver.add_resource(&resource) {
             Ok(true) => {
+                inspect::show_resource(&resource);
                 notify::resource_created(&resource);
                 RetCode::NO_ERROR
             }

@@ -51,6 +51,7 @@ use crate::engine::state::{
 use crate::engine::throttle::Throttle;
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
+use crate::inspect::OfResource;
 use crate::link::{
     Item,
     Link, //
@@ -148,6 +149,8 @@ pub struct Resource {
     throttle: SpinLock<Throttle>,
     /// What happens to the peer's barriers.
     write_order: AtomicU8,
+    /// What debugfs tells of it.
+    pub inspected: Mutex<Option<OfResource>>,
     /// All threads that work for it, on the processors of `cpu-mask`.
     pub crew: Arc<Crew>,
     /// Runs the administrator's handlers.
@@ -192,6 +195,7 @@ impl Resource {
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,
                 write_order: AtomicU8::new(WriteOrder::Flush as u8),
+                inspected: crate::mutex!(None, c"tandem_inspected")?,
                 crew: Crew::new()?,
                 handlers: Handlers::new()?,
                 handled: Signal::new()?,
@@ -218,6 +222,7 @@ impl Resource {
 
     /// Ends the worker. The connection is StandAlone, no volume is left. May sleep.
     pub fn stop(&self) {
+        drop(self.inspected.lock().take());
         self.receiver.reap();
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();

@@ -237,6 +237,11 @@ impl MasterBio {
         BioFlags::from_bits(self.bits)
     }
 
+    /// Milliseconds since it came. Any context.
+    pub fn age_ms(&self) -> u32 {
+        shim::tandem_ms_since(self.start)
+    }
+
     /// First sector.
     #[inline]
     pub fn sector(&self) -> u64 {

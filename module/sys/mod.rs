@@ -18,6 +18,7 @@ pub mod bio;
 pub mod checksum;
 pub mod clock;
 pub mod crew;
+pub mod debug_links;
 pub mod digest;
 pub mod disk;
 pub mod genl;

@@ -227,6 +227,22 @@ int tandem_sk_sndbuf(struct socket *sock)
 	return READ_ONCE(sock->sk->sk_sndbuf);
 }
 
+/* As SIOCINQ, for whoever looks from outside. */
+unsigned int tandem_sk_unread(struct socket *sock)
+{
+	struct tcp_sock *tp = tcp_sk(sock->sk);
+
+	return READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
+}
+
+/* As SIOCOUTQ, for whoever looks from outside. */
+unsigned int tandem_sk_unacked(struct socket *sock)
+{
+	struct tcp_sock *tp = tcp_sk(sock->sk);
+
+	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_una);
+}
+
 bool tandem_sk_established(struct socket *sock)
 {
 	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED;
@@ -284,6 +300,12 @@ void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel)
 {
 	family->netnsok = netnsok;
 	family->parallel_ops = parallel;
+}
+
+/* jiffies is a variable of the linker script. */
+unsigned int tandem_ms_since(unsigned long start)
+{
+	return jiffies_to_msecs(jiffies - start);
 }
 
 /* Inline, and HZ is not in bindings as a number of use. */

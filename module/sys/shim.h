@@ -60,6 +60,8 @@ void tandem_sk_set_reuseaddr(struct socket *sock);
 void tandem_sk_set_keepalive(struct socket *sock, int idle, int interval, int count);
 int tandem_sk_queued(struct socket *sock);
 int tandem_sk_sndbuf(struct socket *sock);
+unsigned int tandem_sk_unread(struct socket *sock);
+unsigned int tandem_sk_unacked(struct socket *sock);
 bool tandem_sk_established(struct socket *sock);
 
 /* Netlink */
@@ -75,6 +77,7 @@ const struct genl_info *tandem_genl_dump_info(struct netlink_callback *cb);
 void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel);
 
 /* Tasks */
+unsigned int tandem_ms_since(unsigned long start);
 unsigned long tandem_ms_to_jiffies(unsigned int ms);
 void tandem_thread_priority(bool fifo_low);
 int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high);

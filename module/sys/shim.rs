@@ -80,6 +80,8 @@ unsafe extern "C" {
     );
     pub(super) fn tandem_sk_queued(sock: *mut bindings::socket) -> c_int;
     pub(super) fn tandem_sk_sndbuf(sock: *mut bindings::socket) -> c_int;
+    pub(super) fn tandem_sk_unread(sock: *mut bindings::socket) -> c_uint;
+    pub(super) fn tandem_sk_unacked(sock: *mut bindings::socket) -> c_uint;
     pub(super) fn tandem_sk_established(sock: *mut bindings::socket) -> bool;
 
     pub(super) static tandem_genl_no_policy: Opaque<[bindings::nla_policy; 1]>;
@@ -106,6 +108,7 @@ unsafe extern "C" {
         parallel: bool,
     );
 
+    pub(super) safe fn tandem_ms_since(start: c_ulong) -> c_uint;
     safe fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
     pub(super) safe fn tandem_thread_priority(fifo_low: bool);
     pub(super) fn tandem_thread_cpus(

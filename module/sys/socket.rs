@@ -659,6 +659,16 @@ impl TcpSocket {
         self.0.set_use_reserves(on);
     }
 
+    /// Bytes that came and were not read, and bytes that were sent and not acknowledged, as of
+    /// some moment. Any context.
+    pub fn in_buffers(&self) -> (u32, u32) {
+        let socket = self.0.as_ptr();
+        // SAFETY: The socket is live, and of TCP.
+        let unread = unsafe { shim::tandem_sk_unread(socket) };
+        // SAFETY: As above.
+        (unread, unsafe { shim::tandem_sk_unacked(socket) })
+    }
+
     /// Bytes of memory that hold what isn't acknowledged yet. Any context.
     pub fn queued_bytes(&self) -> u32 {
         // SAFETY: The socket is live.

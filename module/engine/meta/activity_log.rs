@@ -57,11 +57,11 @@ enum SlotState {
 #[derive(Clone, Copy, Debug)]
 pub struct LogSlot {
     /// The extent on disk.
-    on_disk: u32,
+    pub(super) on_disk: u32,
     /// The extent that it is given to; the same if settled.
-    extent: u32,
+    pub(super) extent: u32,
     /// How many requests refer to it.
-    refs: u32,
+    pub(super) refs: u32,
     state: SlotState,
     /// Neighbours on the list of its state.
     prev: u32,
@@ -223,7 +223,7 @@ impl<S: Storage> ActivityLog<S> {
         self.ring
     }
 
-    fn slot(&self, index: u32) -> Option<&LogSlot> {
+    pub(super) fn slot(&self, index: u32) -> Option<&LogSlot> {
         self.slots.get(usize::try_from(index).ok()?)
     }
 

@@ -6,6 +6,7 @@
 
 pub mod activity_log;
 pub mod activity_log_block;
+pub mod activity_log_view;
 pub mod bitmap;
 pub mod geometry;
 pub mod relocation;

@@ -24,6 +24,7 @@ use crate::engine::meta::activity_log_block::{
     BLOCK_BYTES,
     MAX_UPDATES, //
 };
+use crate::engine::meta::activity_log_view::LogSlotView;
 use crate::engine::meta::bitmap::{
     Bitmap,
     PAGE_BYTES, //
@@ -197,6 +198,11 @@ impl<S: Storage> Volume<S> {
             slots: disk.log.slot_count(),
             usage: self.log_use,
         })
+    }
+
+    /// A slot of the log; `None` behind the last one, and without a disk.
+    pub fn log_slot(&self, index: u16) -> Option<LogSlotView> {
+        self.disk.as_ref()?.log.look_at(index)
     }
 
     /// Requests of the application that wait while the log gets to disk.

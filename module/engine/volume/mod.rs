@@ -18,6 +18,7 @@ mod congestion;
 mod digest;
 mod discard;
 mod effect;
+mod inspect;
 mod local;
 mod log;
 mod mirror;
@@ -76,6 +77,13 @@ pub use effect::{
     Report,
     VolumeEffect,
     MAX_EFFECTS, //
+};
+pub use inspect::{
+    Aspect,
+    PeerGroup,
+    PeerRequestView,
+    RequestBits,
+    RequestView, //
 };
 pub use local::Refusal;
 pub use log::{

@@ -33,6 +33,7 @@ cases! {
     damaged_superblock_is_refused,
     data_integrity_covers_all_data,
     data_integrity_needs_the_same_algorithm,
+    debugfs_tells_what_drbds_does,
     detach_by_force_does_not_wait_for_the_disk,
     discards_reach_both_disks,
     diskless_primary_works_through_the_peer,
