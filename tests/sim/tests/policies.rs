@@ -106,6 +106,20 @@ fn met_as_secondaries(policies: [AfterSplitBrain0; 2], changes: [u64; 2]) -> Wor
 }
 
 #[test]
+fn a_primary_that_loses_all_good_data_tells_a_handler() {
+    let mut world = pair(3, |_, _| {});
+    world.promote(0, false);
+    rest(&mut world);
+    world.detach(0);
+    rest(&mut world);
+    assert!(!called(&world, 0, Handler::PriOnInconDegr));
+    world.cut();
+    rest(&mut world);
+    assert!(called(&world, 0, Handler::PriOnInconDegr));
+    assert!(!called(&world, 1, Handler::PriOnInconDegr));
+}
+
+#[test]
 fn without_a_policy_the_handlers_are_told_and_the_nodes_stay_apart() {
     let policy = [AfterSplitBrain0::Disconnect; 2];
     let world = met_as_secondaries(policy, [1, 2]);

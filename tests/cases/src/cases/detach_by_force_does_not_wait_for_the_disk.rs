@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `detach --force` takes a disk away that does not answer, at once: what comes later is served by
-//! the peer. What the disk has of the application's own memory is waited for.
+//! the peer. What the disk has of the application's own memory is waited for. It also ends a
+//! `disconnect` that such a disk holds up.
 
 use anyhow::Result;
 
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin, expect_letter, expect_running, fragile, hang, wake, write_letter},
+    trouble::{
+        attach_again, await_end, begin, expect_letter, expect_running, fragile, hang, wake,
+        write_letter,
+    },
 };
 
 pub(crate) const CASE: Case =
@@ -43,6 +47,17 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     await_end(&pair.a, "old", 0)?;
     pair.a.await_event("^[a-z]+ device .* disk:Diskless")?;
     expect_letter(&pair.a, 'y', 5)?;
+
+    attach_again(&pair.a, &lower, "")?;
+    pair.await_in_sync()?;
+    hang(&pair.a)?;
+    let disconnect = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
+    begin(&pair.a, "disconnect", disconnect)?;
+    pair.a.await_log("-> Disconnecting")?;
+    pair.a.setup("detach 0 --force")?;
+    await_end(&pair.a, "disconnect", 0)?;
+    wake(&pair.a)?;
+    pair.a.await_event("^[a-z]+ device .* disk:Diskless")?;
     pair.a.setup("down r0")?;
     pair.a.no_part()
 }

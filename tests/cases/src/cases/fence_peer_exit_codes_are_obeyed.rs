@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What the exit codes of `fence-peer` make of a lost peer's disk, and of frozen I/O: a handler
-//! without a meaning leaves it frozen until `resume-io`, and what is waited for is shown. The
-//! handler may ask the tool for the state meanwhile.
+//! without a meaning, or that does not come to its end, leaves it frozen until `resume-io`, and
+//! what is waited for is shown. The handler may ask the tool for the state meanwhile, and commands
+//! are answered.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use vm::{side::Side, Link};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
+    trouble::{await_end, begin, expect_running, write_letter},
 };
 
 /// Our module alone: the same with the C module is shown by `fence_peer_outdates_a_lost_peer`.
@@ -26,7 +28,8 @@ const HANDLER: &str = "#!/bin/sh
 [ \"$1\" = fence-peer ] || exit 0
 PATH=$PATH:/usr/local/sbin
 echo \"asked $(timeout 5 tandem setup cstate 0)\" >>/run/handlers
-exit $(cat /run/code)
+[ \"$(cat /run/code)\" != hang ] || read go </run/go
+exit $(cat /run/code | tr -dc 0-9)
 ";
 
 fn run(pair: &Pair<'_>) -> Result<()> {
@@ -62,7 +65,30 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     }
     let waiting = pair.a.ok("cat /sys/kernel/debug/tandem/waiting")?;
     ensure!(!waiting.contains(" io "), "still frozen:\n{waiting}");
+    hang(pair)?;
     pair.expect_equal()
+}
+
+/// A handler that does not come back: I/O is frozen, but neither commands nor `resume-io` are; and
+/// its late answer says nothing of a peer that is there again.
+fn hang(pair: &Pair<'_>) -> Result<()> {
+    let a = &pair.a;
+    a.ok("echo hang >/run/code; : >/run/handlers; rm -f /run/go; mkfifo /run/go")?;
+    pair.cable(Link::Down)?;
+    a.await_in("tail -n +1 -F /run/handlers", "asked", SOON)?;
+    begin(a, "write", &write_letter('x', 2000))?;
+    a.await_proc("ap:1")?;
+    let waiting = a.ok("cat /sys/kernel/debug/tandem/waiting")?;
+    ensure!(waiting.contains(" handler "), "no handler in:\n{waiting}");
+    a.setup("disk-options 0 --on-io-error=detach")?;
+    expect_running(a, "write")?;
+    a.setup("resume-io 0")?;
+    await_end(a, "write", 0)?;
+    pair.cable(Link::Up)?;
+    pair.await_in_sync()?;
+    a.ok("echo >/run/go")?;
+    a.await_log("Ignoring fence-peer exit code")?;
+    pair.await_in_sync()
 }
 
 /// From here on the node calls our handler.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Flexible metadata with a striped log on one node, indexed metadata on the other: both come up,
-//! sync, are read by both tools alike, and come back in sync.
+//! sync, are read by both tools alike, and come back in sync, also from what both tools restored.
 
 use anyhow::{ensure, Result};
 use vm::{
@@ -40,6 +40,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         side.setup("down r0")?;
         side.ok("dmesg --clear")?;
         read_by_both_tools(&side, meta, size)?;
+        restored_by_both_tools(&side, meta)?;
     }
     come_up(pair)?;
     pair.await_in_sync()?;
@@ -69,6 +70,24 @@ fn read_by_both_tools(side: &Side<'_>, meta: &str, size: u64) -> Result<()> {
     if side.driver() == Driver::Tandem {
         let ours = dump("tandem meta")?;
         ensure!(ours == debian, "{ours:#?} is not {debian:#?}");
+    }
+    Ok(())
+}
+
+/// What one tool dumps the other one restores, to the same bytes: superblock and bitmap.
+fn restored_by_both_tools(side: &Side<'_>, meta: &str) -> Result<()> {
+    // Only ours dumps the flags.
+    side.ok(&format!("tandem meta --force 0 v08 {meta} dump-md >/run/dump"))?;
+    for tool in ["drbdmeta", "tandem meta"] {
+        side.ok(&format!(
+            "{tool} --force 0 v08 {meta} wipe-md && {tool} --force 0 v08 {meta} restore-md /run/dump
+            drbdmeta 0 v08 {meta} apply-al"
+        ))?;
+        let differs = side.ok(&format!(
+            "tandem meta --force 0 v08 {meta} dump-md >/run/again
+            diff <(grep -v '^ *#' /run/dump) <(grep -v '^ *#' /run/again) || true"
+        ))?;
+        ensure!(differs.is_empty(), "restored by {tool}:\n{differs}");
     }
     Ok(())
 }
