@@ -122,6 +122,16 @@ impl Call<'_> {
         code
     }
 
+    /// `DETACH` by force: nobody waits for the disk from here on. Whoever does may have what the
+    /// command needs: the lock of the configuration, while another command waits.
+    pub(super) fn give_up_disk(&mut self, device: &Arc<Device>) {
+        let parms = self.attributes.parms::<DetachParms>();
+        let force = parms.is_ok_and(|parms| parms.force_detach == Some(true));
+        if let Some(lower) = device.lower().filter(|_| force) {
+            lower.give_up(true);
+        }
+    }
+
     /// `DETACH`: takes the disk out of use.
     pub(super) fn detach(&mut self, device: &Arc<Device>) -> RetCode {
         match self.attributes.parms::<DetachParms>() {
@@ -220,10 +230,6 @@ fn with_record<R>(device: &Arc<Device>, look: impl FnOnce(&VolumeRecord) -> R) -
 
 /// Takes a device's disk out of use. May sleep.
 pub(super) fn detach(device: &Arc<Device>, force: bool) -> RetCode {
-    if let Some(lower) = device.lower().filter(|_| force) {
-        // Somebody who waits for the disk may hold what the command needs.
-        lower.give_up(true);
-    }
     let code = device
         .resource
         .command(Some(device), |volume| Admin::Detach { volume, force });

@@ -261,6 +261,9 @@ impl Call<'_> {
             if matches!(self.command, Command::GetStatus | Command::GetTimeoutType) {
                 return self.look(&device);
             }
+            if self.command == Command::Detach {
+                self.give_up_disk(&device);
+            }
             let config = resource.config.lock();
             if !self.driver.has_device(&device) {
                 return Ok(self.refuse(RetCode::ERR_MINOR_INVALID, "unknown minor"));

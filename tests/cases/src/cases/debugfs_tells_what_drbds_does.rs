@@ -46,7 +46,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.cable(Link::Down)?;
     begin(&pair.a, "write", &write_letter('x', 2))?;
     pair.a.await_in(
-        &format!("while :; do cat {TREE}/{PEER}/oldest_requests; done"),
+        &format!("sh -c 'while :; do cat {TREE}/{PEER}/oldest_requests; done'"),
         "^0\t0\t0x[0-9a-f]+\t16\t8\tW\t[0-9]+\t.*\tmaster: pending\tlocal: .*\
          completed\\|ok\tnet: pending\\|sent : C\\|barr$",
         SOON,

@@ -49,7 +49,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     if pair.b.driver() == Driver::Tandem {
         let half = format!("memory 0 in use [2-9][0-9]+ of [0-9]+, at most {BUFFERS}$");
         pair.b
-            .await_in(&format!("while :; do {MEMORY}; done"), &half, SOON)?;
+            .await_in(&format!("sh -c 'while :; do {MEMORY}; done'"), &half, SOON)?;
         expect_bounded(&pair.b)?;
     }
     pair.a.await_in("drbdsetup events2", "connection:(Timeout|Connecting|Unconnected)", SOON)?;

@@ -20,7 +20,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         }
         unload(&side)?;
         // And it can come back, but not for more devices than there may be.
-        side.ok("! DRIVER_ARGS=minor_count=256 /payload/load-driver 2>/dev/null")?;
+        side.ok("! /payload/one-cpu insmod /payload/tandem.ko minor_count=256 2>/dev/null")?;
+        side.await_log("invalid minor_count (256)")?;
         side.ok("/payload/load-driver")?;
         side.expect_proc("version: 8.4")?;
     }
