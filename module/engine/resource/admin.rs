@@ -2,6 +2,7 @@
 
 //! The administrator's commands.
 
+use crate::engine::backoff::Backoff;
 use crate::engine::control::RetCode;
 use crate::engine::ids::Instant;
 use crate::engine::state::{
@@ -214,6 +215,8 @@ impl Step<'_> {
             return self.answer(token, RetCode::ERR_DISCARD_IMPOSSIBLE);
         }
         self.resource.net = Some(options);
+        // What failed with the settings before says nothing of these.
+        self.resource.backoff = Backoff::default();
         self.push(Effect::ConnectionMade);
         self.set_conn(ConnState::Unconnected);
         self.push(Effect::StartNetwork);

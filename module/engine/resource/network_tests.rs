@@ -146,3 +146,40 @@ fn a_connected_peer_is_told_of_new_options() {
     );
     assert!(tells(&mut resource));
 }
+
+/// How long the next attempt waits after one that failed at once, in milliseconds.
+fn pause(resource: &mut Resource) -> u64 {
+    let lost = [
+        Event::Connecting,
+        Event::Trouble(Loss::NetworkFailure),
+        Event::Disconnected(Loss::NetworkFailure),
+    ];
+    let effects = feed(resource, &lost);
+    let pause = effects.iter().find_map(|effect| match effect {
+        Effect::LookAgain { after_ms } => Some(*after_ms),
+        _ => None,
+    });
+    pause.unwrap()
+}
+
+#[test]
+fn a_new_connect_forgets_how_often_the_former_one_failed() {
+    let mut resource = meeting();
+    assert_eq!(
+        [pause(&mut resource), pause(&mut resource)],
+        [10_001, 20_001]
+    );
+    let disconnect = Admin::Disconnect { force: true };
+    let connect = Admin::Connect {
+        options: NetOptions::default(),
+    };
+    feed(
+        &mut resource,
+        &[
+            Event::Admin(Token(2), disconnect),
+            Event::Disconnected(Loss::NetworkFailure),
+            Event::Admin(Token(3), connect),
+        ],
+    );
+    assert_eq!(pause(&mut resource), pauses[0]);
+}
