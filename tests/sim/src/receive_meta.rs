@@ -83,7 +83,7 @@ impl World {
             }
             Command::PingAck => {
                 let pings = self.nodes[n].conn.as_mut().map(|conn| &mut conn.pings);
-                if pings.is_some_and(|pings| take_last(pings)) {
+                if pings.is_some_and(take_last) {
                     self.post(n, Event::PingAnswered, false);
                 }
                 return Ok(());

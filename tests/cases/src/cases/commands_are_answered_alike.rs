@@ -228,6 +228,12 @@ const DIFFERENT: &[Known] = &[
         theirs: "",
         why: "the reply says why, and what to do",
     },
+    Known {
+        command: "-gi 0",
+        ours: "<generation 0>:<generation 1>:0000000000000004:",
+        theirs: "<generation 1>:0000000000000004:0000000000000000:",
+        why: "the bitmap goes on counting from what the peer may have",
+    },
 ];
 
 fn run(pair: &Pair<'_>) -> Result<()> {
