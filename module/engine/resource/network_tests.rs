@@ -165,10 +165,8 @@ fn pause(resource: &mut Resource) -> u64 {
 #[test]
 fn a_new_connect_forgets_how_often_the_former_one_failed() {
     let mut resource = meeting();
-    assert_eq!(
-        [pause(&mut resource), pause(&mut resource)],
-        [10_001, 20_001]
-    );
+    let pauses = [pause(&mut resource), pause(&mut resource)];
+    assert!(pauses[1] > pauses[0], "{pauses:?}");
     let disconnect = Admin::Disconnect { force: true };
     let connect = Admin::Connect {
         options: NetOptions::default(),
