@@ -55,6 +55,7 @@ mod storage;
 pub mod sys;
 mod told;
 mod tuning;
+mod turn;
 mod volume_thread;
 mod waiting;
 mod words;

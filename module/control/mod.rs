@@ -42,7 +42,7 @@ use crate::sys::genl::{
     Handler,
     Request, //
 };
-use crate::sys::lock::MutexGuard;
+use crate::turn::Taken;
 
 use attributes::Attributes;
 use reply::Reply;
@@ -264,13 +264,17 @@ impl Call<'_> {
             if self.command == Command::Detach {
                 self.give_up_disk(&device);
             }
-            let config = resource.config.lock();
+            let Ok(config) = resource.config.take() else {
+                return Ok(RetCode::ERR_INTR);
+            };
             if !self.driver.has_device(&device) {
                 return Ok(self.refuse(RetCode::ERR_MINOR_INVALID, "unknown minor"));
             }
             return Ok(self.run_at_device(&config, &device));
         }
-        let config = resource.config.lock();
+        let Ok(config) = resource.config.take() else {
+            return Ok(RetCode::ERR_INTR);
+        };
         if !self.driver.has_resource(&resource) {
             return Ok(self.refuse(RetCode::ERR_RES_NOT_KNOWN, "unknown resource"));
         }
@@ -302,5 +306,5 @@ impl Call<'_> {
     }
 }
 
-/// Proof that the configuration of a resource is locked.
-type Config<'a> = MutexGuard<'a, ()>;
+/// Proof that it is this command's turn at a resource.
+type Config<'a> = Taken<'a>;

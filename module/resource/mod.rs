@@ -78,6 +78,7 @@ use crate::sys::thread::{
     NoIo,
     Thread, //
 };
+use crate::turn::Turn;
 
 /// Volumes of one resource.
 pub const MAX_VOLUMES: usize = 64;
@@ -140,8 +141,9 @@ pub struct Resource {
     admin: Mutex<()>,
     /// A module with a connection stays loaded.
     pub pin: Mutex<Option<ModulePin>>,
-    /// One change of the configuration at a time; taken before all other locks of a resource.
-    pub config: Mutex<()>,
+    /// One command of the administrator at a time, also while it waits; taken before all locks of a
+    /// resource.
+    pub config: Turn,
     tokens: AtomicU32,
     answer: SpinLock<Option<(Token, RetCode)>>,
     answered: WaitQueue,
@@ -190,7 +192,7 @@ impl Resource {
                 admin: crate::mutex!((), c"tandem_admin")?,
                 pin: crate::mutex!(None, c"tandem_pin")?,
                 throttle: crate::spinlock!(Throttle::new(), c"tandem_throttle")?,
-                config: crate::mutex!((), c"tandem_config")?,
+                config: Turn::new()?,
                 tokens: AtomicU32::new(1),
                 answer: crate::spinlock!(None, c"tandem_answer")?,
                 answered: WaitQueue::new()?,

@@ -67,7 +67,19 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     for side in [pair.a, pair.b] {
         side.ok("/payload/one-cpu rmmod tandem && dmsetup remove_all && /payload/load-driver")?;
     }
-    pair.in_sync()
+    pair.in_sync()?;
+    who_waits_behind_another_can_be_killed(pair)
+}
+
+/// A command waits for a silent peer; another one, which waits for its turn, does not have to.
+fn who_waits_behind_another_can_be_killed(pair: &Pair<'_>) -> Result<()> {
+    pair.b.mute(&pair.a)?;
+    pair.a.ok("(tandem setup invalidate-remote 0; echo done >/run/chaos/first) >/dev/null 2>&1 &
+        until grep -q ' command ' /sys/kernel/debug/tandem/waiting; do :; done
+        timeout -s KILL 1 tandem setup resource-options r0
+        [ $? = 137 ] && [ ! -e /run/chaos/first ]")?;
+    pair.b.quick_link(&pair.a)?;
+    pair.a.await_in("tail -n +1 -F /run/chaos/first", "done", TO_END).map(drop)
 }
 
 /// Everything at once, for so many seconds.

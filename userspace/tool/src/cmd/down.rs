@@ -91,10 +91,12 @@ fn clear_the_way(kernel: &mut Kernel, resource: &Resource) {
         let force_detach = Some(true);
         with(Command::Detach, minor, &DetachParms { force_detach }).request
     };
-    // Last, as without peer and disk I/O may freeze for want of data.
+    // First the disk: what comes next may wait for one that hangs. Last I/O, as without peer and
+    // disk it may freeze for want of data.
     let resume = |minor| plain(Command::ResumeIo, minor).request;
-    let requests = connections
-        .chain(minors().map(detach))
+    let requests = minors()
+        .map(detach)
+        .chain(connections)
         .chain(minors().map(resume));
     for request in requests {
         let _ = kernel.request(&request);
