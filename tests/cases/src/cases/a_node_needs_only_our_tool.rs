@@ -88,9 +88,12 @@ fn reports_as_debians_tool(side: &Side<'_>) -> Result<()> {
     let differences = side.ok(&format!("bash {place}"))?;
     ensure!(differences.is_empty(), "{differences}");
     // It shows it again and again, and ends when nobody reads any more.
-    let watch = "timeout 60 tandem status --watch=1 | grep -m 2 -c '^r0 role:Primary'";
-    let shown = side.ok(watch)?;
-    ensure!(shown == "2", "status --watch was shown {shown} times");
+    let watch = format!(
+        "{{ timeout 30 tandem status --watch=1; echo \"ended $?\" >{PLACE}/watch; }} |
+            grep -m 2 -c '^r0 role:Primary' && cat {PLACE}/watch"
+    );
+    let shown = side.ok(&watch)?;
+    ensure!(shown == "2\nended 0", "status --watch was shown, and ended: {shown}");
     Ok(())
 }
 

@@ -44,12 +44,13 @@ const REPAINT: &str = "\u{1b}[H\u{1b}[J";
 /// Prints all resources, or the one with this name; with `--watch` again and again.
 pub(crate) fn run(args: &Status) -> Outcome {
     match args.watch {
-        None => show(args),
+        None => show(args).map(|_| Exit::Success),
         Some(seconds) => watch(args, Duration::from_secs(seconds.into())),
     }
 }
 
-fn show(args: &Status) -> Outcome {
+/// Shows it once; whether anybody reads it.
+fn show(args: &Status) -> Result<bool, Failure> {
     let which = args.which.given();
     let resources = model::read(&mut kernel::connect()?, which)?;
     let shown = if args.json {
@@ -57,15 +58,14 @@ fn show(args: &Status) -> Outcome {
     } else {
         text(&resources, &style(args))
     };
-    match io::stdout().lock().write_all(shown.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::Other(error.into()))
-        }
-        _ => {}
-    }
+    let is_read = match io::stdout().lock().write_all(shown.as_bytes()) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
+        Err(error) => return Err(Failure::Other(error.into())),
+    };
     match which {
         Some(name) if resources.is_empty() => Err(Failure::NoSuchResource(name.to_owned())),
-        _ => Ok(Exit::Success),
+        _ => Ok(is_read),
     }
 }
 
@@ -90,8 +90,7 @@ fn watch(args: &Status, pause: Duration) -> Outcome {
         if written.is_err() {
             return Ok(Exit::Success);
         }
-        show(args)?;
-        if io::stdout().flush().is_err() {
+        if !show(args)? || io::stdout().flush().is_err() {
             return Ok(Exit::Success);
         }
         let mut until = Instant::now() + pause;
