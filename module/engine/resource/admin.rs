@@ -139,10 +139,7 @@ impl Step<'_> {
             Admin::Disconnect { force } => self.disconnect(token, force),
             Admin::Promote { volume, force } => self.promote(token, volume, force),
             Admin::Demote { volume } => self.demote(token, volume),
-            Admin::Outdate { volume } => self.simple(token, volume, |s| DeviceState {
-                disk: DiskState::Outdated,
-                ..s
-            }),
+            Admin::Outdate { volume } => self.outdate(token, volume),
             Admin::Suspend { volume, on } => self.suspend_all(token, volume, on),
             Admin::PauseSync { volume, on } => self.pause_sync(token, volume, on),
             Admin::Invalidate { volume, remote } => self.invalidate(token, volume, remote),
@@ -196,7 +193,7 @@ impl Step<'_> {
     }
 
     /// A change without anything around it.
-    fn simple(
+    pub(super) fn simple(
         &mut self,
         token: Token,
         volume: usize,

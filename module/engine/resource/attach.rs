@@ -15,6 +15,7 @@ use crate::engine::state::{
     DeviceState,
     DiskState,
     Role,
+    StateError,
     StateSuccess, //
 };
 
@@ -200,6 +201,23 @@ impl Step<'_> {
             self.send(volume, Outgoing::SyncParams);
         }
         self.answer(token, RetCode::NO_ERROR);
+    }
+
+    /// The own data is declared out of date. What is worse does not become that by it, nor good
+    /// because the peer is connected.
+    pub(super) fn outdate(&mut self, token: Token, volume: usize) {
+        let worse = [
+            DiskState::Failed,
+            DiskState::Negotiating,
+            DiskState::Inconsistent,
+        ];
+        if worse.contains(&self.state(volume).disk) {
+            return self.answer_state(token, Err(StateError::LowerThanOutdated));
+        }
+        self.simple(token, volume, |s| DeviceState {
+            disk: DiskState::Outdated,
+            ..s
+        });
     }
 
     /// The administrator takes the disk away. The answer comes when it is out of use.

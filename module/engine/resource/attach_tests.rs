@@ -4,6 +4,7 @@
 
 use super::super::verify_tests::Node;
 use super::super::{
+    Admin,
     Event,
     Outgoing,
     RarePacket, //
@@ -94,4 +95,18 @@ fn a_disk_that_failed_in_a_resync_misses_what_its_target_gets_from_then_on() {
     });
     assert_eq!(node.volumes[0].state.peer_disk, DiskState::UpToDate);
     assert_eq!(node.volumes[0].left_uuid, 0x1234);
+}
+
+#[test]
+fn a_disk_that_is_worse_does_not_become_good_by_being_outdated() {
+    for worse in [
+        DiskState::Failed,
+        DiskState::Negotiating,
+        DiskState::Inconsistent,
+    ] {
+        let mut node = Node::connected("");
+        node.volumes[0].state.disk = worse;
+        node.feed(Event::Admin(Token(1), Admin::Outdate { volume: 0 }));
+        assert_eq!(node.volumes[0].state.disk, worse);
+    }
 }

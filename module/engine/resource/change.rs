@@ -3,7 +3,10 @@
 //! A volume's state changes, and what follows from it.
 
 use crate::engine::meta::superblock::Flags;
-use crate::engine::options::OnNoData;
+use crate::engine::options::{
+    OnNoData,
+    WireProtocol, //
+};
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -174,6 +177,9 @@ impl Step<'_> {
             .get(volume)
             .and_then(|v| v.disk.as_ref())
             .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+        // With protocols A and B what is done may never have come to the peer's disk.
+        let net = self.resource.net.as_ref();
+        let waits = new.is_suspended() && net.is_none_or(|net| net.protocol == WireProtocol::C);
         let Some(record) = self.volumes.get_mut(volume) else {
             return false;
         };
@@ -182,8 +188,8 @@ impl Step<'_> {
         let parted = (lost && writing) || peer_diskless_promoted || alone || ahead;
         // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
         let due = parted || record.owes_generation;
-        record.owes_generation = due && new.is_suspended();
-        due && !new.is_suspended() && shared && new.disk >= DiskState::UpToDate
+        record.owes_generation = due && waits;
+        due && !waits && shared && new.disk >= DiskState::UpToDate
     }
 
     /// Starts a new data generation; the bitmap counts from the old one.

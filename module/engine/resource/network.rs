@@ -12,6 +12,7 @@ use crate::engine::options::{
 };
 use crate::engine::state::{
     ConnState,
+    DiskState,
     Role, //
 };
 use crate::engine::wire::handshake::{
@@ -154,10 +155,31 @@ impl Step<'_> {
             record.absent = false;
             record.resize_pending = false;
         }
+        self.part_from_peer(volume);
         self.send(volume, Outgoing::SyncParams);
         self.send_sizes(volume, false, Default::default());
         self.send_uuids(volume, Default::default());
         self.send_state(volume);
+    }
+
+    /// I/O was frozen before a generation of its own was started. What was done before, and what
+    /// is going to be, the peer may lack: with protocols A and B it may never have got it, and by a
+    /// crash it may have lost it. A generation makes sure that it gets what is marked. (Where both
+    /// are Primary, both would; there, what is done is on both disks, and who crashed knows it.)
+    fn part_from_peer(&mut self, volume: usize) {
+        let net = self.resource.net.as_ref();
+        let both = net.is_some_and(|net| net.allow_two_primaries);
+        let Some(record) = self.volumes.get_mut(volume).filter(|_| !both) else {
+            return;
+        };
+        let good = record.disk_at_least(DiskState::UpToDate);
+        let shared = good.is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+        if record.owes_generation && record.bits != 0 && shared {
+            record.owes_generation = false;
+            let random = self.random();
+            self.new_generation(volume, random);
+            self.save(volume);
+        }
     }
 
     /// Both nodes have to be configured alike where their behaviours meet.

@@ -34,7 +34,7 @@ impl World {
                     _ => Operation::Flush,
                 };
                 node.volume
-                    .write(op, app.extent, WriteFlags::default(), &mut fx)
+                    .write(op, app.extent, app.flags, &mut fx)
                     .map(Some)
             }
             AppKind::Read(_) => node
@@ -78,13 +78,24 @@ impl World {
 
     /// The application writes; returns the name of the write.
     pub fn write(&mut self, n: usize, sector: u64, sectors: u32) -> u32 {
+        let fua = self.config.forces && self.rng.chance(20);
+        self.write_as(n, sector, sectors, fua)
+    }
+
+    /// The application writes; `fua`: it has to be on stable storage when it is done.
+    pub fn write_as(&mut self, n: usize, sector: u64, sectors: u32, fua: bool) -> u32 {
         let extent = Extent::new(sector, sectors * 512);
         let id = self.oracle.start(extent);
         let data = vec![id; sectors as usize];
         self.tell(n, || {
-            format!("application writes {id} to {sector}+{sectors}")
+            let forced = if fua { " (FUA)" } else { "" };
+            format!("application writes {id} to {sector}+{sectors}{forced}")
         });
-        self.issue(n, id, AppKind::Write(Operation::Write), extent, data);
+        let flags = WriteFlags {
+            fua,
+            ..WriteFlags::default()
+        };
+        self.issue_as(n, id, AppKind::Write(Operation::Write), flags, extent, data);
         id
     }
 
@@ -117,9 +128,22 @@ impl World {
         extent: Extent,
         data: Vec<u32>,
     ) {
+        self.issue_as(n, id, kind, WriteFlags::default(), extent, data);
+    }
+
+    fn issue_as(
+        &mut self,
+        n: usize,
+        id: u32,
+        kind: AppKind,
+        flags: WriteFlags,
+        extent: Extent,
+        data: Vec<u32>,
+    ) {
         let app = App {
             id,
             kind,
+            flags,
             extent,
             data,
             done: false,
@@ -209,6 +233,7 @@ impl World {
         if !has || !expected || !good {
             self.oracle.behind[peer] = true;
         }
+        let safe = expected && good && same_life && has && app.sent == Some(WantedAck::Written);
         let own = self.nodes[n].disk.read(app.extent);
         let lacks = own.iter().any(|&c| self.oracle.is_older(c, app.id));
         if lacks {
@@ -217,7 +242,12 @@ impl World {
             self.oracle.behind[peer] &= !has;
         }
         let node = &self.nodes[n];
-        if node.lower && node.volume.policy().local == LocalUse::Full && !node.suspect && lacks {
+        let keeps = node.lower && node.volume.policy().local == LocalUse::Full;
+        if app.flags.fua && keeps && !node.broken && !lacks {
+            self.oracle.forced(app.id, app.extent, safe && !suspect);
+        }
+        let node = &self.nodes[n];
+        if keeps && !node.suspect && lacks {
             self.fail(format!("write {} completed without the own disk", app.id));
         }
     }

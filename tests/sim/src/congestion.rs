@@ -10,7 +10,7 @@ use crate::rng::Rng;
 use crate::world::Config;
 
 /// With these seeds pairs with protocol A may pull ahead; disks do not fail.
-const SEEDS: Range<u64> = 1 << 46..1 << 48;
+const SEEDS: Range<u64> = 1 << 46..1 << 47;
 
 /// Whether pairs of that seed may pull ahead.
 pub(crate) fn congests(seed: u64) -> bool {

@@ -181,6 +181,9 @@ impl World {
                 if !self.nodes[n].disk.submit(op, app.extent, data) {
                     self.fail(format!("overlapping writes at the disk of {}", NAMES[n]));
                 }
+                if app.flags.fua {
+                    self.nodes[n].disk.force(op);
+                }
                 self.check_logged(n, app.extent);
                 let what = if self.disk_fails(n) {
                     What::WriteFailed(Ok(ticket), op)
@@ -267,6 +270,9 @@ impl World {
         let data = self.contents_after(n, view.operation, view.extent, data);
         if !whole || !self.nodes[n].disk.submit(op, view.extent, data) {
             self.fail(format!("bad write of the peer at the disk of {}", NAMES[n]));
+        }
+        if view.flags.fua {
+            self.nodes[n].disk.force(op);
         }
         let what = if self.disk_fails(n) {
             What::WriteFailed(Err(ticket), op)

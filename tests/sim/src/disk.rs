@@ -6,7 +6,7 @@
 //! *in flight*, then *cached* when it completed, then *durable* after a flush. A crash keeps, of
 //! each sector, the durable content or any that was written since.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::meta::activity_log_block::{
@@ -54,6 +54,8 @@ pub struct Disk {
     flushed: u64,
     /// Writes in flight, by the number of the operation.
     in_flight: BTreeMap<u64, (Extent, Vec<u32>)>,
+    /// Those that are durable when they complete (FUA).
+    forced: BTreeSet<u64>,
     superblock: [u8; SUPERBLOCK_BYTES],
     log: Vec<[u8; BLOCK_BYTES]>,
     /// What the log says, until it is written again.
@@ -83,6 +85,7 @@ impl Disk {
             volatile: VecDeque::new(),
             flushed: 0,
             in_flight: BTreeMap::new(),
+            forced: BTreeSet::new(),
             superblock: image,
             log: vec![block; LOG_BLOCKS],
             logged: std::cell::RefCell::default(),
@@ -127,10 +130,28 @@ impl Disk {
         !overlap
     }
 
+    /// A write in flight shall be on stable storage when it completes.
+    pub fn force(&mut self, op: u64) {
+        self.forced.insert(op);
+    }
+
     /// A write completed; its range.
     pub fn complete(&mut self, op: u64) -> Option<Extent> {
         let (extent, data) = self.in_flight.remove(&op)?;
         copy(&mut self.cached, extent, &data);
+        if self.forced.remove(&op) {
+            copy(&mut self.durable, extent, &data);
+            // What is older there comes too late to matter.
+            for (older, content) in &mut self.volatile {
+                for (sector, content) in (older.sector..older.end()).zip(content) {
+                    let at = sector.checked_sub(extent.sector);
+                    if let Some(&newer) = at.and_then(|at| data.get(at as usize)) {
+                        *content = newer;
+                    }
+                }
+            }
+            return Some(extent);
+        }
         self.volatile.push_back((extent, data));
         Some(extent)
     }
@@ -140,6 +161,7 @@ impl Disk {
         let Some((extent, data)) = self.in_flight.remove(&op) else {
             return;
         };
+        self.forced.remove(&op);
         for (sector, content) in (extent.sector..extent.end()).zip(data) {
             if rng.chance(50) {
                 self.cached[sector as usize] = content;
@@ -179,6 +201,7 @@ impl Disk {
         let mut contents: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         let volatile = core::mem::take(&mut self.volatile);
         let in_flight = core::mem::take(&mut self.in_flight);
+        self.forced.clear();
         for (extent, data) in volatile.into_iter().chain(in_flight.into_values()) {
             for (sector, content) in (extent.sector..extent.end()).zip(data) {
                 contents.entry(sector).or_default().push(content);

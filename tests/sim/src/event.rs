@@ -77,6 +77,8 @@ pub enum What {
     GiveUp(Token),
     /// A handler came back.
     HandlerDone(Call, u8),
+    /// The handler `fence-peer` looks whether the peer has obeyed; how often it will look again.
+    Fenced(Call, Token, u8),
 }
 
 impl What {
@@ -224,6 +226,7 @@ impl World {
             What::HandlerDone(call, status) => {
                 self.post(n, Event::HandlerDone { call, status }, false);
             }
+            What::Fenced(call, token, left) => self.fenced(n, call, token, left),
             What::DiskTrouble(kind) => self.post(n, Event::IoError { volume: 0, kind }, false),
             What::DirectReadFailed(app) => self.direct_read_failed(n, *app),
             What::WriteFailed(whose, op) => {

@@ -27,7 +27,12 @@ impl World {
             if let Some(conn) = &self.nodes[n].conn {
                 let id = conn.id;
                 let delay = self.rng.within(1, self.config.notice);
-                self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
+                // Who has got a part of a packet says that the peer broke the rules.
+                let loss = match self.config.tears && self.rng.chance(50) {
+                    true => Loss::ProtocolError,
+                    false => Loss::NetworkFailure,
+                };
+                self.after(n, delay, What::Lost(id, loss));
             }
         }
     }

@@ -15,6 +15,7 @@ mod digest;
 mod discard;
 pub mod disk;
 pub mod event;
+mod fence;
 pub mod harm;
 pub mod kept;
 pub mod listener;

@@ -15,7 +15,7 @@ use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
 use tandem_engine::engine::volume::{
     DiscardLimits, DiskTables, Operation, OverlapNode, PeerSlot, RequestLimits, Slot, Tables,
-    Volume, WantedAck,
+    Volume, WantedAck, WriteFlags,
 };
 
 use crate::disk::{Disk, Flush, MetaWrite, META_SECTORS};
@@ -32,6 +32,8 @@ pub struct App {
     pub id: u32,
     /// What it does.
     pub kind: AppKind,
+    /// How a write has to be treated.
+    pub flags: WriteFlags,
     /// The range.
     pub extent: Extent,
     /// What is written, or was read.

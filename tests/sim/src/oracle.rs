@@ -211,6 +211,20 @@ impl Oracle {
         self.owed.extend(completed);
     }
 
+    /// A write that had to be on stable storage was completed; `peer`: there, too.
+    pub fn forced(&mut self, id: u32, extent: Extent, peer: bool) {
+        if self.dual {
+            return;
+        }
+        let sectors: Vec<(u64, u32)> = (extent.sector..extent.end()).map(|s| (s, id)).collect();
+        raise(&mut self.floor, &sectors);
+        if peer {
+            raise(&mut self.peer_floor, &sectors);
+        } else {
+            self.owed.extend(sectors);
+        }
+    }
+
     /// The peer has flushed all that was sent.
     pub fn peer_flushed(&mut self) {
         let owed = core::mem::take(&mut self.owed);

@@ -289,7 +289,7 @@ impl World {
         let taken = self.nodes[n].volume.peer_write(
             operation,
             extent,
-            WriteFlags::default(),
+            WriteFlags::of_packet(h.flags),
             h.block_id,
             ack,
             h.flags.has(DataFlags::MAY_SET_IN_SYNC),

@@ -5,7 +5,7 @@
 use tandem_engine::engine::meta::bitmap::{Bitmap, PAGE_BYTES};
 use tandem_engine::engine::meta::superblock::SUPERBLOCK_BYTES;
 use tandem_engine::engine::resource::{
-    Admin, Call, Effect, Env, Event, IoKind, Loss, LowerSizes, Notice, Outgoing, Output,
+    Admin, Call, Effect, Env, Event, Handler, IoKind, Loss, LowerSizes, Notice, Outgoing, Output,
 };
 use tandem_engine::engine::state::Role;
 use tandem_engine::engine::volume::{Effects, ResyncLimits};
@@ -237,7 +237,9 @@ impl World {
                 node.handlers.push(handler);
                 let known = node.config.handlers.iter().find(|(h, _)| *h == handler);
                 let status = known.map_or(0, |(_, status)| *status);
-                if call != Call::UNHEARD {
+                if handler == Handler::FencePeer && self.config.fences {
+                    self.fence(n, call);
+                } else if call != Call::UNHEARD {
                     let delay = self.rng.within(1, HANDLER_MS);
                     self.after(n, delay, What::HandlerDone(call, status));
                 }
@@ -273,6 +275,11 @@ impl World {
         let text = format!("{notice:?}");
         if text.starts_with("BadPacket") && !self.harmed {
             self.fail(format!("{}: {text}", ["a", "b"][n]));
+        }
+        if let Notice::SplitBrainSolved { .. } = notice {
+            // By policy: what one of them had done is given up, and everybody is told.
+            self.oracle.split = true;
+            self.oracle.parted = false;
         }
         // Old versions cannot tell what became of a resync whose end was lost.
         let refused = text.starts_with("WrongData") || text.starts_with("NeedsProtocol");

@@ -44,6 +44,12 @@ pub struct Config {
     pub dialect: Dialect,
     /// The application discards, and writes zeroes.
     pub discards: bool,
+    /// Some of its writes have to be on stable storage when they are done (FUA).
+    pub forces: bool,
+    /// Sessions also end in the middle of a packet.
+    pub tears: bool,
+    /// The handler `fence-peer` outdates the peer, if it can.
+    pub fences: bool,
     /// Size of the volumes, in sectors.
     pub sectors: [u64; 2],
     /// Sectors by which the disks can grow.
@@ -67,6 +73,9 @@ impl Default for Config {
             settings: false,
             dialect: Dialect::default(),
             discards: false,
+            forces: false,
+            tears: false,
+            fences: false,
             sectors: [6 * 8192; 2],
             spare: 0,
             node: NodeConfig::default(),

@@ -286,3 +286,16 @@ fn the_protocol_changes_under_load_and_the_peer_follows() {
         check!(world, world.nodes[0].conn.as_ref().map(|c| c.id), Some(1));
     }
 }
+
+#[test]
+fn a_forced_write_is_on_stable_storage_on_both_nodes_when_it_is_done() {
+    for seed in 0..20 {
+        let mut world = pair_with(WireProtocol::C, seed);
+        let id = world.write_as(0, 8, 8, true);
+        while world.nodes[0].open_requests() != 0 && world.step() {}
+        for node in &world.nodes {
+            check!(world, node.disk.durable[8], id);
+        }
+        check!(world, world.failure.clone(), None);
+    }
+}

@@ -14,10 +14,11 @@ use crate::listener::Listener;
 use crate::node::Net;
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::story::{Cause, Line, NAMES, OUTSIDE};
-use crate::worker::show;
+use crate::story::{Cause, Line, OUTSIDE};
 use crate::world::{Config, World};
 
+mod moments;
+mod stuck;
 mod two_primaries;
 mod unrest;
 
@@ -70,6 +71,10 @@ struct Run<'a> {
     storm: u64,
     /// Both nodes may be Primary.
     dual: bool,
+    /// Policies change, and disks hang.
+    moments: bool,
+    /// Both nodes lose their power at once.
+    blackouts: bool,
 }
 
 /// From this seed on some disks are slow. (Kept seeds below it keep their meaning.)
@@ -145,6 +150,15 @@ fn run_heard(plan: &Plan, told: bool, listener: &Listener) -> Outcome {
     }
 }
 
+/// Draws whether a resync tells digests, where a seed does.
+fn draw_digests(seed: u64, rng: &mut Rng, config: &mut Config) {
+    if seed >= DIGESTS && rng.chance(40) {
+        config.node.net.csums_alg = FixedStr::new(b"crc32c").expect("short");
+        config.node.net.csums_after_crash_only = rng.chance(20);
+        config.scarce = 5;
+    }
+}
+
 /// Draws the protocol, where a seed does.
 fn draw_protocol(seed: u64, rng: &mut Rng, config: &mut Config) {
     use WireProtocol::{A, B, C};
@@ -181,26 +195,24 @@ impl<'a> Run<'a> {
         if newest {
             config.node.net.verify_alg = FixedStr::new(b"crc32c").expect("short");
         }
-        if plan.seed >= DIGESTS && rng.chance(40) {
-            config.node.net.csums_alg = FixedStr::new(b"crc32c").expect("short");
-            config.node.net.csums_after_crash_only = rng.chance(20);
-            config.scarce = 5;
-        }
+        draw_digests(plan.seed, &mut rng, &mut config);
         draw_protocol(plan.seed, &mut rng, &mut config);
         congestion::draw(&mut config, plan.seed, &mut rng);
         let dual = two_primaries::draw(&mut config, plan.seed);
+        let moments = moments::draw(&mut config, plan.seed, &mut rng);
         crate::dialect::draw(plan.seed, &mut rng, &mut config);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
-        let fresh = rng.chance(10);
-        let make = if fresh { World::new } else { World::synced };
-        let world = make(plan.world_seed(), config);
+        let world = match rng.chance(10) {
+            true => World::new(plan.world_seed(), config),
+            false => World::synced(plan.world_seed(), config),
+        };
         let hot = (0..rng.within(3, 12))
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
-        let reckless = rng.chance(15);
-        let half_open = plan.seed >= HALF_OPEN;
+        let blackouts = moments && moments::has_blackouts(plan.seed);
+        let reckless = rng.chance(15) || blackouts;
         let bad_disks = plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30) && !dual;
         Self {
             plan,
@@ -215,12 +227,14 @@ impl<'a> Run<'a> {
             hot,
             reckless,
             bad_disks,
-            half_open,
+            half_open: plan.seed >= HALF_OPEN,
             verifies: newest && !dual,
             changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed) && !dual,
             bad_times: (EVERYTHING..ALL_FAULTS).contains(&plan.seed) && !dual,
             storm: 0,
             dual,
+            moments,
+            blackouts,
         }
     }
 
@@ -275,6 +289,11 @@ impl<'a> Run<'a> {
         self.world.disk_errors = [0; 2];
         self.world.heal();
         self.world.unmute();
+        for n in [0, 1] {
+            if self.world.hung[n] {
+                self.world.wake_disk(n);
+            }
+        }
         self.world.power_on(0);
         self.world.power_on(1);
         let mut idle = 0;
@@ -325,54 +344,6 @@ impl<'a> Run<'a> {
         if self.world.failure.is_none() && self.world.in_sync() {
             self.world.check_rest();
         }
-    }
-
-    /// The two do not connect, and rightly so.
-    fn refused(&self) -> bool {
-        // A diskless Primary that met old data made it start a generation, as with the C module:
-        // the two look split although they are not.
-        let oracle = &self.world.oracle;
-        (oracle.split || oracle.may_look_split)
-            && self.world.nodes.iter().any(|node| {
-                node.net == Net::Off || { node.state().conn <= ConnState::WfConnection }
-            })
-    }
-
-    fn stuck(&mut self) {
-        let open: Vec<usize> = self.world.nodes.iter().map(|n| n.open_requests()).collect();
-        let bits: Vec<u64> = self
-            .world
-            .nodes
-            .iter()
-            .map(|n| n.volume.out_of_sync())
-            .collect();
-        for n in 0..2 {
-            let node = &self.world.nodes[n];
-            let text = format!(
-                "counters {:?} progress {:?} conn {:?} handling {:?} events {:?}",
-                node.volume.counters(),
-                node.volume.resync_progress(),
-                node.conn
-                    .as_ref()
-                    .map(|c| (c.tx.len(), c.rx.len(), c.rx_wait, c.stage)),
-                node.handling,
-                node.events
-            );
-            self.world.tell(n, || text);
-        }
-        let overdue = self.world.now.saturating_sub(ANSWERED_MS);
-        for (node, name) in self.world.nodes.iter().zip(NAMES) {
-            if let Some(token) = node.unanswered(overdue) {
-                let text = format!("{name}: command {} is not answered", token.0);
-                return self.world.fail(text);
-            }
-        }
-        let text = format!(
-            "stuck: a {} b {}, open requests {open:?}, bits {bits:?}",
-            show(self.world.nodes[0].state()),
-            show(self.world.nodes[1].state())
-        );
-        self.world.fail(text);
     }
 
     fn free(&mut self, n: usize) -> bool {
@@ -454,17 +425,8 @@ impl<'a> Run<'a> {
     }
 
     fn action(&mut self, calm: bool) {
-        if self.verifies && self.rng.chance(6) {
-            return self.verify();
-        }
-        if self.dual && !self.both_serve() && self.rng.chance(25) {
-            return self.become_two();
-        }
-        if self.changes && self.rng.chance(4) {
-            return self.options();
-        }
-        if self.bad_times && !calm && self.rng.chance(3) {
-            return self.bad_times();
+        if self.unrest(calm) {
+            return;
         }
         let roll = self.rng.below(100);
         let primary = self.serving();

@@ -9,6 +9,35 @@ use tandem_engine::engine::state::ConnState;
 use super::Run;
 
 impl Run<'_> {
+    /// What only some seeds have; whether there was any now.
+    pub(super) fn unrest(&mut self, calm: bool) -> bool {
+        if self.verifies && self.rng.chance(6) {
+            self.verify();
+            return true;
+        }
+        if self.dual && !self.both_serve() && self.rng.chance(25) {
+            self.become_two();
+            return true;
+        }
+        if self.changes && self.rng.chance(4) {
+            self.options();
+            return true;
+        }
+        if self.moments && !calm && self.rng.chance(3) {
+            self.hang();
+            return true;
+        }
+        if self.blackouts && !calm && self.rng.chance(4) {
+            self.blackout();
+            return true;
+        }
+        if self.bad_times && !calm && self.rng.chance(3) {
+            self.bad_times();
+            return true;
+        }
+        false
+    }
+
     /// Lets sectors rot; begins a verify, or says where the running one stops.
     pub(super) fn verify(&mut self) {
         let at = self.rng.below(self.hot.len() as u64) as usize;
@@ -58,6 +87,7 @@ impl Run<'_> {
         disk.c_plan_ahead = [0, 1, 20][self.rng.below(3) as usize];
         disk.c_fill_target = [0, 100, 4096][self.rng.below(3) as usize];
         disk.c_min_rate = [0, 250, 4096][self.rng.below(3) as usize];
+        self.other_policies(&mut net, &mut disk);
         for node in &mut self.world.nodes {
             node.config.net = net.clone();
             node.config.disk = disk.clone();
