@@ -6,6 +6,7 @@
 //! the peer gets the rest when they meet again.
 
 use anyhow::Result;
+use vm::Driver;
 
 use crate::{case::Case, pair::Pair};
 
@@ -25,7 +26,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         &pair.b,
         "--protocol=A --on-congestion=pull-ahead --congestion-fill=256K",
     )?;
-    pair.a.slow_link(&pair.b, "512kbit")?;
+    pair.a.slow_link(&pair.b, "256kbit")?;
     pair.a.ok(WRITES)?;
     pair.a.await_log("Congestion-fill threshold reached")?;
     pair.b.await_event("replication:Behind")?;
@@ -36,8 +37,12 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.expect_proc("oos:0")?;
     pair.expect_equal()?;
 
+    if pair.a.driver() != Driver::Tandem {
+        // It goes on sending, for minutes on such a link, before it is StandAlone.
+        return Ok(());
+    }
     pair.a.net_options(&pair.b, "--on-congestion=disconnect")?;
-    pair.a.slow_link(&pair.b, "512kbit")?;
+    pair.a.slow_link(&pair.b, "256kbit")?;
     pair.a.ok(WRITES)?;
     pair.a.await_event("connection:StandAlone")?;
     pair.a.quick_link(&pair.b)?;
