@@ -21,10 +21,11 @@ pub(crate) const CASE: Case = Case::new("connected_nodes_tell_the_same", run)
     .limit(300)
     .on_demand();
 
-/// What both nodes are set up from.
+/// What both nodes are set up from. A ping may take long on a loaded host: a promotion beside a
+/// Primary that does not answer one would take it for dead.
 const CONFIGURATION: &str = r#"global { usage-count no; }
 common {
-  net { protocol C; verify-alg crc32c; ping-timeout 30; connect-int 1; }
+  net { protocol C; verify-alg crc32c; ping-timeout 60; connect-int 1; }
   disk { resync-rate 512M; c-plan-ahead 0; c-min-rate 0; }
   handlers {
     before-resync-source "/run/handler before-source";
