@@ -66,6 +66,7 @@ impl World {
                 rx_scheduled: false,
                 pings: 0,
                 stage: 0,
+                met: false,
                 bitmap: None,
             });
             self.tell(n, || format!("session {id} is up"));

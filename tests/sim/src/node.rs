@@ -116,6 +116,8 @@ pub struct Conn {
     pub pings: u32,
     /// Handshake: 0 features are awaited, 1 they are decided upon, 2 done.
     pub stage: u8,
+    /// The handshake has ended.
+    pub met: bool,
     /// The bitmap that is being received: next bit.
     pub bitmap: Option<tandem_engine::engine::bitmap_code::TransferCursor>,
 }

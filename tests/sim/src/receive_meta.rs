@@ -30,9 +30,13 @@ impl World {
     }
 
     pub(crate) fn receive_meta(&mut self, n: usize, id: u64) {
-        if self.nodes[n].resource.conn() == ConnState::WfConnection {
-            // Its receiver starts after the handshake.
-            return;
+        let there = self.nodes[n].resource.conn() == ConnState::WfReportParams;
+        if let Some(conn) = &mut self.nodes[n].conn {
+            // Its receiver starts after the handshake, if there is an end of that.
+            conn.met |= there;
+            if !conn.met {
+                return;
+            }
         }
         while let Some(packet) = self.nodes[n]
             .conn
