@@ -3,8 +3,6 @@
 //! The receiver of the meta socket: acknowledgements, and signs of life.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering;
-
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -117,7 +115,7 @@ impl Ping {
         if !self.sent && self.idle >= self.limit(session) {
             session.ping(&resource.link);
         }
-        if session.pinged.swap(false, Ordering::AcqRel) && !self.sent {
+        if session.awaits_answer() && !self.sent {
             *self = Ping {
                 sent: true,
                 idle: 0,

@@ -101,8 +101,6 @@ pub struct Session {
     loss: SpinLock<Option<Loss>>,
     /// Pings that were queued and are not answered.
     pings: AtomicU32,
-    /// One was queued: its answer has a time limit.
-    pub pinged: AtomicBool,
     /// The engine wants to know when all are answered.
     answer_wanted: AtomicBool,
     /// When something last came from the peer, in milliseconds.
@@ -122,7 +120,6 @@ impl Session {
     /// context.
     pub fn ping(&self, link: &Link) {
         self.pings.fetch_add(1, Ordering::AcqRel);
-        self.pinged.store(true, Ordering::Release);
         link.queue_meta(MetaItem::Ping);
     }
 
@@ -130,6 +127,11 @@ impl Session {
     pub fn ping_for_engine(&self, link: &Link) {
         self.answer_wanted.store(true, Ordering::Release);
         self.ping(link);
+    }
+
+    /// Whether a ping is not answered yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.pings.load(Ordering::Acquire) != 0
     }
 
     /// A ping was answered. True if that was the last one, and the engine wants to hear of it.
@@ -502,7 +504,6 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             features: AtomicU32::new(0),
             down: AtomicBool::new(false),
             pings: AtomicU32::new(0),
-            pinged: AtomicBool::new(false),
             answer_wanted: AtomicBool::new(false),
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,

@@ -74,6 +74,10 @@ fn in_sync(pair: &Pair<'_>) -> Result<()> {
     }
     let (a, b) = (sums(&pair.a)?, sums(&pair.b)?);
     ensure!(a == b, "the disks differ:\n{a}\n{b}");
+    // Reading all that took longer than a ping may take: the end of a resync is told behind one.
+    for side in [pair.a, pair.b] {
+        side.ok("! dmesg | grep 'PingAck did not arrive'")?;
+    }
     Ok(())
 }
 
