@@ -534,7 +534,8 @@ impl<S: Storage> Volume<S> {
             VerifySide::Source => {
                 verify.begun
                     && verify.cursor >= verify.progress.stop
-                    && verify.cursor == self.verify_reached()
+                    // Outcomes of a verify that was given up count, too.
+                    && verify.cursor <= self.verify_reached()
             }
             VerifySide::Target => verify.progress.stop == 0 && verify.results_due == 0,
         };
