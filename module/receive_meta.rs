@@ -12,6 +12,11 @@ use crate::engine::ids::{
     Ticket,
     ID_SYNCER, //
 };
+use crate::engine::life::{
+    Life,
+    LifeStep,
+    Silence, //
+};
 use crate::engine::resource::{
     Event,
     Loss,
@@ -54,13 +59,14 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         buffer,
         len: 0,
     };
-    let mut ping = Ping::default();
+    let mut life = Life::default();
     while !session.is_down() {
-        let wait = ping.wait(session);
+        let silence = session.tuning().silence;
+        let wait = life.wait(silence);
         session.meta.set_receive_timeout(Some(wait));
         match receiver.packets() {
-            Ok(()) => ping = Ping::default(),
-            Err(Ended::Idle) if !ping.is_overdue(session, wait) => ping.look(resource, session),
+            Ok(()) => life.heard(),
+            Err(Ended::Idle) if may_live(resource, session, &mut life, wait, silence) => {}
             Err(Ended::Idle) => {
                 resource.complain(format_args!("PingAck did not arrive in time."));
                 return session.fail(resource, Loss::NetworkFailure);
@@ -74,59 +80,21 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
     }
 }
 
-/// How often the thread looks whether somebody wants a ping, in milliseconds.
-const LOOK_MS: u32 = 250;
-
-/// What is known of the peer's life while nothing comes.
-#[derive(Default)]
-struct Ping {
-    /// A ping is on its way.
-    sent: bool,
-    /// For how long nothing came since the last packet or ping, in milliseconds.
-    idle: u32,
-}
-
-impl Ping {
-    /// After what idle time something has to be done.
-    fn limit(&self, session: &Session) -> u32 {
-        if self.sent {
-            session.tuning().ping_timeout
-        } else {
-            session.tuning().ping_int
-        }
-    }
-
-    /// How long to wait for a packet, in milliseconds.
-    fn wait(&self, session: &Session) -> u32 {
-        self.limit(session)
-            .saturating_sub(self.idle)
-            .clamp(1, LOOK_MS)
-    }
-
-    /// Nothing came for another `waited` milliseconds: whether the peer is dead.
-    fn is_overdue(&mut self, session: &Session, waited: u32) -> bool {
-        self.idle += waited;
-        let limit = self.limit(session);
-        self.sent && self.idle >= limit && !heard_since(session, limit)
-    }
-
-    /// Sends a ping if it is time for one, and waits for the answer to one that was sent.
-    fn look(&mut self, resource: &Resource, session: &Session) {
-        if !self.sent && self.idle >= self.limit(session) {
-            session.ping(&resource.link);
-        }
-        if session.awaits_answer() && !self.sent {
-            *self = Ping {
-                sent: true,
-                idle: 0,
-            };
-        }
-    }
-}
-
-fn heard_since(session: &Session, ms: u32) -> bool {
+/// Nothing came for `waited` milliseconds. Whether the peer may live.
+fn may_live(
+    resource: &Resource,
+    session: &Session,
+    life: &mut Life,
+    waited: u32,
+    silence: Silence,
+) -> bool {
     let last = *session.last_received.lock();
-    clock::monotonic_ms().saturating_sub(last) < u64::from(ms)
+    let quiet = clock::monotonic_ms().saturating_sub(last);
+    let step = life.waited(waited, quiet, &session.pings.lock(), silence);
+    if step == LifeStep::Ping {
+        session.ping(&resource.link, false);
+    }
+    step != LifeStep::Dead
 }
 
 /// Why no packet was handled.
@@ -194,18 +162,23 @@ impl Receiver<'_> {
         let Some(payload) = bytes.get(head..end) else {
             return Ok(None);
         };
-        handle(self.resource, header, payload).ok_or(refuse(Problem::Unknown))?;
+        handle(self.resource, self.session, header, payload).ok_or(refuse(Problem::Unknown))?;
         Ok(Some(at + end))
     }
 }
 
 /// `None`: not allowed.
-fn handle(resource: &Arc<Resource>, header: Header, payload: &[u8]) -> Option<()> {
+fn handle(
+    resource: &Arc<Resource>,
+    session: &Session,
+    header: Header,
+    payload: &[u8],
+) -> Option<()> {
     let command = header.command;
     match command {
         Command::Ping => resource.link.queue_meta(MetaItem::PingAck),
         Command::PingAck => {
-            if resource.session().is_some_and(|s| s.ping_answered()) {
+            if session.pings.lock().answered() {
                 resource.post(Event::PingAnswered);
             }
         }

@@ -27,6 +27,7 @@ use crate::engine::establish::{
     Channel,
     Establish, //
 };
+use crate::engine::life::Pings;
 use crate::engine::options::NetOptions;
 use crate::engine::resource::{
     Event,
@@ -99,10 +100,8 @@ pub struct Session {
     features: AtomicU32,
     down: AtomicBool,
     loss: SpinLock<Option<Loss>>,
-    /// Pings that were queued and are not answered.
-    pings: AtomicU32,
-    /// The engine wants to know when all are answered.
-    answer_wanted: AtomicBool,
+    /// The pings, of all threads.
+    pub pings: SpinLock<Pings>,
     /// When something last came from the peer, in milliseconds.
     pub last_received: SpinLock<u64>,
 }
@@ -116,31 +115,11 @@ impl Session {
         }
     }
 
-    /// Asks the peer for a sign of life, behind all that is queued for the meta socket. Any
-    /// context.
-    pub fn ping(&self, link: &Link) {
-        self.pings.fetch_add(1, Ordering::AcqRel);
+    /// Asks the peer for a sign of life, behind all that is queued for the meta socket; `wanted`:
+    /// the engine hears of the answer. Any context.
+    pub fn ping(&self, link: &Link, wanted: bool) {
+        self.pings.lock().asked(wanted);
         link.queue_meta(MetaItem::Ping);
-    }
-
-    /// The same, and the engine hears of the answer.
-    pub fn ping_for_engine(&self, link: &Link) {
-        self.answer_wanted.store(true, Ordering::Release);
-        self.ping(link);
-    }
-
-    /// Whether a ping is not answered yet.
-    pub fn awaits_answer(&self) -> bool {
-        self.pings.load(Ordering::Acquire) != 0
-    }
-
-    /// A ping was answered. True if that was the last one, and the engine wants to hear of it.
-    pub fn ping_answered(&self) -> bool {
-        let (order, fetch) = (Ordering::AcqRel, Ordering::Acquire);
-        let less = |pings: u32| pings.checked_sub(1);
-        // An answer to nothing means nothing.
-        let last = self.pings.fetch_update(order, fetch, less) == Ok(1);
-        last && self.answer_wanted.swap(false, order)
     }
 
     /// The protocol version in force.
@@ -503,8 +482,7 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),
             down: AtomicBool::new(false),
-            pings: AtomicU32::new(0),
-            answer_wanted: AtomicBool::new(false),
+            pings: crate::spinlock!(Pings::default(), c"tandem_pings")?,
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
         },

@@ -3,6 +3,7 @@
 //! The options of a connection that take effect at once when they are changed (`net-options`).
 #![forbid(unsafe_code)]
 
+use crate::engine::life::Silence;
 use crate::engine::options::{
     NetOptions,
     WireProtocol, //
@@ -16,10 +17,8 @@ pub struct Tuning {
     pub timeout: u32,
     /// So many of them make a dead peer (`ko-count`); 0: none do.
     pub ko_count: u32,
-    /// So long nothing comes before a ping is sent, in milliseconds (`ping-int`).
-    pub ping_int: u32,
-    /// So long its answer may take, in milliseconds (`ping-timeout`).
-    pub ping_timeout: u32,
+    /// How long nothing may come.
+    pub silence: Silence,
     /// Sends of one batch are joined (`tcp-cork`).
     pub tcp_cork: bool,
     /// Bitmaps are coded (`use-rle`).
@@ -40,8 +39,10 @@ impl Tuning {
         Self {
             timeout: net.timeout * 100,
             ko_count: net.ko_count,
-            ping_int: net.ping_int * 1000,
-            ping_timeout: net.ping_timeout * 100,
+            silence: Silence {
+                interval: net.ping_int * 1000,
+                answer: net.ping_timeout * 100,
+            },
             tcp_cork: net.tcp_cork,
             use_rle: net.use_rle,
             protocol: net.protocol,

@@ -41,6 +41,7 @@ pub mod control;
 pub mod establish;
 pub mod fault;
 pub mod ids;
+pub mod life;
 pub mod login;
 pub mod meta;
 pub mod options;

@@ -268,7 +268,7 @@ impl Resource {
 
     fn want_ping(&self) {
         if let Some(session) = self.session() {
-            session.ping_for_engine(&self.link);
+            session.ping(&self.link, true);
         }
     }
 

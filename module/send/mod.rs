@@ -138,7 +138,7 @@ impl<'a> Patience<'a> {
         if self.session.is_down() {
             return false;
         }
-        self.session.ping(self.link);
+        self.session.ping(self.link, false);
         match self.left {
             0 => true,
             1 => false,

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use tandem_engine::engine::life::Pings;
 use tandem_engine::engine::resource::{Event, Loss};
 use tandem_engine::engine::volume::Effects;
 use tandem_engine::engine::wire::Command;
@@ -64,7 +65,7 @@ impl World {
                 rx_meta: VecDeque::new(),
                 rx_wait: RxWait::Nothing,
                 rx_scheduled: false,
-                pings: 0,
+                pings: Pings::default(),
                 stage: 0,
                 met: false,
                 bitmap: None,

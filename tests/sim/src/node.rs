@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tandem_engine::engine::control::RetCode;
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
+use tandem_engine::engine::life::Pings;
 use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
 use tandem_engine::engine::resource::{
     Effect, Event, Handler, LowerSizes, Resource, Token, VolumeRecord,
@@ -112,8 +113,8 @@ pub struct Conn {
     pub rx_wait: RxWait,
     /// A turn of the receiver is scheduled.
     pub rx_scheduled: bool,
-    /// Pings that were not answered.
-    pub pings: u32,
+    /// Its pings.
+    pub pings: Pings,
     /// Handshake: 0 features are awaited, 1 they are decided upon, 2 done.
     pub stage: u8,
     /// The handshake has ended.

@@ -86,8 +86,8 @@ impl World {
                 return Ok(());
             }
             Command::PingAck => {
-                let pings = self.nodes[n].conn.as_mut().map(|conn| &mut conn.pings);
-                if pings.is_some_and(take_last) {
+                let conn = self.nodes[n].conn.as_mut();
+                if conn.is_some_and(|conn| conn.pings.answered()) {
                     self.post(n, Event::PingAnswered, false);
                 }
                 return Ok(());
@@ -110,7 +110,9 @@ impl World {
     pub(crate) fn ping(&mut self, n: usize, command: Command) {
         let version = self.version(n);
         if let Some(conn) = &mut self.nodes[n].conn {
-            conn.pings += u32::from(command == Command::Ping);
+            if command == Command::Ping {
+                conn.pings.asked(true);
+            }
             let packet = Packet::new(version, command, vec![], |_| Ok(0));
             self.transmit(n, true, packet);
         }
@@ -153,11 +155,4 @@ impl World {
         }
         taken.map_err(|e| Trouble::Protocol(format!("{command:?} {extent:?} {ticket:?}: {e:?}")))
     }
-}
-
-/// Whether this was the last one of all that are counted.
-fn take_last(count: &mut u32) -> bool {
-    let last = *count == 1;
-    *count = count.saturating_sub(1);
-    last
 }

@@ -74,7 +74,7 @@ fn in_sync(pair: &Pair<'_>) -> Result<()> {
     }
     let (a, b) = (sums(&pair.a)?, sums(&pair.b)?);
     ensure!(a == b, "the disks differ:\n{a}\n{b}");
-    // Reading all that took longer than a ping may take: the end of a resync is told behind one.
+    // The end of a resync is told behind a ping. (`engine/life_tests.rs` has what may go wrong.)
     for side in [pair.a, pair.b] {
         side.ok("! dmesg | grep 'PingAck did not arrive'")?;
     }
