@@ -32,7 +32,10 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::meta::activity_log_block::BLOCK_BYTES;
-use crate::engine::resource::Dependency;
+use crate::engine::resource::{
+    Dependency,
+    VolumeRecord, //
+};
 use crate::engine::volume::{
     Effects,
     OverlapNode,
@@ -261,6 +264,12 @@ impl Device {
     /// Does something with the block device, if it is there. May sleep.
     pub fn with_disk<R>(&self, run: impl FnOnce(&Disk) -> R) -> Option<R> {
         self.disk.lock().as_ref().map(run)
+    }
+
+    /// Looks at what the resource knows of the volume; `None` when it is not there any more. May
+    /// sleep.
+    pub fn with_record<R>(self: &Arc<Self>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
+        self.resource.with_core(|core| core.record(self).map(look))
     }
 
     /// The lower disk, while one is in use. Any context.

@@ -326,7 +326,7 @@ fn tell_change(
     old: DeviceState,
     new: DeviceState,
 ) {
-    let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
+    let Some(at) = core.position(device) else {
         return;
     };
     let mut sum = View { resource, core }.summary();
@@ -379,7 +379,7 @@ pub fn progress(device: &Arc<Device>) {
     let resource = &device.resource;
     resource.with_core(|core| {
         let view = &View { resource, core };
-        if let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) {
+        if let Some(at) = core.position(device) {
             resource.driver.notifier.batch().event(device.minor, |to| {
                 view.put_status(to, at, About::Progress, false)
             });
@@ -473,7 +473,7 @@ fn device_told(device: &Arc<Device>, kind: NotificationType) {
     let resource = &device.resource;
     resource.with_core(|core| {
         let view = &View { resource, core };
-        let Some(at) = core.devices.iter().position(|d| Arc::ptr_eq(d, device)) else {
+        let Some(at) = core.position(device) else {
             return;
         };
         let state = core

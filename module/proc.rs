@@ -33,6 +33,9 @@ use crate::sys::procfs::Show;
 /// The version of DRBD that this is compatible with; tools choose their language by it.
 pub const VERSION: &str = "8.4.11";
 
+/// What stands where the C module has a digest of its source.
+pub const SRCVERSION: &str = "TANDEM";
+
 /// KiB that one bit of the bitmap stands for.
 const KIB_PER_BIT: u64 = 4;
 
@@ -66,7 +69,7 @@ impl Show for Devices {
             PROTOCOL_MIN,
             PROTOCOL_MAX
         );
-        seq_print!(to, "srcversion: {:<24}\n", "TANDEM");
+        seq_print!(to, "srcversion: {:<24}\n", SRCVERSION);
         let mut next = 0;
         while let Some(device) = self.driver.device_from(next) {
             if device.minor != next {
@@ -75,9 +78,8 @@ impl Show for Devices {
             next = device.minor + 1;
             let resource = &device.resource;
             resource.with_core(|core| {
-                let at = core.devices.iter().position(|d| Arc::ptr_eq(d, &device));
                 let view = View { resource, core };
-                if let Some(record) = at.and_then(|at| core.records.get(at)) {
+                if let Some(record) = core.record(&device) {
                     show_device(to, &view, record, &device);
                 }
             });

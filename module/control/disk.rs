@@ -30,8 +30,7 @@ use crate::engine::options::{
 use crate::engine::resource::{
     check_after,
     Admin,
-    SizeWish,
-    VolumeRecord, //
+    SizeWish, //
 };
 use crate::engine::state::DiskState;
 use crate::notify;
@@ -142,11 +141,13 @@ impl Call<'_> {
 
     /// `CHG_DISK_OPTS`: changes the options of an attached disk.
     pub(super) fn disk_options(&mut self, device: &Arc<Device>) -> RetCode {
-        let Some(options) = with_record(device, |record| {
-            let disk = record.disk_at_least(DiskState::Inconsistent);
-            disk.map(|_| record.options.clone())
-        })
-        .flatten() else {
+        let Some(options) = device
+            .with_record(|record| {
+                let disk = record.disk_at_least(DiskState::Inconsistent);
+                disk.map(|_| record.options.clone())
+            })
+            .flatten()
+        else {
             return RetCode::ERR_NO_DISK;
         };
         let mut conf = DiskConf {
@@ -184,7 +185,7 @@ impl Call<'_> {
             Ok(parms) => parms,
             Err(error) => return self.refuse_attribute(error),
         };
-        let largest = with_record(device, |record| {
+        let largest = device.with_record(|record| {
             let disk = record.disk.as_ref()?;
             let lower = device.lower()?.sizes().data;
             Some(lower.max(disk.superblock.last_size))
@@ -218,14 +219,6 @@ fn complain(device: &Device, code: RetCode, why: fmt::Arguments<'_>) {
 fn c_string(path: &FixedStr<127>) -> Result<CString> {
     let path = path.as_str().filter(|path| !path.is_empty());
     CString::try_from_fmt(fmt!("{}", path.ok_or(ENOENT)?))
-}
-
-/// Looks at what the resource knows of a device. May sleep.
-fn with_record<R>(device: &Arc<Device>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
-    device.resource.with_core(|core| {
-        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
-        core.records.get(at).map(look)
-    })
 }
 
 /// Takes a device's disk out of use. May sleep.

@@ -108,11 +108,8 @@ fn create(
 
 /// The state of a device.
 pub(super) fn state_of(device: &Arc<Device>) -> DeviceState {
-    device.resource.with_core(|core| {
-        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device));
-        at.and_then(|at| core.records.get(at))
-            .map_or(DeviceState::INITIAL, |record| record.state)
-    })
+    let state = device.with_record(|record| record.state);
+    state.unwrap_or(DeviceState::INITIAL)
 }
 
 /// `DEL_MINOR`: deletes a volume without disk that nobody uses. May sleep.

@@ -118,7 +118,7 @@ impl Call<'_> {
         let resource = &device.resource;
         let to = self.reply.body();
         resource.with_core(|core| {
-            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device));
+            let at = core.position(device);
             let Some(at) = at else {
                 return Ok(RetCode::ERR_MINOR_INVALID);
             };

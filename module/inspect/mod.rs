@@ -36,7 +36,10 @@ use crate::engine::wire::{
     PROTOCOL_MAX,
     PROTOCOL_MIN, //
 };
-use crate::proc::VERSION;
+use crate::proc::{
+    SRCVERSION,
+    VERSION, //
+};
 use crate::resource::Resource;
 use crate::sys::debug_links::{
     Link,
@@ -81,7 +84,7 @@ struct Version;
 
 impl debugfs::Writer for Version {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# srcversion: TANDEM")?;
+        writeln!(f, "# srcversion: {SRCVERSION}")?;
         writeln!(f, "VERSION={VERSION}")?;
         writeln!(f, "API_VERSION={FAMILY_VERSION}")?;
         writeln!(f, "PRO_VERSION_MIN={PROTOCOL_MIN}")?;

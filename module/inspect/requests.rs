@@ -46,7 +46,7 @@ impl fmt::Display for Line<'_> {
             "0x{:x}\t{}\t{}\t{}",
             request.epoch,
             request.extent.sector,
-            request.extent.bytes >> 9,
+            request.extent.sectors(),
             if writes { 'W' } else { 'R' },
         )?;
         write!(f, "{}{}{}", Age(start), Age(None), Age(None))?;

@@ -82,7 +82,7 @@ fn write_of_peer(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result
                 };
                 let letter = if group == PeerGroup::Reads { 'R' } else { 'W' };
                 let (minor, number) = (device.minor, device.number);
-                let (sector, sectors) = (request.extent.sector, request.extent.bytes >> 9);
+                let (sector, sectors) = (request.extent.sector, request.extent.sectors());
                 write!(f, "{minor}\t{number}\t{sector}\t{sectors}\t{letter}\t-\t")?;
                 writeln!(f, "{request}")?;
             }

@@ -9,15 +9,6 @@ use kernel::debugfs;
 use kernel::sync::Arc;
 
 use crate::device::Device;
-use crate::engine::resource::VolumeRecord;
-
-/// What the record of a volume says.
-fn with_record<R>(device: &Arc<Device>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
-    device.resource.with_core(|core| {
-        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
-        core.records.get(at).map(look)
-    })
-}
 
 /// `act_log_extents`: which extents the activity log has.
 pub(super) struct LogExtents(pub(super) Arc<Device>);
@@ -71,8 +62,9 @@ pub(super) struct Generations(pub(super) Arc<Device>);
 
 impl debugfs::Writer for Generations {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uuids = with_record(&self.0, |record| {
-            record.disk.as_ref().map(|disk| disk.superblock.uuids)
+        let uuids = self.0.with_record(|record| {
+            let disk = record.disk.as_ref();
+            disk.map(|disk| disk.superblock.uuids)
         });
         let Some(uuids) = uuids.flatten() else {
             return Ok(());
@@ -90,7 +82,7 @@ pub(super) struct Exposed(pub(super) Arc<Device>);
 
 impl debugfs::Writer for Exposed {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exposed = with_record(&self.0, |record| record.exposed_uuid);
+        let exposed = self.0.with_record(|record| record.exposed_uuid);
         writeln!(f, "0x{:016X}", exposed.unwrap_or(0))
     }
 }

@@ -7,6 +7,7 @@
 //! interrupts found out). The effects of an event are carried out before the next event is fed.
 #![forbid(unsafe_code)]
 
+mod decisions;
 mod effects;
 
 use core::fmt;
@@ -38,7 +39,6 @@ use crate::engine::resource::{
     Env,
     Event,
     Loss,
-    Output,
     Token,
     VolumeRecord,
     WriteOrder, //
@@ -58,9 +58,7 @@ use crate::link::{
 };
 use crate::notify;
 use crate::receiver::Receiver;
-use crate::recorder::TracedResource;
 use crate::session::Session;
-use crate::status::Summary;
 use crate::sys::clock;
 use crate::sys::crew::Crew;
 use crate::sys::lock::{
@@ -80,6 +78,9 @@ use crate::sys::thread::{
 };
 use crate::turn::Turn;
 
+pub use decisions::Core;
+use decisions::Queue;
+
 /// Volumes of one resource.
 pub const MAX_VOLUMES: usize = 64;
 
@@ -94,31 +95,6 @@ const HANDLER_LOOK_MS: u32 = 200;
 
 /// How often the worker looks around, in milliseconds.
 const TICK_MS: u32 = 1000;
-
-/// The engine's value and what belongs to it, under one lock.
-pub struct Core {
-    /// What decides.
-    pub decisions: TracedResource,
-    /// What it knows of each volume, by position.
-    pub records: KVec<VolumeRecord>,
-    /// The volumes, at the same positions.
-    pub devices: KVec<Arc<Device>>,
-    /// What user space was told of all volumes together.
-    pub told: Summary,
-    effects: Queue,
-}
-
-/// The effects of one event.
-struct Queue {
-    list: KVec<Effect>,
-    lost: bool,
-}
-
-impl Output for Queue {
-    fn push(&mut self, effect: Effect) {
-        self.lost |= self.list.push_within_capacity(effect).is_err();
-    }
-}
 
 /// One resource.
 pub struct Resource {
@@ -254,7 +230,7 @@ impl Resource {
     /// Takes a volume out. May sleep.
     pub fn remove_device(&self, device: &Arc<Device>) {
         let mut core = self.core.lock();
-        let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device));
+        let at = core.position(device);
         if let Some(at) = at {
             let _ = core.devices.remove(at);
             let _ = core.records.remove(at);
@@ -409,7 +385,7 @@ impl Resource {
     /// Feeds an event of one volume, unless that is gone. May sleep.
     pub fn post_for(self: &Arc<Self>, device: &Arc<Device>, make: impl FnOnce(usize) -> Event) {
         self.post_with(|core| {
-            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
+            let at = core.position(device)?;
             Some(make(at))
         });
     }
@@ -479,10 +455,7 @@ impl Resource {
     /// Looks whether the resync of a device has to wait for another one. May sleep.
     fn look_at_dependency(self: &Arc<Self>, device: &Arc<Device>) {
         let waits = !may_sync(device.minor, |minor| self.driver.dependency(minor));
-        let told = self.with_core(|core| {
-            let at = core.devices.iter().position(|d| Arc::ptr_eq(d, device))?;
-            core.records.get(at).map(|record| record.state)
-        });
+        let told = device.with_record(|record| record.state);
         // A device that is not in use at all waits for nothing.
         let unused =
             |s: &DeviceState| s.conn == ConnState::StandAlone && s.disk == DiskState::Diskless;
@@ -504,7 +477,7 @@ impl Resource {
         let mut known = true;
         self.post_with(|core| {
             let at = match device {
-                Some(device) => core.devices.iter().position(|d| Arc::ptr_eq(d, device)),
+                Some(device) => core.position(device),
                 None => Some(0),
             };
             known = at.is_some();

@@ -6,6 +6,7 @@ use super::tests::{
     run,
     volume,
     write,
+    write_of_peer,
     Vecs,
     MIRRORED, //
 };
@@ -38,18 +39,8 @@ fn peer_write(v: &mut Volume<Vecs>) -> PeerTicket {
     let mut ticket = None;
     run(v, |v, fx| {
         let extent = Extent::new(0, 4096);
-        let flags = WriteFlags::default();
         let ack = WantedAck::Written;
-        let taken = v.peer_write(
-            Operation::Write,
-            extent,
-            flags,
-            7,
-            ack,
-            false,
-            WritePlace::default(),
-            fx,
-        );
+        let taken = write_of_peer(v, extent, ack, fx);
         ticket = taken.ok();
     });
     ticket.unwrap()

@@ -6,6 +6,7 @@ use super::super::tests::{
     run,
     volume,
     write,
+    write_of_peer,
     Vecs,
     MIRRORED, //
 };
@@ -225,18 +226,7 @@ fn beside_a_block_of_a_verify_too_no_write_of_the_peer_waits_for_a_digest() {
     run(&mut v, |v, fx| while v.verify_more(fx) {});
     assert!(v.verify.has_open());
     let effects = run(&mut v, |v, fx| {
-        let (operation, ack) = (Operation::Write, WantedAck::Written);
-        v.peer_write(
-            operation,
-            BLOCK,
-            WriteFlags::default(),
-            7,
-            ack,
-            false,
-            WritePlace::default(),
-            fx,
-        )
-        .unwrap();
+        write_of_peer(v, BLOCK, WantedAck::Written, fx).unwrap();
     });
     assert!(
         matches!(effects[..], [VolumeEffect::SubmitPeer(_)]),

@@ -5,6 +5,7 @@
 use super::tests::{
     run,
     volume,
+    write_of_peer,
     Vecs,
     MIRRORED,
     SECTORS, //
@@ -115,18 +116,8 @@ fn what_was_sent_on_a_former_connection_is_not_acknowledged_on_the_next() {
 fn received(v: &mut Volume<Vecs>, extent: Extent) -> (Option<PeerTicket>, Vec<VolumeEffect>) {
     let mut ticket = None;
     let effects = run(v, |v, fx| {
-        let flags = WriteFlags::default();
         let ack = WantedAck::Received;
-        let taken = v.peer_write(
-            Operation::Write,
-            extent,
-            flags,
-            7,
-            ack,
-            false,
-            WritePlace::default(),
-            fx,
-        );
+        let taken = write_of_peer(v, extent, ack, fx);
         ticket = taken.ok();
     });
     (ticket, effects)

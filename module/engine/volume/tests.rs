@@ -327,6 +327,17 @@ fn an_answer_to_nothing_is_an_error_of_the_peer() {
     assert_eq!(answer, Err(PeerRequestError::Unexpected));
 }
 
+/// A write of the peer comes, which it calls 7 and which waits for no other.
+pub(super) fn write_of_peer(
+    v: &mut Volume<Vecs>,
+    extent: Extent,
+    ack: WantedAck,
+    fx: &mut Effects,
+) -> Result<PeerTicket, PeerRequestError> {
+    let (flags, place) = (WriteFlags::default(), WritePlace::default());
+    v.peer_write(Operation::Write, extent, flags, 7, ack, false, place, fx)
+}
+
 #[test]
 fn a_write_of_the_peer_outside_of_the_volume_is_refused() {
     let mut v = volume(Policy {

@@ -6,6 +6,7 @@ use super::super::tests::{
     run,
     volume,
     write,
+    write_of_peer,
     MIRRORED, //
 };
 use super::super::*;
@@ -247,18 +248,7 @@ fn writes_of_the_peer_wait_for_a_comparison_and_not_for_an_answer() {
     begin(&mut v, 0, 1);
     let peer_write = |v: &mut Volume<tests::Vecs>| {
         let mut fx = Effects::new();
-        let flags = WriteFlags::default();
-        let (kind, ack) = (Operation::Write, WantedAck::Written);
-        let ticket = v.peer_write(
-            kind,
-            block(0),
-            flags,
-            7,
-            ack,
-            false,
-            WritePlace::default(),
-            &mut fx,
-        );
+        let ticket = write_of_peer(v, block(0), WantedAck::Written, &mut fx);
         let submitted = fx.take().any(|e| matches!(e, VolumeEffect::SubmitPeer(_)));
         (ticket.unwrap(), submitted)
     };

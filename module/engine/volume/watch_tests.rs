@@ -6,6 +6,7 @@ use super::super::tests::{
     run,
     volume,
     write,
+    write_of_peer,
     Vecs,
     MIRRORED, //
 };
@@ -14,11 +15,8 @@ use crate::engine::ids::Extent;
 use crate::engine::volume::{
     LocalUse,
     MirrorUse,
-    Operation,
     Policy,
-    ReadRoute,
-    WriteFlags,
-    WritePlace, //
+    ReadRoute, //
 };
 
 const WATCHED: Policy = Policy {
@@ -79,19 +77,8 @@ fn a_request_of_the_peer_is_watched_too() {
     let mut v = volume(WATCHED);
     run(&mut v, |v, fx| {
         let extent = Extent::new(0, 4096);
-        let flags = WriteFlags::default();
         let ack = crate::engine::volume::WantedAck::Written;
-        v.peer_write(
-            Operation::Write,
-            extent,
-            flags,
-            7,
-            ack,
-            false,
-            WritePlace::default(),
-            fx,
-        )
-        .unwrap();
+        write_of_peer(v, extent, ack, fx).unwrap();
     });
     assert!(!watch(&mut v, 10));
     assert!(watch(&mut v, 1011));

@@ -82,21 +82,20 @@ impl<'a> Servers<'a> {
     /// Waits until one server is Primary, both disks are up to date, nothing is forbidden any more
     /// and nothing is left to do. A kernel that complains ends that at once.
     pub(crate) fn await_well(&self) -> Result<()> {
-        let mut complaint = Ok(());
-        await_that("the cluster is well", || {
-            complaint = self.cluster.check();
-            Ok(complaint.is_err() || self.is_well()?)
-        })?;
-        complaint
+        self.await_well_unless(|| false).map(drop)
     }
 
     /// The same, unless that server goes off before.
     pub(crate) fn await_well_or_off(&self, server: &Node) -> Result<Well> {
+        self.await_well_unless(|| !server.is_on())
+    }
+
+    fn await_well_unless(&self, is_off: impl Fn() -> bool) -> Result<Well> {
         let mut complaint = Ok(());
         let mut well = Well::Yes;
         await_that("the cluster is well", || {
             complaint = self.cluster.check();
-            if !server.is_on() {
+            if is_off() {
                 well = Well::Off;
             }
             Ok(complaint.is_err() || well == Well::Off || self.is_well()?)

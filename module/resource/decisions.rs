@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine's value of a resource, and what the driver keeps beside it.
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::resource::{
+    Effect,
+    Output,
+    VolumeRecord, //
+};
+use crate::recorder::TracedResource;
+use crate::status::Summary;
+
+/// The engine's value and what belongs to it, under one lock.
+pub struct Core {
+    /// What decides.
+    pub decisions: TracedResource,
+    /// What it knows of each volume, by position.
+    pub records: KVec<VolumeRecord>,
+    /// The volumes, at the same positions.
+    pub devices: KVec<Arc<Device>>,
+    /// What user space was told of all volumes together.
+    pub told: Summary,
+    pub(super) effects: Queue,
+}
+
+impl Core {
+    /// A device's position; `None` if it is not of this resource any more.
+    pub fn position(&self, device: &Arc<Device>) -> Option<usize> {
+        self.devices.iter().position(|d| Arc::ptr_eq(d, device))
+    }
+
+    /// What is known of a device's volume; `None` as for [`Core::position`].
+    pub fn record(&self, device: &Arc<Device>) -> Option<&VolumeRecord> {
+        self.records.get(self.position(device)?)
+    }
+}
+
+/// The effects of one event.
+pub(super) struct Queue {
+    pub(super) list: KVec<Effect>,
+    /// Some found no place.
+    pub(super) lost: bool,
+}
+
+impl Output for Queue {
+    fn push(&mut self, effect: Effect) {
+        self.lost |= self.list.push_within_capacity(effect).is_err();
+    }
+}
