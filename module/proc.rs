@@ -77,7 +77,7 @@ impl Show for Devices {
             }
             next = device.minor + 1;
             let resource = &device.resource;
-            resource.with_core(|core| {
+            resource.glance(|core| {
                 let view = View { resource, core };
                 if let Some(record) = core.record(&device) {
                     show_device(to, &view, record, &device);

@@ -100,7 +100,7 @@ impl debugfs::Writer for File {
 }
 
 fn write_connection(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let ending = resource.with_core(|core| core.decisions.ending());
+    let ending = resource.glance(|core| core.decisions.ending());
     let Some(Ending { at, why }) = ending else {
         return Ok(());
     };

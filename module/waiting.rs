@@ -43,7 +43,7 @@ fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     let now = Device::now();
     let name = resource.name_str();
     let mut result = Ok(());
-    resource.with_core(|core| {
+    resource.glance(|core| {
         core.decisions.waiting(&core.records, |waiting| {
             let (who, what) = (waiting.what.who(), waiting.what);
             let seconds = now.since(waiting.since) / 1000;

@@ -117,7 +117,7 @@ pub fn part(
         let Some(resource) = present(driver, &mut cursor) else {
             return dump.end(&mut cursor, out);
         };
-        if !resource.with_core(|core| {
+        if !resource.glance(|core| {
             let view = View {
                 resource: &resource,
                 core,

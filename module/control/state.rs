@@ -16,7 +16,10 @@ use crate::engine::control::{
     TimeoutParms,
     TimeoutType, //
 };
-use crate::engine::resource::Admin;
+use crate::engine::resource::{
+    Admin,
+    VolumeRecord, //
+};
 use crate::engine::state::DiskState;
 use crate::engine::volume::VerifyRange;
 use crate::status::{
@@ -102,8 +105,8 @@ impl Call<'_> {
     /// Commands that only look. Errors: `EMSGSIZE` if the reply has no room.
     pub(super) fn look(&mut self, device: &Arc<Device>) -> Result<RetCode> {
         if self.command == Command::GetTimeoutType {
-            let outdated = state_of(device).peer_disk == DiskState::Outdated;
-            let kind = if outdated {
+            let outdated = |record: &VolumeRecord| record.state.peer_disk == DiskState::Outdated;
+            let kind = if device.glance(outdated) == Some(true) {
                 TimeoutType::PeerOutdated
             } else {
                 TimeoutType::Default
@@ -117,7 +120,7 @@ impl Call<'_> {
         let secrets = self.request.caller_is_system_admin();
         let resource = &device.resource;
         let to = self.reply.body();
-        resource.with_core(|core| {
+        resource.glance(|core| {
             let at = core.position(device);
             let Some(at) = at else {
                 return Ok(RetCode::ERR_MINOR_INVALID);

@@ -62,7 +62,7 @@ pub(super) struct Generations(pub(super) Arc<Device>);
 
 impl debugfs::Writer for Generations {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uuids = self.0.with_record(|record| {
+        let uuids = self.0.glance(|record| {
             let disk = record.disk.as_ref();
             disk.map(|disk| disk.superblock.uuids)
         });
@@ -82,7 +82,7 @@ pub(super) struct Exposed(pub(super) Arc<Device>);
 
 impl debugfs::Writer for Exposed {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exposed = self.0.with_record(|record| record.exposed_uuid);
+        let exposed = self.0.glance(|record| record.exposed_uuid);
         writeln!(f, "0x{:016X}", exposed.unwrap_or(0))
     }
 }

@@ -15,7 +15,8 @@ use crate::engine::resource::{
 use crate::recorder::TracedResource;
 use crate::status::Summary;
 
-/// The engine's value and what belongs to it, under one lock.
+/// The engine's value and what belongs to it, under one lock. It is held for a step of the engine,
+/// not for the step's effects: who only looks does not wait for a disk.
 pub struct Core {
     /// What decides.
     pub decisions: TracedResource,
@@ -25,7 +26,6 @@ pub struct Core {
     pub devices: KVec<Arc<Device>>,
     /// What user space was told of all volumes together.
     pub told: Summary,
-    pub(super) effects: Queue,
 }
 
 impl Core {
@@ -40,11 +40,21 @@ impl Core {
     }
 }
 
-/// The effects of one event.
+/// The effects of one event, until all are carried out.
 pub(super) struct Queue {
     pub(super) list: KVec<Effect>,
     /// Some found no place.
     pub(super) lost: bool,
+}
+
+impl Queue {
+    /// An empty one, with room for `most`. May sleep.
+    pub(super) fn new(most: usize) -> Result<Self> {
+        Ok(Self {
+            list: KVec::with_capacity(most, GFP_KERNEL)?,
+            lost: false,
+        })
+    }
 }
 
 impl Output for Queue {

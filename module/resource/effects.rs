@@ -7,9 +7,11 @@ use kernel::sync::Arc;
 
 use crate::device::Device;
 use crate::engine::meta::relocation::Relocation;
+use crate::engine::meta::superblock::Superblock;
 use crate::engine::resource::{
+    Call,
     Effect,
-    Event,
+    Handler,
     Loss,
     Outgoing, //
 };
@@ -19,6 +21,7 @@ use crate::engine::volume::{
     VerifyRange,
     VerifySide, //
 };
+use crate::lower::Lower;
 use crate::notify;
 use crate::session::Session;
 use crate::sys::log::Level;
@@ -34,38 +37,33 @@ use super::{
 };
 
 impl Resource {
-    /// Carries out one effect; returns an event that is due at once.
-    pub(super) fn carry_out(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
+    /// Carries out one effect. Returns the call of a handler that could not be made.
+    #[inline(never)]
+    pub(super) fn carry_out(self: &Arc<Self>, effect: Effect) -> Option<Call> {
         match effect {
             Effect::Answer(token, code) => {
                 *self.answer.lock() = Some((token, code));
                 self.answered.wake_all();
             }
             Effect::Changed { volume, old, new } => {
+                let core = &mut *self.core.lock();
                 if let Some(device) = core.devices.get(volume).cloned() {
                     notify::changed(self, core, &device, old, new);
                 }
             }
-            Effect::ConnectionMade => notify::connection_made(self, core),
-            Effect::ConnectionChanged { old, new } => notify::connection(self, core, old, new),
+            Effect::ConnectionMade => self.glance(|core| notify::connection_made(self, core)),
+            Effect::ConnectionChanged { old, new } => {
+                self.glance(|core| notify::connection(self, core, old, new));
+            }
             Effect::CallHandler {
                 call,
                 volume,
                 handler,
-            } => {
-                let number = volume.and_then(|at| core.records.get(at)).map(|r| r.number);
-                if (volume.is_some() && number.is_none())
-                    || !self.handlers.queue(call, number, handler)
-                {
-                    self.log(format_args!(
-                        "too many handlers wait: {} is not called",
-                        handler.as_str()
-                    ));
-                    return Some(Event::HandlerDone { call, status: 0 });
-                }
+            } => return self.call_handler(call, volume, handler),
+            Effect::Notice { volume, notice } => {
+                self.glance(|core| notify::notice(self, core, volume, notice));
             }
-            Effect::Notice { volume, notice } => notify::notice(self, core, volume, notice),
-            Effect::Send { volume, packet } => self.queue_packet(core, volume, packet),
+            Effect::Send { volume, packet } => self.queue_packet(volume, packet),
             Effect::SendStateReply {
                 volume,
                 connection,
@@ -78,9 +76,9 @@ impl Resource {
             }
             Effect::Ping => self.want_ping(),
             Effect::SetWriteOrder { order } => self.set_write_order(order),
-            Effect::TuneNetwork => self.tune_network(core),
+            Effect::TuneNetwork => self.tune_network(),
             Effect::StartNetwork => self.start_network(),
-            Effect::CloseNetwork => self.close_network(core),
+            Effect::CloseNetwork => self.close_network(),
             Effect::LookAgain { after_ms } => self.receiver.look_again(after_ms),
             Effect::StopNetwork => self.receiver.leave(),
             Effect::SetPolicy { .. }
@@ -101,12 +99,29 @@ impl Resource {
             | Effect::StopResync { .. }
             | Effect::StartVerify { .. }
             | Effect::StopVerifyAt { .. }
-            | Effect::StopVerify { .. } => return self.carry_out_for_volume(core, effect),
+            | Effect::StopVerify { .. } => self.carry_out_for_volume(effect),
         }
         None
     }
 
-    fn carry_out_for_volume(self: &Arc<Self>, core: &mut Core, effect: Effect) -> Option<Event> {
+    /// Returns the call if it could not be made.
+    fn call_handler(&self, call: Call, volume: Option<usize>, handler: Handler) -> Option<Call> {
+        let number = volume.and_then(|at| self.device_at(at)).map(|d| d.number);
+        let gone = volume.is_some() && number.is_none();
+        if !gone && self.handlers.queue(call, number, handler) {
+            return None;
+        }
+        let name = handler.as_str();
+        self.log(format_args!("too many handlers wait: {name} is not called"));
+        Some(call)
+    }
+
+    /// The volume at a position, which is the same until all effects are carried out.
+    fn device_at(&self, volume: usize) -> Option<Arc<Device>> {
+        self.glance(|core| core.devices.get(volume).cloned())
+    }
+
+    fn carry_out_for_volume(self: &Arc<Self>, effect: Effect) {
         let volume = match effect {
             Effect::SetPolicy { volume, .. }
             | Effect::LoseConnection { volume }
@@ -127,9 +142,11 @@ impl Resource {
             | Effect::StartVerify { volume, .. }
             | Effect::StopVerifyAt { volume, .. }
             | Effect::StopVerify { volume } => volume,
-            _ => return None,
+            _ => return,
         };
-        let device = core.devices.get(volume)?.clone();
+        let Some(device) = self.device_at(volume) else {
+            return;
+        };
         match effect {
             Effect::SetPolicy { policy, .. } => {
                 if let Some(lower) = device.lower().filter(|_| policy.abandon) {
@@ -147,8 +164,9 @@ impl Resource {
             Effect::SetLimits { limits, .. } => device.set_limits(limits),
             Effect::ReleaseDisk { .. } => device.begin_release(),
             Effect::TuneDisk { .. } => {
-                if let Some(record) = core.records.get(volume) {
-                    device.tune_disk(&record.options);
+                let options = |core: &Core| core.records.get(volume).map(|r| r.options.clone());
+                if let Some(options) = self.glance(options) {
+                    device.tune_disk(&options);
                 }
             }
             Effect::SendBitmap { .. } => self.link.queue_bitmap(device.number),
@@ -156,13 +174,7 @@ impl Resource {
                 device.volume.lock().set_resync_limits(limits);
             }
             Effect::StartResync { tells_digests, .. } => {
-                // Before any request or answer: the sender needs the digest for these.
-                self.link.queue_digests();
-                // A former resync's end must not end this one.
-                device.take_resync_finished();
-                device
-                    .feed_deep(|volume, fx| volume.start_resync(Device::now(), tells_digests, fx));
-                device.wake.raise();
+                self.start_resync(&device, tells_digests);
             }
             Effect::StopResync { .. } => device.feed_deep(|volume, fx| volume.stop_resync(fx)),
             Effect::StartVerify { side, range, .. } => {
@@ -172,35 +184,30 @@ impl Resource {
                 device.feed_deep(|volume, fx| volume.stop_verify_at(sector, fx));
             }
             Effect::StopVerify { .. } => stop_verify(&device),
-            metadata => self.carry_out_for_metadata(core, (volume, &device), metadata),
+            metadata => self.carry_out_for_metadata((volume, &device), metadata),
         }
-        None
     }
 
     /// Queues a packet, unless it relies on metadata that could not be written.
-    fn queue_packet(&self, core: &Core, volume: u16, packet: Outgoing) {
-        let unsaved = |d: &Arc<Device>| d.number == volume && !d.volume.lock().keeps_metadata();
-        if !packet.relies_on_metadata() || !core.devices.iter().any(unsaved) {
+    fn queue_packet(&self, volume: u16, packet: Outgoing) {
+        let device = self.link.device(volume);
+        let saved = || device.is_none_or(|device| device.volume.lock().keeps_metadata());
+        if !packet.relies_on_metadata() || saved() {
             self.link.queue_packet(volume, packet);
         }
     }
 
     /// Sizes, bitmap and superblock.
-    fn carry_out_for_metadata(
-        &self,
-        core: &Core,
-        (volume, device): (usize, &Arc<Device>),
-        effect: Effect,
-    ) {
+    fn carry_out_for_metadata(&self, (volume, device): (usize, &Arc<Device>), effect: Effect) {
         match effect {
             Effect::ResizeBitmap {
                 sectors, set_new, ..
             } => device.resize_bitmap(sectors, set_new),
             Effect::MoveMetadata { relocation, .. } => {
-                self.move_metadata(core, volume, device, &relocation);
+                self.move_metadata(volume, device, &relocation);
             }
             Effect::SetCapacity { sectors, .. } => device.set_capacity(sectors),
-            Effect::SaveSuperblock { .. } => self.save_superblock(core, volume, device),
+            Effect::SaveSuperblock { .. } => self.save_superblock(volume, device),
             Effect::SaveBitmap { .. } => {
                 if let Err(error) = volume_thread::save_bitmap(device) {
                     device.report_metadata_error(error);
@@ -214,6 +221,15 @@ impl Resource {
             }
             _ => {}
         }
+    }
+
+    fn start_resync(&self, device: &Arc<Device>, tells_digests: bool) {
+        // Before any request or answer: the sender needs the digest for these.
+        self.link.queue_digests();
+        // A former resync's end must not end this one.
+        device.take_resync_finished();
+        device.feed_deep(|volume, fx| volume.start_resync(Device::now(), tells_digests, fx));
+        device.wake.raise();
     }
 
     fn start_verify(&self, device: &Arc<Device>, side: VerifySide, range: VerifyRange) {
@@ -233,33 +249,34 @@ impl Resource {
         device.wake.raise();
     }
 
-    fn save_superblock(&self, core: &Core, volume: usize, device: &Device) {
-        let (Some(record), Some(lower)) = (core.records.get(volume), device.lower()) else {
+    /// What has to be on a disk that is in use, and keeps its metadata.
+    fn to_save(&self, volume: usize, device: &Device) -> Option<(Superblock, Arc<Lower>)> {
+        let superblock = self.glance(|core| {
+            let disk = core.records.get(volume)?.disk.as_ref()?;
+            Some(disk.superblock)
+        })?;
+        let lower = device.lower()?;
+        let keeps = device.volume.lock().keeps_metadata();
+        keeps.then_some((superblock, lower))
+    }
+
+    fn save_superblock(&self, volume: usize, device: &Device) {
+        let Some((superblock, lower)) = self.to_save(volume, device) else {
             return;
         };
-        let Some(disk) = &record.disk else {
-            return;
-        };
-        if !device.volume.lock().keeps_metadata() {
-            return;
-        }
-        if let Err(error) = lower.write_superblock(&disk.superblock) {
+        if let Err(error) = lower.write_superblock(&superblock) {
             device.volume.lock().metadata_failed();
             device.report_metadata_error(error);
         }
     }
 
-    fn move_metadata(&self, core: &Core, volume: usize, device: &Device, relocation: &Relocation) {
-        let disk = core.records.get(volume).and_then(|r| r.disk.as_ref());
-        let (Some(disk), Some(lower)) = (disk, device.lower()) else {
+    fn move_metadata(&self, volume: usize, device: &Device, relocation: &Relocation) {
+        let Some((superblock, lower)) = self.to_save(volume, device) else {
             return;
         };
-        if !device.volume.lock().keeps_metadata() {
-            return;
-        }
         let line = format_args!("Writing the whole bitmap, the metadata moves");
         notify::log_device(Level::Info, device, line);
-        let moved = volume_thread::move_metadata(device, &lower, &disk.superblock, relocation);
+        let moved = volume_thread::move_metadata(device, &lower, &superblock, relocation);
         if let Err(error) = moved {
             device.volume.lock().metadata_failed();
             device.report_metadata_error(error);
@@ -272,9 +289,9 @@ impl Resource {
         }
     }
 
-    fn tune_network(&self, core: &Core) {
-        if let (Some(net), Some(session)) = (core.decisions.net(), self.session()) {
-            self.put_in_force(&session, Tuning::of(net));
+    fn tune_network(&self) {
+        if let Some(session) = self.session() {
+            self.tune(&session);
         }
     }
 
@@ -285,8 +302,8 @@ impl Resource {
 
     /// Puts the options as they are in force for a session that begins. May sleep.
     pub fn tune(&self, session: &Session) {
-        if let Some(net) = self.net_options() {
-            self.put_in_force(session, Tuning::of(&net));
+        if let Some(tuning) = self.glance(|core| core.decisions.net().map(Tuning::of)) {
+            self.put_in_force(session, tuning);
         }
     }
 
@@ -296,8 +313,8 @@ impl Resource {
         self.receiver.begin();
     }
 
-    fn close_network(&self, core: &Core) {
-        if core.decisions.conn() == ConnState::Disconnecting {
+    fn close_network(&self) {
+        if self.glance(|core| core.decisions.conn()) == ConnState::Disconnecting {
             self.receiver.leave();
         }
         if let Some(session) = self.session() {

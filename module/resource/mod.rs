@@ -5,6 +5,7 @@
 //! All rare events of a resource go through [`Resource::post`], one at a time, in the context of
 //! whoever posts: the administrator's process, the receiver, or the resource's worker (for what
 //! interrupts found out). The effects of an event are carried out before the next event is fed.
+//! Reports look in between ([`Resource::glance`]): an effect may wait for a disk that hangs.
 #![forbid(unsafe_code)]
 
 mod decisions;
@@ -34,8 +35,8 @@ use crate::engine::options::{
 use crate::engine::resource::{
     may_sync,
     Admin,
+    Call,
     Dependency,
-    Effect,
     Env,
     Event,
     Loss,
@@ -102,6 +103,8 @@ pub struct Resource {
     pub name: CString,
     /// The module.
     pub driver: Arc<Driver>,
+    /// One event at a time, until its effects are carried out.
+    events: Mutex<Queue>,
     core: Mutex<Core>,
     /// The queues to the peer.
     pub link: Link,
@@ -145,16 +148,13 @@ impl Resource {
             Self {
                 name: CString::try_from_fmt(fmt!("{}", name))?,
                 driver: driver.clone(),
+                events: crate::mutex!(Queue::new(MAX_EFFECTS)?, c"tandem_rare_events")?,
                 core: crate::mutex!(
                     Core {
                         decisions: driver.recorder.resource(name, options),
                         records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         told: notify::nothing_told(),
-                        effects: Queue {
-                            list: KVec::with_capacity(MAX_EFFECTS, GFP_KERNEL)?,
-                            lost: false,
-                        },
                     },
                     c"tandem_core"
                 )?,
@@ -208,13 +208,22 @@ impl Resource {
         self.handlers.stop();
     }
 
-    /// Looks at the engine's value and the records. May sleep; `look` must not post.
-    pub fn with_core<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
-        look(&mut self.core.lock())
+    /// Looks at the engine's value and the records when all that was decided is carried out. May
+    /// sleep, for as long as a disk takes to write metadata; `look` must not post.
+    pub fn with_core<R>(&self, look: impl FnOnce(&Core) -> R) -> R {
+        let _settled = self.events.lock();
+        look(&self.core.lock())
+    }
+
+    /// Looks at them at once: some of what was decided may not be carried out yet. For reports:
+    /// never waits for a disk or the peer. May sleep; `look` must not post.
+    pub fn glance<R>(&self, look: impl FnOnce(&Core) -> R) -> R {
+        look(&self.core.lock())
     }
 
     /// Adds a volume. May sleep. False when there is no room.
     pub fn add_device(&self, device: &Arc<Device>) -> bool {
+        let _settled = self.events.lock();
         let mut core = self.core.lock();
         let record = VolumeRecord::new(device.number, device.minor);
         let added = core.devices.len() < MAX_VOLUMES
@@ -229,6 +238,8 @@ impl Resource {
 
     /// Takes a volume out. May sleep.
     pub fn remove_device(&self, device: &Arc<Device>) {
+        // Effects name volumes by their positions.
+        let _settled = self.events.lock();
         let mut core = self.core.lock();
         let at = core.position(device);
         if let Some(at) = at {
@@ -393,14 +404,27 @@ impl Resource {
     fn post_with(self: &Arc<Self>, make: impl FnOnce(&Core) -> Option<Event>) {
         // Others' memory may wait for our applications' I/O, which may wait for this event.
         let _no_io = NoIo::enter();
-        let mut guard = self.core.lock();
-        let core = &mut *guard;
-        if let Some(event) = make(core) {
-            self.handle(core, event);
+        let mut queue = self.events.lock();
+        let event = make(&self.core.lock());
+        if let Some(event) = event {
+            self.handle(event, &mut queue);
         }
     }
 
-    fn handle(self: &Arc<Self>, core: &mut Core, event: Event) {
+    /// Feeds an event. A handler that could not be called has no objections: that is the next one.
+    fn handle(self: &Arc<Self>, event: Event, queue: &mut Queue) {
+        self.decide(event, queue);
+        while let Some(call) = self.carry_out_all(queue) {
+            self.decide(Event::HandlerDone { call, status: 0 }, queue);
+        }
+        self.tell_dependencies();
+    }
+
+    /// Feeds the engine. Its part of the stack is free again when effects are carried out.
+    #[inline(never)]
+    fn decide(&self, event: Event, queue: &mut Queue) {
+        let mut guard = self.core.lock();
+        let core = &mut *guard;
         for (record, device) in core.records.iter_mut().zip(core.devices.iter()) {
             record.bits = device.volume.lock().out_of_sync();
             record.open_count = device.open_count.load(Ordering::Acquire);
@@ -412,41 +436,35 @@ impl Resource {
             now: Device::now(),
             random: clock::random_u64(),
         };
-        core.decisions
-            .handle(&mut core.records, env, event, &mut core.effects);
-        if core::mem::take(&mut core.effects.lost) {
+        core.decisions.handle(&mut core.records, env, event, queue);
+        if core::mem::take(&mut queue.lost) {
             for device in core.devices.iter() {
                 device.must(Err(Invariant::Effects));
             }
         }
-        let mut follow = None;
-        let count = core.effects.list.len();
-        for at in 0..count {
-            // Taken out one by one: what an effect holds is dropped with it.
-            let empty = Effect::StopNetwork;
-            let effect = match core.effects.list.get_mut(at) {
-                Some(slot) => core::mem::replace(slot, empty),
-                None => break,
-            };
-            if let Some(event) = self.carry_out(core, effect) {
-                follow = Some(event);
+    }
+
+    /// Carries out what was decided. Returns the call of a handler that could not be made.
+    fn carry_out_all(self: &Arc<Self>, queue: &mut Queue) -> Option<Call> {
+        let mut uncalled = None;
+        for effect in queue.list.drain_all() {
+            if let Some(call) = self.carry_out(effect) {
+                uncalled = Some(call);
             }
         }
-        core.effects.list.clear();
-        self.tell_dependencies(core);
-        if let Some(event) = follow {
-            self.handle(core, event);
-        }
+        uncalled
     }
 
     /// Tells other resources what their resyncs may wait for. May sleep.
-    fn tell_dependencies(&self, core: &Core) {
-        let mut changed = false;
-        for (record, device) in core.records.iter().zip(core.devices.iter()) {
-            let new = Dependency::of(record);
-            let old = core::mem::replace(&mut *device.dependency.lock(), new);
-            changed |= old != new;
-        }
+    fn tell_dependencies(&self) {
+        let changed = self.glance(|core| {
+            let volumes = core.records.iter().zip(core.devices.iter());
+            volumes.fold(false, |changed, (record, device)| {
+                let new = Dependency::of(record);
+                let old = core::mem::replace(&mut *device.dependency.lock(), new);
+                changed | (old != new)
+            })
+        });
         if changed {
             self.driver.dependencies_changed();
         }

@@ -79,6 +79,7 @@ cases! {
     reads_are_balanced,
     recorded_run_replays_in_userspace,
     replicated_write_is_on_both_disks,
+    reports_do_not_wait_for_a_hanging_disk,
     resize_is_refused,
     resync_after_return,
     resync_keeps_to_its_rate,

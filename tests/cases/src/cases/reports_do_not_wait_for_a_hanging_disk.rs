@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! While metadata is on its way to a disk that does not answer, what only tells how things are is
+//! answered all the same: `/proc/drbd`, `status`, `show`, `events2`, and debugfs, which names what
+//! is being waited for.
+
+use anyhow::{ensure, Result};
+
+use crate::{
+    case::{Case, TANDEM},
+    pair::Pair,
+    trouble::{await_end, begin, expect_running, fragile, hang, wake},
+};
+
+pub(crate) const CASE: Case =
+    Case::new("reports_do_not_wait_for_a_hanging_disk", run).pairs(&[TANDEM]);
+
+/// Each is answered while the disk hangs, and its answer has the word.
+const REPORTS: [(&str, &str); 6] = [
+    ("cat /proc/drbd", "cs:Disconnecting ro:Primary"),
+    ("drbdsetup status r0", "connection:Disconnecting"),
+    ("drbdsetup show r0", "10.99.0.2:7789"),
+    ("drbdsetup events2 --now r0", "exists resource name:r0"),
+    ("drbdsetup cstate 0", "Disconnecting"),
+    ("cat /sys/kernel/debug/tandem/waiting", "has to come down"),
+];
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    let lower = fragile(&pair.a)?;
+    pair.a.create_md_on(&lower)?;
+    pair.b.create_md()?;
+    for side in [pair.a, pair.b] {
+        side.new_resource()?;
+    }
+    pair.a.attach_to(&lower, "")?;
+    pair.b.attach()?;
+    pair.a.connect(&pair.b, "")?;
+    pair.b.connect(&pair.a, "")?;
+    pair.a.await_event("connection:Connected")?;
+    pair.a.primary_force()?;
+    pair.await_in_sync()?;
+
+    hang(&pair.a)?;
+    // A Primary that is left begins a new generation, which has to be on its disk.
+    let disconnect = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
+    begin(&pair.a, "disconnect", disconnect)?;
+    pair.a.await_log("-> Disconnecting")?;
+    for (report, word) in REPORTS {
+        let told = pair.a.ok(report)?;
+        ensure!(
+            told.contains(word),
+            "{report} does not tell {word}:\n{told}"
+        );
+    }
+    expect_running(&pair.a, "disconnect")?;
+
+    wake(&pair.a)?;
+    await_end(&pair.a, "disconnect", 0)?;
+    pair.a.setup("down r0")?;
+    pair.a.no_part()
+}
