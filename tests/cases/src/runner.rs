@@ -217,6 +217,7 @@ impl Worker {
             drivers: vm::Drivers::pair(drivers.a, drivers.b),
             disk_bytes: DISK_BYTES,
             kernel: self.kernel,
+            stock_for_drbd: true,
             mem_mib: match self.kernel {
                 Kernel::Stock => case.mem_mib,
                 Kernel::Debug => case.mem_mib.max(1024),

@@ -111,7 +111,7 @@ fn note_retry(node: &Node, power: &str, output: &str) -> Result<()> {
 }
 
 fn boot_once(node: &Node) -> Result<()> {
-    let image = Image::ensure(&node.spec)?;
+    let image = Image::ensure(&node.spec, &node.name)?;
     let accel = accel::choose(&image)?;
     let initrd = node.places.run.join(format!("{}.initrd", node.name));
     let scratch = initrd.with_extension("stripped");

@@ -25,12 +25,12 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Finds image and kernel, making them when there are none yet.
-    pub(crate) fn ensure(spec: &Spec) -> Result<Self> {
+    /// Finds a node's image and kernel, making them when there are none yet.
+    pub(crate) fn ensure(spec: &Spec, node: &str) -> Result<Self> {
         let kind = if spec.servers > 0 { "cluster" } else { "plain" };
         Ok(Self {
             folder: made_by("scripts/guest-image", Some(kind))?,
-            debug: match spec.kernel {
+            debug: match spec.kernel_of(node) {
                 Kernel::Stock => None,
                 Kernel::Debug => Some(made_by("scripts/debug-kernel", None)?),
             },

@@ -118,6 +118,7 @@ impl Up {
         Ok(Spec {
             nodes: self.nodes,
             kernel: self.kernel.parse::<Kernel>()?,
+            stock_for_drbd: false,
             drivers: Drivers::parse(&self.driver)?,
             driver_args: self.driver_args.clone(),
             cpus: self.cpus,

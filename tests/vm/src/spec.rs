@@ -145,6 +145,10 @@ pub struct Spec {
     pub nodes: usize,
     /// The kernel of all nodes.
     pub kernel: Kernel,
+    /// But nodes with the C module have the stock kernel: what checkers say of it is not ours to
+    /// mend.
+    #[serde(default)]
+    pub stock_for_drbd: bool,
     /// The driver of each node.
     pub drivers: Drivers,
     /// Module parameters, given when the driver is loaded.
@@ -176,6 +180,7 @@ impl Default for Spec {
         Self {
             nodes: 2,
             kernel: Kernel::Stock,
+            stock_for_drbd: false,
             drivers: Drivers::all(Driver::Tandem),
             driver_args: String::new(),
             cpus: 2,
@@ -194,6 +199,15 @@ impl Spec {
     /// The nodes' names, in order.
     pub fn names(&self) -> Vec<String> {
         ('a'..='f').take(self.nodes).map(String::from).collect()
+    }
+
+    /// The kernel of one node.
+    pub fn kernel_of(&self, node: &str) -> Kernel {
+        if self.stock_for_drbd && self.drivers.of(node) == Driver::Drbd {
+            Kernel::Stock
+        } else {
+            self.kernel
+        }
     }
 
     /// Whether a node is a server.
@@ -272,6 +286,19 @@ mod tests {
             ..Spec::default()
         };
         assert!(spec.is_server("a") && spec.is_server("b") && !spec.is_server("c"));
+    }
+
+    #[test]
+    fn the_c_module_is_not_watched_where_that_is_not_asked_for() {
+        let mut spec = Spec {
+            kernel: Kernel::Debug,
+            drivers: Drivers::pair(Driver::Tandem, Driver::Drbd),
+            ..Spec::default()
+        };
+        assert_eq!(spec.kernel_of("b"), Kernel::Debug);
+        spec.stock_for_drbd = true;
+        assert_eq!(spec.kernel_of("a"), Kernel::Debug);
+        assert_eq!(spec.kernel_of("b"), Kernel::Stock);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Twelve resources go up, connect, and go down, again and again: the kernel has as much memory
+//! Thirty-two resources go up, connect, and go down, again and again: the kernel has as much memory
 //! afterwards as before.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) const CASE: Case = Case::new("many_resources_leave_nothing", run)
     .pairs(&[TANDEM] as &[Drivers])
     .limit(900);
 
-const RESOURCES: u32 = 12;
+const RESOURCES: u32 = 32;
 
 /// How long all of them may take for one step.
 const PATIENCE: Duration = Duration::from_secs(300);

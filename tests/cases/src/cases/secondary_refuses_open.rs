@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The device of a Secondary is not opened for writing ("Read-only file system") nor for reading
-//! ("Wrong medium type").
+//! ("Wrong medium type"). A module with `allow_oos` has it read.
 
 use anyhow::{bail, Result};
-use vm::side::DEVICE;
+use vm::side::{Side, DEVICE};
 
 use crate::{case::{Case, DRBD_TANDEM, TANDEM}, pair::Pair};
 
@@ -13,17 +13,28 @@ pub(crate) const CASE: Case =
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
-    for (command, expected) in [
-        (
-            format!("dd if=/dev/zero of={DEVICE} bs=4k count=1 conv=notrunc"),
-            "Read-only file system",
-        ),
-        (format!("dd if={DEVICE} of=/dev/null bs=4k count=1"), "Wrong medium type"),
-    ] {
-        let output = pair.b.sh(&command)?;
-        if output.success() || !output.stderr.contains(expected) {
-            bail!("'{command}' should fail with '{expected}', but: {output:?}");
-        }
+    let write = format!("dd if=/dev/zero of={DEVICE} bs=4k count=1 conv=notrunc");
+    let read = format!("dd if={DEVICE} of=/dev/null bs=4k count=1");
+    refused(&pair.b, &write, "Read-only file system")?;
+    refused(&pair.b, &read, "Wrong medium type")?;
+    pair.expect_equal()?;
+
+    let module = pair.b.driver();
+    pair.b.setup("down r0")?;
+    pair.b.ok(&format!(
+        "/payload/one-cpu rmmod {module} && \
+         /payload/load-driver usermode_helper=disabled allow_oos=1"
+    ))?;
+    pair.b.new_resource()?;
+    pair.b.attach()?;
+    pair.b.ok(&read)?;
+    refused(&pair.b, &write, "Read-only file system")
+}
+
+fn refused(side: &Side<'_>, command: &str, why: &str) -> Result<()> {
+    let output = side.sh(command)?;
+    if output.success() || !output.stderr.contains(why) {
+        bail!("'{command}' should fail with '{why}', but: {output:?}");
     }
-    pair.expect_equal()
+    Ok(())
 }
