@@ -4,9 +4,13 @@
 //! ("Wrong medium type"). A module with `allow_oos` has it read.
 
 use anyhow::{bail, Result};
-use vm::side::{Side, DEVICE};
+use vm::side::{Side, DEVICE, LOWER};
 
-use crate::{case::{Case, DRBD_TANDEM, TANDEM}, pair::Pair};
+use crate::{
+    case::{Case, DRBD_TANDEM, TANDEM},
+    pair::Pair,
+    trouble::attach_again,
+};
 
 pub(crate) const CASE: Case =
     Case::new("secondary_refuses_open", run).pairs(&[TANDEM, DRBD_TANDEM]);
@@ -26,7 +30,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
          /payload/load-driver usermode_helper=disabled allow_oos=1"
     ))?;
     pair.b.new_resource()?;
-    pair.b.attach()?;
+    attach_again(&pair.b, LOWER, "")?;
     pair.b.ok(&read)?;
     refused(&pair.b, &write, "Read-only file system")
 }
