@@ -72,6 +72,7 @@ cases! {
     only_active_extents_are_resynced_after_a_crash,
     option_out_of_range_is_refused,
     options_are_taken_alike,
+    ordinary_users_only_look,
     outdated_data_is_not_promoted,
     paused_resync_waits_for_both_nodes,
     peer_of_smaller_size_is_refused,
