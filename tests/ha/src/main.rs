@@ -34,9 +34,10 @@ struct Cli {
     /// How often the stories are told, one after the other on the same two machines.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
-    /// The replication driver of both servers: tandem or drbd.
-    #[arg(long, default_value = "tandem")]
-    driver: Driver,
+    /// The replication driver of both servers: tandem or drbd. With "tandem,drbd" the stories are
+    /// told with each, and the times are compared at the end.
+    #[arg(long, default_value = "tandem", value_delimiter = ',')]
+    driver: Vec<Driver>,
     /// Who answers fence-peer: "ours", or "scripts" (those of drbd-utils).
     #[arg(long, default_value = "ours")]
     handlers: Handlers,
@@ -81,16 +82,37 @@ fn run(cli: &Cli) -> Result<()> {
     vm::stop_on_signals()?;
     let stories = stories::chosen(&cli.stories)?;
     ensure!(!stories.is_empty(), "no story is called so: see --list");
+    ensure!(
+        cli.driver.len() == 1 || cli.on.is_none() && !cli.keep,
+        "with several drivers the machines are new ones, and not kept"
+    );
+    let mut tables = Vec::new();
+    for &driver in &cli.driver {
+        if cli.driver.len() > 1 {
+            println!("== with the driver {driver}");
+        }
+        tables.push(run_with(cli, driver, &stories)?);
+    }
+    for table in &tables {
+        table.print();
+    }
+    table::explain();
+    table::compare(&tables);
+    Ok(())
+}
+
+/// All stories with one driver.
+fn run_with(cli: &Cli, driver: Driver, stories: &[&stories::Story]) -> Result<Table> {
     let narrator = Narrator::new();
     let cluster = match &cli.on {
         Some(name) => Cluster::open(name)?,
         None => {
             let name = format!("ha-{}", std::process::id());
-            setup::boot(&name, cli.driver, &narrator)?
+            setup::boot(&name, driver, &narrator)?
         }
     };
     let folder = cluster.folder().to_path_buf();
-    let result = tell(cli, &stories, &cluster, narrator);
+    let result = tell(cli, driver, stories, &cluster, narrator);
     if result.is_err() {
         stage::keep_journals(&cluster);
         println!("  consoles and journals are in {}", folder.display());
@@ -104,23 +126,24 @@ fn run(cli: &Cli) -> Result<()> {
         return result;
     }
     drop(cluster);
-    result?;
+    let table = result?;
     fs::remove_dir_all(&folder)?;
-    Ok(())
+    Ok(table)
 }
 
 fn tell(
     cli: &Cli,
+    driver: Driver,
     stories: &[&stories::Story],
     cluster: &Cluster,
     narrator: Narrator,
-) -> Result<()> {
+) -> Result<Table> {
     if cli.on.is_none() {
         setup::form(cluster, cli.handlers, &narrator).context("forming the cluster")?;
     }
     let mut stage = Stage::new(cluster, narrator)?;
     stage.open().context("the first mails")?;
-    let mut table = Table::new(cli.driver);
+    let mut table = Table::new(driver);
     for round in 1..=cli.rounds {
         for story in stories {
             let name = match cli.rounds {
@@ -134,6 +157,5 @@ fn tell(
         }
     }
     stage.close().context("at the end")?;
-    table.print();
-    Ok(())
+    Ok(table)
 }

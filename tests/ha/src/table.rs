@@ -70,15 +70,41 @@ impl Table {
                 show(row.healed)
             );
         }
+    }
+}
+
+/// Says what the columns mean.
+pub(crate) fn explain() {
+    println!();
+    println!("  no mail   longest time between two accepted mails");
+    println!("  detect    from the cut until the survivor knows that it is alone");
+    println!("  fence     until the other is known to be switched off");
+    println!("  decide    until the cluster orders the promotion");
+    println!("  promote   agent, fence-peer handler and the change of the role");
+    println!("  mount     until the file system is mounted, its journal replayed");
+    println!("  services  address and mail server, until the first mail");
+    println!("  healed    until both disks are up to date again, and either may be promoted");
+}
+
+/// Puts the times with several drivers side by side; nothing when there is only one.
+pub(crate) fn compare(tables: &[Table]) {
+    let [first, others @ ..] = tables else {
+        return;
+    };
+    for other in others {
         println!();
-        println!("  no mail   longest time between two accepted mails");
-        println!("  detect    from the cut until the survivor knows that it is alone");
-        println!("  fence     until the other is known to be switched off");
-        println!("  decide    until the cluster orders the promotion");
-        println!("  promote   agent, fence-peer handler and the change of the role");
-        println!("  mount     until the file system is mounted, its journal replayed");
-        println!("  services  address and mail server, until the first mail");
-        println!("  healed    until both disks are up to date again, and either may be promoted");
+        println!("Seconds, {} beside {}:", first.driver, other.driver);
+        println!("{:<15} {:>17}  {:>17}", "story", "no mail", "promote");
+        for ((name, ours), (_, theirs)) in first.rows.iter().zip(&other.rows) {
+            let promote = |row: &Row| show(row.parts.as_ref().map(|parts| parts.promote));
+            println!(
+                "{name:<15} {:>8} {:>8}  {:>8} {:>8}",
+                show(Some(ours.gap)),
+                show(Some(theirs.gap)),
+                promote(ours),
+                promote(theirs)
+            );
+        }
     }
 }
 
