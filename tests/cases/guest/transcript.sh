@@ -58,6 +58,7 @@ uevents() {
 		socket my $s, 16, SOCK_RAW, 15 or die "no socket: $!";
 		bind $s, pack "SSLL", 16, 0, 0, 1 or die "no group: $!";
 		$| = 1;
+		print "listening\n";
 		while (recv $s, my $text, 8192, 0) {
 			my ($what, %of) = split /\0|=/, $text;
 			next unless $what =~ m{/block/(drbd\d+)$};
@@ -78,6 +79,7 @@ begin)
 	setsid bash -c 'uevents' >$events.uevents 2>&1 </dev/null &
 	echo $! >$events.uevents.pid
 	await $events.events2 '^exists -$'
+	await $events.uevents '^listening$'
 	;;
 run | still)
 	while IFS= read -r line; do
@@ -107,7 +109,7 @@ end)
 	for form in events2 events uevents; do
 		kill "$(<$events.$form.pid)"
 		echo "\$ $form"
-		sed 's/^/  /' "$events.$form"
+		sed '/^listening$/d; s/^/  /' "$events.$form"
 	done
 	;;
 esac

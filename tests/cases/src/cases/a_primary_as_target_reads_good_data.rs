@@ -20,9 +20,9 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     let good = sum(&pair.a)?;
     for side in [pair.b, pair.a] {
         // Each takes over what the other one says of its rates.
-        let _ = side.try_setup("disk-options 0 --c-plan-ahead=0 --resync-rate=3M")?;
+        let _ = side.try_setup("disk-options 0 --c-plan-ahead=0 --resync-rate=300K")?;
     }
-    attach_again(&pair.a, LOWER, "--resync-rate=3M")?;
+    attach_again(&pair.a, LOWER, "--resync-rate=300K")?;
     pair.a.await_proc("cs:SyncTarget ro:Primary")?;
     ensure!(sum(&pair.a)? == good, "other data while the disk is resynced");
     pair.a.expect_proc("cs:SyncTarget ro:Primary")?;

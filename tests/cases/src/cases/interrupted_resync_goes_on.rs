@@ -18,7 +18,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.b.disconnect(&pair.a)?;
     pair.a.await_event("connection:Connecting")?;
     pair.a.write_mib(0, MISSED)?;
-    set_rate(pair, "4M")?;
+    set_rate(pair, "1M")?;
     pair.b.ok("dmesg --clear")?;
     pair.b.connect(&pair.a, "")?;
     // Less than 16,000 KiB are left.

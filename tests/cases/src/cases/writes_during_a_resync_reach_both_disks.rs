@@ -14,7 +14,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.b.disconnect(&pair.a)?;
     pair.a.await_event("connection:Connecting")?;
     pair.a.write_mib(0, 24)?;
-    set_rate(pair, "4M")?;
+    set_rate(pair, "400K")?;
     pair.b.connect(&pair.a, "")?;
     pair.b.await_proc("cs:SyncTarget")?;
     for at in [0, 23, 8, 28, 22] {
