@@ -43,6 +43,19 @@ fn prepares_target(conn: ConnState) -> bool {
     matches!(conn, C::StartingSyncT | C::WfBitMapT | C::WfSyncUuid)
 }
 
+/// Whether we were its source, have finished (also because there was nothing to do), and it does
+/// not know yet. What it says of its disk is older than that.
+fn ended_before(old: DeviceState, peer: DeviceState, real: DiskState) -> bool {
+    use ConnState as C;
+    use DiskState as D;
+    let unaware = match real {
+        D::Inconsistent => peer.conn == C::WfSyncUuid || peer.conn > C::SyncSource,
+        D::Outdated => peer.conn == C::WfSyncUuid,
+        _ => false,
+    };
+    unaware && old.conn == C::Connected && old.peer_disk == D::UpToDate
+}
+
 /// Whether both nodes want to be the source of a resync, or both the target: two disks that came at
 /// the same time, each of which took the other one for missing.
 fn on_one_side(ours: ConnState, peers: ConnState) -> bool {
@@ -170,7 +183,9 @@ impl Step<'_> {
         }
         new.peer = peer.role;
         new.peer_disk = match new.conn {
-            ConnState::Connected if prepares_target(peer.conn) => {
+            ConnState::Connected
+                if prepares_target(peer.conn) && !ended_before(old, peer, real_disk) =>
+            {
                 peer_disk.min(DiskState::Inconsistent)
             }
             _ => peer_disk,
@@ -296,11 +311,10 @@ impl Step<'_> {
             self.push(Effect::StopVerifyAt { volume, sector: 0 });
             return None;
         }
-        let late = old.peer_disk == DiskState::UpToDate
-            && real == DiskState::Inconsistent
-            && old.conn == C::Connected
-            && peer.conn > C::SyncSource;
-        Some(if late { DiskState::UpToDate } else { real })
+        Some(match ended_before(old, peer, real) {
+            true => DiskState::UpToDate,
+            false => real,
+        })
     }
 
     fn considers_resync(&self, volume: usize, old: DeviceState, peer: DeviceState) -> bool {

@@ -115,6 +115,33 @@ fn the_end_of_a_resync_is_told_behind_the_last_acknowledgements() {
     assert_eq!(told_disks(&node.feed(Event::PingAnswered)), []);
 }
 
+#[test]
+fn what_a_target_says_before_it_knows_of_the_end_does_not_make_its_disk_bad() {
+    // Its resync had nothing to do; it becomes Secondary while the word of that is on its way.
+    let mut node = primary(Layout::Internal, C::Connected);
+    node.resource.conn = C::WfReportParams;
+    let report = |conn, disk| {
+        let state = DeviceState {
+            role: Role::Secondary,
+            peer: Role::Primary,
+            conn,
+            disk,
+            peer_disk: D::UpToDate,
+            ..DeviceState::INITIAL
+        };
+        RarePacket::State(StateReport {
+            state: state.pack(),
+        })
+    };
+    for conn in [C::WfSyncUuid, C::SyncTarget] {
+        node.packet(report(conn, D::Inconsistent));
+        assert_eq!(node.volumes[0].state.peer_disk, D::UpToDate, "{conn:?}");
+    }
+    // But it may have lost it since.
+    node.packet(report(C::Connected, D::Inconsistent));
+    assert_eq!(node.volumes[0].state.peer_disk, D::Inconsistent);
+}
+
 /// The answer to a command.
 fn answer(effects: &[Effect]) -> Option<RetCode> {
     effects.iter().find_map(|effect| match effect {
