@@ -345,7 +345,7 @@ impl Receiver<'_> {
                 Err(PeerRequestError::Full) if !self.session.is_down() => {
                     self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
                     device.room.wait_until_timeout(MEMORY_MS, || {
-                        device.volume.lock().has_room_for_write() || self.session.is_down()
+                        device.volume.lock().has_or_makes_peer_room() || self.session.is_down()
                     });
                 }
                 Err(PeerRequestError::Later) if !self.session.is_down() => {

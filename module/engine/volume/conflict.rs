@@ -154,17 +154,18 @@ impl<S: Storage> Volume<S> {
         }
     }
 
-    /// Whether a write of the peer would find a slot, or could be given one.
-    pub fn has_room_for_write(&self) -> bool {
+    /// Whether a request of the peer would find a slot, or could be given one.
+    pub fn has_or_makes_peer_room(&self) -> bool {
         let sent = self.policy.conflicts != Conflicts::None && self.resync.sent != 0;
         self.has_peer_room() || sent
     }
 
-    /// The table is full. A write of the peer may be what the target of our resync waits for before
-    /// it looks at what it was sent, so that has to give a place away: not to be taken before what
-    /// the driver keeps there is gone, so the write has to be tried again.
-    pub(super) fn make_room_for_write(&mut self, fx: &mut Effects) {
-        if !self.has_room_for_write() {
+    /// The table is full. A write of the peer, this one or one behind this request, may be what the
+    /// target of our resync waits for before it looks at what it was sent, so that has to give a
+    /// place away: not to be taken before what the driver keeps there is gone, so the request has
+    /// to be tried again.
+    pub(super) fn make_room_beside_sent(&mut self, fx: &mut Effects) {
+        if !self.has_or_makes_peer_room() {
             return;
         }
         let mut next = self.peers.first(PEER_ACTIVE);

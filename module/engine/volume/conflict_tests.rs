@@ -18,6 +18,7 @@ use crate::engine::volume::{
     MirrorUse,
     Policy,
     ReadFor,
+    ResyncUse,
     WantedAck,
     WriteFlags,
     WritePlace, //
@@ -331,4 +332,39 @@ fn the_peers_write_does_not_wait_behind_a_read_that_waits_for_ours() {
     let (_, effects) = comes(&mut v, Extent::new(8, 4096), 1);
     assert!(starts(&effects));
     let _ = own;
+}
+
+/// A request of the peer's resync for a block.
+fn asks(
+    v: &mut Volume<Vecs>,
+    block: u64,
+    fx: &mut Effects,
+) -> Result<PeerTicket, PeerRequestError> {
+    let extent = Extent::new(8 * block, 4096);
+    v.peer_read(extent, 1, ReadFor::Resync, fx)
+}
+
+#[test]
+fn no_request_waits_for_a_place_that_resync_data_keeps_as_the_peers_write_may_be_behind_it() {
+    let full = Err(PeerRequestError::Full);
+    for (conflicts, taken) in [(Conflicts::Decides, true), (Conflicts::None, false)] {
+        let mut v = primary(conflicts);
+        v.policy.resync = ResyncUse::Source;
+        v.mark(Extent::new(0, 4096));
+        run(&mut v, |v, fx| v.start_resync(Instant(0), false, fx));
+        let mut fx = Effects::new();
+        let sent = asks(&mut v, 0, &mut fx).unwrap();
+        run(&mut v, |v, fx| v.peer_io_done(sent, true, fx));
+        run(&mut v, |v, fx| v.peer_reply_sent(sent, fx));
+        for block in 1.. {
+            if !v.has_peer_room() {
+                break;
+            }
+            asks(&mut v, block, &mut Effects::new()).unwrap();
+        }
+        // The place is given away, and can be taken when the driver has heard of that.
+        let effects = run(&mut v, |v, fx| assert_eq!(asks(v, 500, fx), full));
+        assert_eq!(effects.contains(&VolumeEffect::ReleasePeer(sent)), taken);
+        assert_eq!(asks(&mut v, 500, &mut Effects::new()).is_ok(), taken);
+    }
 }

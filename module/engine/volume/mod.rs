@@ -43,6 +43,8 @@ mod counter_tests;
 #[cfg(test)]
 mod peer_range_tests;
 #[cfg(test)]
+mod resync_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod thin_tests;

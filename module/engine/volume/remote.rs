@@ -253,9 +253,7 @@ impl<S: Storage> Volume<S> {
             return Err(PeerRequestError::OutOfRange);
         }
         let Some(index) = self.peers.take() else {
-            if matches!(new.kind, PeerKind::Write { .. }) {
-                self.make_room_for_write(fx);
-            }
+            self.make_room_beside_sent(fx);
             return Err(PeerRequestError::Full);
         };
         let arrival = self.next_arrival();
@@ -488,7 +486,9 @@ impl<S: Storage> Volume<S> {
                     let sectors = u64::from(peer.extent.bytes / 512);
                     self.counters.sent = self.counters.sent.wrapping_add(sectors);
                 }
+                // Once our part of the resync is over, the target may throw it away.
                 let awaited = peer.kind == PeerKind::ResyncRead
+                    && self.resync_progress().is_some()
                     && self.policy.mirror == MirrorUse::Send
                     && !peer.orphan
                     && !peer.forgotten;

@@ -476,6 +476,7 @@ pub(super) fn source_that_sends() -> (Volume<Vecs>, Extent, PeerTicket) {
     let extent = Extent::new(0, 4096);
     v.bitmap_mut().unwrap().set_out_of_sync(extent);
     let mut fx = Effects::new();
+    v.start_resync(Instant(0), false, &mut fx);
     let read = v.peer_read(extent, 1, ReadFor::Resync, &mut fx).unwrap();
     run(&mut v, |v, fx| v.peer_io_done(read, true, fx));
     (v, extent, read)

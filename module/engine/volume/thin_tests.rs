@@ -235,6 +235,7 @@ fn thin_read(purpose: ReadFor) -> (Volume<Vecs>, PeerTicket) {
     let mut v = volume(policy);
     v.bitmap_mut().unwrap().set_out_of_sync(UNIT);
     let mut fx = Effects::new();
+    v.start_resync(Instant(0), false, &mut fx);
     let ticket = v.peer_read(UNIT, u64::MAX, purpose, &mut fx).unwrap();
     (v, ticket)
 }

@@ -275,7 +275,7 @@ impl World {
             }
         };
         let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
-        if !self.nodes[n].volume.has_room_for_write() {
+        if !self.nodes[n].volume.has_or_makes_peer_room() {
             return Err(Trouble::Wait(RxWait::Room));
         }
         let place = WritePlace {
