@@ -226,20 +226,28 @@ impl Step<'_> {
         if old.disk == DiskState::Diskless {
             return self.answer_state(token, Ok(StateSuccess::NothingToDo));
         }
+        if force {
+            return self.detach_by_force(token, volume);
+        }
         let wanted = DeviceState {
             disk: DiskState::Failed,
             ..old
         };
-        if force {
-            return self.detach_by_force(token, volume);
-        }
-        let new = self.sanitize(volume, wanted);
-        match rules::judge(old, new, &self.context(volume)) {
-            Err(error) if old.role == Role::Primary => self.answer_state(token, Err(error)),
+        let allowed = self.judge_detach(volume, wanted).is_ok();
+        if allowed && rules::needs_peer(old, self.sanitize(volume, wanted)) {
             // The peer may be Primary and live on our disk.
-            _ if rules::needs_peer(old, new) => self.ask_to_detach(token, volume, wanted),
-            _ => self.detach_agreed(token, volume),
+            return self.ask_to_detach(token, volume, wanted);
         }
+        self.detach_agreed(token, volume);
+    }
+
+    /// A Primary keeps the last good disk. (What a Secondary is left with is its peer's business.)
+    fn judge_detach(&self, volume: usize, wanted: DeviceState) -> Result<(), StateError> {
+        let old = self.state(volume);
+        if old.role != Role::Primary {
+            return Ok(());
+        }
+        rules::judge(old, self.sanitize(volume, wanted), &self.context(volume)).map(drop)
     }
 
     /// The disk goes at once, whatever the peer says and whether or not the lower device answers.
@@ -276,13 +284,17 @@ impl Step<'_> {
         }
     }
 
-    /// Nobody has anything against it that the disk goes.
+    /// The peer has nothing against it that the disk goes. What it agreed to may not be good any
+    /// more: we may have pulled ahead of it meanwhile.
     pub(super) fn detach_agreed(&mut self, token: Token, volume: usize) {
         let mut wanted = self.state(volume);
         if wanted.disk <= DiskState::Failed {
             return self.answer_state(token, Ok(StateSuccess::NothingToDo));
         }
         wanted.disk = DiskState::Failed;
+        if let Err(error) = self.judge_detach(volume, wanted) {
+            return self.answer_state(token, Err(error));
+        }
         self.force(volume, wanted);
         self.leave_unmarked(volume);
         self.detaching(token, volume);

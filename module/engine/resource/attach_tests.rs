@@ -110,3 +110,30 @@ fn a_disk_that_is_worse_does_not_become_good_by_being_outdated() {
         assert_eq!(node.volumes[0].state.disk, worse);
     }
 }
+
+#[test]
+fn a_detach_that_the_peer_agreed_to_is_not_carried_out_when_it_was_left_behind_meanwhile() {
+    for behind in [false, true] {
+        let mut node = Node::connected("");
+        let state = &mut node.volumes[0].state;
+        (state.role, state.peer) = (Role::Primary, Role::Secondary);
+        node.feed(Event::Admin(
+            Token(1),
+            Admin::Detach {
+                volume: 0,
+                force: false,
+            },
+        ));
+        let state = &mut node.volumes[0].state;
+        assert_eq!(state.disk, DiskState::UpToDate);
+        if behind {
+            (state.conn, state.peer_disk) = (ConnState::Ahead, DiskState::Consistent);
+        }
+        node.feed(Event::Packet {
+            volume: 0,
+            packet: RarePacket::StateReply(1),
+        });
+        let kept = node.volumes[0].state.disk == DiskState::UpToDate;
+        assert_eq!(kept, behind);
+    }
+}
