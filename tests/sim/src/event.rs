@@ -291,6 +291,7 @@ impl World {
     pub(crate) fn lost(&mut self, n: usize, id: u64, loss: Loss) {
         if self.nodes[n].conn.as_ref().is_some_and(|c| c.id == id) {
             self.tell(n, || format!("session {id} is lost"));
+            let loss = self.noticed(n, loss);
             self.close(n, loss);
         }
     }

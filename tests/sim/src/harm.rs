@@ -27,6 +27,12 @@ impl World {
             if let Some(conn) = &self.nodes[n].conn {
                 let id = conn.id;
                 let delay = self.rng.within(1, self.config.notice);
+                if self.config.bytes {
+                    let arrives = self.tear(n, id);
+                    let delay = delay.max(arrives + 1);
+                    self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
+                    continue;
+                }
                 // Who has got a part of a packet says that the peer broke the rules.
                 let loss = match self.config.tears && self.rng.chance(50) {
                     true => Loss::ProtocolError,
@@ -138,7 +144,10 @@ impl World {
             self.oracle.behind[n] = true;
         }
         if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
-            let delay = self.rng.within(1, self.config.notice);
+            let mut delay = self.rng.within(1, self.config.notice);
+            if self.config.bytes && id > self.cut_conn {
+                delay = delay.max(self.tear(peer, id) + 1);
+            }
             self.after(peer, delay, What::Lost(id, Loss::NetworkFailure));
         }
     }

@@ -32,6 +32,7 @@ pub mod rng;
 pub mod send;
 pub mod shrink;
 pub mod story;
+mod tear;
 pub mod verify;
 mod watch;
 pub mod words;

@@ -63,6 +63,7 @@ impl World {
                 tx_scheduled: false,
                 rx: VecDeque::new(),
                 rx_meta: VecDeque::new(),
+                part: None,
                 rx_wait: RxWait::Nothing,
                 rx_scheduled: false,
                 pings: Pings::default(),
@@ -109,6 +110,9 @@ impl World {
                 self.finish(n, fx);
             }
         }
+        if self.config.bytes && conn.id > self.cut_conn {
+            self.tear(1 - n, conn.id);
+        }
         let at = self.last_arrival[n]
             .iter()
             .copied()
@@ -138,6 +142,10 @@ impl World {
         let version = self.version(n);
         self.tell(n, || format!("sends {}", packet.describe(version)));
         packet.cause = core::mem::replace(&mut self.cause, cause);
+        if self.config.bytes && id <= self.cut_conn {
+            // The session is broken, which is not noticed yet.
+            return;
+        }
         let last = &mut self.last_arrival[n][usize::from(meta)];
         *last = (self.now + delay).max(*last + 1);
         let at = *last;
@@ -168,7 +176,7 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, to: usize, id: u64, meta: bool, packet: Packet) {
-        if id <= self.cut_conn {
+        if id <= self.cut_conn && !self.config.bytes {
             return;
         }
         let Some(conn) = self.nodes[to].conn.as_mut().filter(|c| c.id == id) else {

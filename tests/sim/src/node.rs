@@ -109,6 +109,8 @@ pub struct Conn {
     pub rx: VecDeque<Packet>,
     /// What came on the meta socket.
     pub rx_meta: VecDeque<Packet>,
+    /// The packet of which only a part comes, behind all others, and how many bytes that is.
+    pub part: Option<(Packet, usize)>,
     /// What the receiver waits for.
     pub rx_wait: RxWait,
     /// A turn of the receiver is scheduled.

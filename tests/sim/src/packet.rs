@@ -21,6 +21,7 @@ use crate::worker::show;
 #[derive(Clone, Debug)]
 pub struct Packet {
     bytes: Vec<u8>,
+    wire_len: u64,
     /// Contents of the sectors that follow.
     pub blocks: Vec<u32>,
     /// Why it was sent.
@@ -38,15 +39,17 @@ impl Packet {
         let mut body = [0; 4096];
         let len = emit(&mut body).expect("encode");
         let mut bytes = vec![0; Header::MAX_LEN];
+        let length = len + Self::blocks_bytes(command, &blocks);
         let header = Header {
             volume: 0,
             command,
-            length: (len + Self::blocks_bytes(command, &blocks)) as u32,
+            length: length as u32,
         };
         let head = header.emit(&mut bytes, version).expect("header");
         bytes.truncate(head);
         bytes.extend_from_slice(&body[..len]);
         Self {
+            wire_len: (head + length) as u64,
             bytes,
             blocks,
             cause: Cause::Nothing,
@@ -68,6 +71,16 @@ impl Packet {
         } else {
             0
         }
+    }
+
+    /// How long it is on the wire, in bytes.
+    pub(crate) fn wire_len(&self) -> u64 {
+        self.wire_len
+    }
+
+    /// Header and sub-header, as far as they are within the first `bytes` bytes.
+    pub(crate) fn part(&self, bytes: usize) -> &[u8] {
+        self.bytes.get(..bytes).unwrap_or(&self.bytes)
     }
 
     /// The version of the header: 80 before the handshake.

@@ -46,8 +46,10 @@ pub struct Config {
     pub discards: bool,
     /// Some of its writes have to be on stable storage when they are done (FUA).
     pub forces: bool,
-    /// Sessions also end in the middle of a packet.
+    /// Sessions also end in the middle of a packet, which is as if it had not come.
     pub tears: bool,
+    /// Sessions end at any byte: what is on its way arrives up to there.
+    pub bytes: bool,
     /// The handler `fence-peer` outdates the peer, if it can.
     pub fences: bool,
     /// Size of the volumes, in sectors.
@@ -75,6 +77,7 @@ impl Default for Config {
             discards: false,
             forces: false,
             tears: false,
+            bytes: false,
             fences: false,
             sectors: [6 * 8192; 2],
             spare: 0,
@@ -276,6 +279,29 @@ impl World {
             .filter_map(|key| self.events.remove(key))
             .map(|(_, ev)| ev)
             .collect()
+    }
+
+    /// What is on its way to a node on one socket of a session, in its order: its place in the
+    /// queue, and how many bytes it is.
+    pub(crate) fn on_way(&self, to: usize, session: u64, meta: bool) -> Vec<((u64, u64), u64)> {
+        let wanted = |ev: &Ev| match ev {
+            Ev::Deliver {
+                to: node,
+                conn,
+                meta: socket,
+                packet,
+            } if (*node, *conn, *socket) == (to, session, meta) => Some(packet.wire_len()),
+            _ => None,
+        };
+        self.events
+            .iter()
+            .filter_map(|(&key, (_, ev))| wanted(ev).map(|len| (key, len)))
+            .collect()
+    }
+
+    /// It will not happen.
+    pub(crate) fn take_event(&mut self, key: (u64, u64)) -> Option<(Cause, Ev)> {
+        self.events.remove(&key)
     }
 
     /// The time on a node's own clock.

@@ -102,6 +102,17 @@ const EVERYTHING: u64 = 1 << 44;
 /// Seeds below have only the first kinds of faults: those that were kept stay what they were.
 const ALL_FAULTS: u64 = 1 << 48;
 
+/// From this seed on sessions end at any byte.
+const AT_ANY_BYTE: u64 = 1 << 49;
+
+/// Of which older seeds a seed has the faults: those from 2^49 on of four kinds, by turns.
+fn kind_of(seed: u64) -> u64 {
+    match seed.checked_sub(AT_ANY_BYTE) {
+        None => seed,
+        Some(number) => (1 << [43, 45, 46, 47][(number % 4) as usize]) + number / 4 % 4,
+    }
+}
+
 /// By then every command of the administrator is answered, in ms.
 const ANSWERED_MS: u64 = 10_000;
 
@@ -171,36 +182,38 @@ fn draw_protocol(seed: u64, rng: &mut Rng, config: &mut Config) {
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, listener: &Listener) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0xabcd);
+        let seed = kind_of(plan.seed);
         let mut config = Config {
             step: rng.below(4),
-            disk: match plan.seed {
+            disk: match seed {
                 SLOW_DISKS.. if rng.chance(12) => rng.within(50, 300),
                 _ => rng.within(1, 20),
             },
             wire: rng.within(1, 15),
             ..Config::default()
         };
-        config.meta = match plan.seed {
+        config.meta = match seed {
             // Metadata on a device of its own.
             SLOW_DISKS.. if rng.chance(50) => config.disk.min(10),
             _ => config.disk,
         };
-        if plan.seed >= HALF_OPEN && rng.chance(50) {
+        if seed >= HALF_OPEN && rng.chance(50) {
             config.notice = rng.within(60, 900);
         }
+        config.bytes = plan.seed >= AT_ANY_BYTE;
         config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
         config.node.net.max_epoch_size = [1, 3, 2048][rng.below(3) as usize];
-        let newest = (VERIFIES..ALL_FAULTS).contains(&plan.seed);
+        let newest = (VERIFIES..ALL_FAULTS).contains(&seed);
         if newest {
             config.node.net.verify_alg = FixedStr::new(b"crc32c").expect("short");
         }
-        draw_digests(plan.seed, &mut rng, &mut config);
-        draw_protocol(plan.seed, &mut rng, &mut config);
-        congestion::draw(&mut config, plan.seed, &mut rng);
-        let dual = two_primaries::draw(&mut config, plan.seed);
-        let moments = moments::draw(&mut config, plan.seed, &mut rng);
-        crate::dialect::draw(plan.seed, &mut rng, &mut config);
+        draw_digests(seed, &mut rng, &mut config);
+        draw_protocol(seed, &mut rng, &mut config);
+        congestion::draw(&mut config, seed, &mut rng);
+        let dual = two_primaries::draw(&mut config, seed);
+        let moments = moments::draw(&mut config, seed, &mut rng);
+        crate::dialect::draw(seed, &mut rng, &mut config);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -211,9 +224,9 @@ impl<'a> Run<'a> {
         let hot = (0..rng.within(3, 12))
             .map(|_| rng.below(6) * 8192 + rng.below(1020) * 8)
             .collect();
-        let blackouts = moments && moments::has_blackouts(plan.seed);
+        let blackouts = moments && moments::has_blackouts(seed);
         let reckless = rng.chance(15) || blackouts;
-        let bad_disks = plan.seed >= EVERYTHING && !congests(plan.seed) && rng.chance(30) && !dual;
+        let bad_disks = seed >= EVERYTHING && !congests(seed) && rng.chance(30) && !dual;
         Self {
             plan,
             world,
@@ -227,10 +240,10 @@ impl<'a> Run<'a> {
             hot,
             reckless,
             bad_disks,
-            half_open: plan.seed >= HALF_OPEN,
+            half_open: seed >= HALF_OPEN,
             verifies: newest && !dual,
-            changes: (PROTOCOLS..ALL_FAULTS).contains(&plan.seed) && !dual,
-            bad_times: (EVERYTHING..ALL_FAULTS).contains(&plan.seed) && !dual,
+            changes: (PROTOCOLS..ALL_FAULTS).contains(&seed) && !dual,
+            bad_times: (EVERYTHING..ALL_FAULTS).contains(&seed) && !dual,
             storm: 0,
             dual,
             moments,
