@@ -8,6 +8,7 @@ mod pair;
 use pair::{demand_sync, in_sync, primary_pair, rest, resynced};
 use sim::world::World;
 use tandem_engine::engine::options::OnIoError;
+use tandem_engine::engine::resource::Admin;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 use tandem_engine::engine::uuid::Uuids;
 use tandem_engine::engine::volume::LocalUse;
@@ -321,4 +322,25 @@ fn what_is_done_without_the_peer_is_of_a_generation_that_is_on_disk() {
         // What each of them has done is not the other's.
         check!(world, world.nodes[0].state().conn < ConnState::Connected);
     }
+}
+
+#[test]
+fn who_is_promoted_by_force_while_its_bitmap_counts_is_still_known_to_its_peer() {
+    let mut world = primary_pair(3);
+    world.cut();
+    rest(&mut world);
+    world.write(0, 0, 8);
+    rest(&mut world);
+    world.nodes[0].open = false;
+    world.demote(0);
+    rest(&mut world);
+    world.admin(0, Admin::Outdate { volume: 0 });
+    rest(&mut world);
+    check!(world, world.nodes[0].state().disk, DiskState::Outdated);
+    let token = world.promote(0, true);
+    rest(&mut world);
+    check!(world, world.answer(0, token).is_some_and(|code| code > 0));
+    world.heal();
+    demand_sync(&mut world);
+    check!(world, resynced(&mut world), 1);
 }
