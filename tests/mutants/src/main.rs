@@ -80,7 +80,7 @@ fn run(args: &Args) -> Result<bool> {
 fn trial(tree: &Tree, simulator: &Simulator, patch: &Patch, start: u64) -> Result<Verdict> {
     tree.restore()?;
     tree.apply(&patch.file)?;
-    simulator.look(tree, patch.start.unwrap_or(start))
+    simulator.look(tree, patch.start.unwrap_or(start), patch.stories_first)
 }
 
 /// Prints a line of the table; true if the fault was found.

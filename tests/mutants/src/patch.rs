@@ -18,6 +18,8 @@ pub(crate) struct Patch {
     pub(crate) breaks: String,
     /// The first seed of those that can find it, if they are not the usual ones.
     pub(crate) start: Option<u64>,
+    /// Its header says "Stories first.": no seed is known to find it.
+    pub(crate) stories_first: bool,
 }
 
 /// Reads the headers of all patches of a folder, in the order of their names.
@@ -42,6 +44,7 @@ fn read(file: PathBuf) -> Result<Patch> {
         name: name.into_owned(),
         breaks: breaks.to_owned(),
         start: text.lines().find_map(start_of),
+        stories_first: text.lines().any(|line| line == "Stories first."),
         file,
     })
 }

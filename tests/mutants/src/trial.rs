@@ -49,9 +49,14 @@ impl Simulator {
         Ok(Self { sound, seeds })
     }
 
-    /// Builds the tree with its fault and looks for it, from the seed `start` on.
-    pub(crate) fn look(&self, tree: &Tree, start: u64) -> Result<Verdict> {
+    /// Builds the tree with its fault and looks for it: in seeds, from `start` on, and in stories.
+    pub(crate) fn look(&self, tree: &Tree, start: u64, stories_first: bool) -> Result<Verdict> {
         build(tree)?;
+        if stories_first {
+            if let Some(story) = failed_story(tree)? {
+                return Ok(Verdict::Story(story));
+            }
+        }
         let end = start + self.seeds;
         let mut from = start;
         while let Some((seed, failure)) = first_failure(&program(tree), tree, from, end - from)? {

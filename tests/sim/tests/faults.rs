@@ -344,3 +344,25 @@ fn who_is_promoted_by_force_while_its_bitmap_counts_is_still_known_to_its_peer()
     demand_sync(&mut world);
     check!(world, resynced(&mut world), 1);
 }
+
+#[test]
+fn a_target_with_nothing_to_sync_that_is_demoted_meanwhile_stays_good() {
+    let mut demoted = 0;
+    for seed in 0..40 {
+        let mut world = primary_pair(seed);
+        world.detach(0);
+        rest(&mut world);
+        world.attach(0);
+        while world.nodes[0].state().conn != ConnState::WfSyncUuid && world.step() {}
+        let token = world.demote(0);
+        while world.step() {
+            let source = world.nodes[1].state();
+            let bad =
+                source.conn == ConnState::Connected && source.peer_disk == DiskState::Inconsistent;
+            check!(world, !bad);
+        }
+        demand_sync(&mut world);
+        demoted += u32::from(world.answer(0, token).is_some_and(|code| code > 0));
+    }
+    assert!(demoted > 0);
+}
