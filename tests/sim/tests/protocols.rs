@@ -224,6 +224,27 @@ fn a_primary_without_a_good_disk_waits_for_the_peers_whatever_the_protocol() {
 }
 
 #[test]
+fn a_write_that_the_own_disk_has_not_taken_when_it_fails_is_done_when_the_peers_has() {
+    for seed in 0..60 {
+        let mut world = pair_with(WireProtocol::A, seed);
+        // What the disk has is on copies: nobody waits for it.
+        let mut options = world.nodes[0].records[0].options.clone();
+        options.disk_timeout = 6000;
+        world.admin(0, Admin::DiskOptions { volume: 0, options });
+        world.write(0, 0, 8);
+        rest(&mut world);
+        world.hang_disk(0);
+        let id = world.write(0, 8, 8);
+        let until = world.now + seed;
+        world.run_until(until);
+        let (volume, force) = (0, true);
+        world.admin(0, Admin::Detach { volume, force });
+        while world.nodes[0].open_requests() != 0 && world.step() {}
+        check!(world, world.nodes[1].disk.cached[8], id);
+    }
+}
+
+#[test]
 fn a_write_that_a_detaching_peer_refuses_is_in_the_bitmap_that_it_gets_next() {
     for protocol in [WireProtocol::A, WireProtocol::B] {
         for seed in 0..60 {
