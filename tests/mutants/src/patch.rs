@@ -49,10 +49,12 @@ fn read(file: PathBuf) -> Result<Patch> {
     })
 }
 
-/// The seed that a line "Seeds from 2^45." names.
+/// The seed that a line "Seeds from 2^45." names, or "Seeds from 2^45 + 20000.".
 fn start_of(line: &str) -> Option<u64> {
-    let power = line.strip_prefix("Seeds from 2^")?.strip_suffix('.')?;
-    1u64.checked_shl(power.parse().ok()?)
+    let text = line.strip_prefix("Seeds from 2^")?.strip_suffix('.')?;
+    let (power, more) = text.split_once(" + ").unwrap_or((text, "0"));
+    let start = 1u64.checked_shl(power.parse().ok()?)?;
+    start.checked_add(more.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -62,6 +64,7 @@ mod tests {
     #[test]
     fn a_line_may_name_other_seeds() {
         assert_eq!(start_of("Seeds from 2^45."), Some(35_184_372_088_832));
+        assert_eq!(start_of("Seeds from 2^3 + 20."), Some(28));
         assert_eq!(start_of("Seeds from 2^64."), None);
         assert_eq!(start_of("--- a/module"), None);
     }
