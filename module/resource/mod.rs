@@ -180,17 +180,23 @@ impl Resource {
             },
             GFP_KERNEL,
         )?;
-        if let Err(error) = resource.handlers.start(&resource) {
-            resource.handlers.stop();
+        if let Err(error) = resource.start() {
+            // Threads that run keep the resource, and with it the module's numbers.
+            resource.stop();
             return Err(error);
         }
-        let worker = resource.clone();
-        *resource.worker.lock() = Some(Thread::spawn(
-            &resource.crew,
-            fmt!("drbd_r_{}", resource.name_str()),
+        Ok(resource)
+    }
+
+    fn start(self: &Arc<Self>) -> Result {
+        self.handlers.start(self)?;
+        let worker = self.clone();
+        *self.worker.lock() = Some(Thread::spawn(
+            &self.crew,
+            fmt!("drbd_r_{}", self.name_str()),
             move || worker.work(),
         )?);
-        Ok(resource)
+        Ok(())
     }
 
     /// The name, as text.
