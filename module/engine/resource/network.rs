@@ -154,6 +154,7 @@ impl Step<'_> {
             record.bitmap_received = false;
             record.absent = false;
             record.resize_pending = false;
+            record.early_sync_uuid = None;
         }
         self.part_from_peer(volume);
         self.send(volume, Outgoing::SyncParams);

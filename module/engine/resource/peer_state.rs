@@ -340,17 +340,21 @@ impl Step<'_> {
     }
 
     /// The source tells the generation that we carry while we are inconsistent.
-    fn sync_uuid(&mut self, volume: usize, packet: SyncUuid) {
+    pub(super) fn sync_uuid(&mut self, volume: usize, packet: SyncUuid) {
         let conn = self.state(volume).conn;
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
         if !matches!(conn, ConnState::WfSyncUuid | ConnState::Behind) {
+            if conn == ConnState::Connected && self.resource.pending.is_some() {
+                record.early_sync_uuid = Some(packet.uuid);
+            }
             return;
         }
-        if let Some(record) = self.volumes.get_mut(volume) {
-            let primary = record.state.role == Role::Primary;
-            if let Some(disk) = &mut record.disk {
-                disk.superblock.uuids.start_as_target(packet.uuid, primary);
-                record.dirty = true;
-            }
+        let primary = record.state.role == Role::Primary;
+        if let Some(disk) = &mut record.disk {
+            disk.superblock.uuids.start_as_target(packet.uuid, primary);
+            record.dirty = true;
         }
         self.start_resync(volume, ConnState::SyncTarget);
     }

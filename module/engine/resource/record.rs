@@ -136,6 +136,9 @@ pub struct VolumeRecord {
     pub lower: LowerSizes,
     /// The volume grew by a command here, and the peer has not said yet what it has.
     pub resize_pending: bool,
+    /// The generation of a resync that the source began before its answer to our request for it was
+    /// read: that comes on the other socket.
+    pub early_sync_uuid: Option<u64>,
     /// The volume grew while one of the disks was not there: what is new has to be resynced when
     /// both are.
     pub grew_alone: bool,
@@ -183,6 +186,7 @@ impl VolumeRecord {
             open_count: 0,
             lower: LowerSizes::default(),
             resize_pending: false,
+            early_sync_uuid: None,
             grew_alone: false,
         }
     }

@@ -21,6 +21,7 @@ use crate::engine::volume::{
     ResyncLimits, //
 };
 use crate::engine::wire::handshake::Features;
+use crate::engine::wire::state::SyncUuid;
 
 use super::effect::Effect;
 use super::notice::{
@@ -285,6 +286,10 @@ impl Step<'_> {
             let mut wanted = self.state(volume);
             wanted.conn = ConnState::WfSyncUuid;
             self.force(volume, wanted);
+            let record = self.volumes.get_mut(volume);
+            if let Some(uuid) = record.and_then(|record| record.early_sync_uuid.take()) {
+                self.sync_uuid(volume, SyncUuid { uuid });
+            }
         } else {
             self.start_resync(volume, ConnState::SyncSource);
         }

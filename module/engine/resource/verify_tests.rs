@@ -38,7 +38,8 @@ use crate::engine::wire::handshake::ConnectionFeatures;
 use crate::engine::wire::params::ControllerParams;
 use crate::engine::wire::state::{
     StateReport,
-    StateRequest, //
+    StateRequest,
+    SyncUuid, //
 };
 
 #[derive(Default)]
@@ -317,4 +318,26 @@ fn connected_nodes_follow_each_others_digests_and_rates() {
     assert_eq!(net.verify_alg, name("sha256"));
     assert_eq!(net.csums_alg, name("crc32c"));
     assert_eq!(node.conn(), C::Connected);
+}
+
+#[test]
+fn a_source_that_begins_before_its_answer_is_read_is_followed() {
+    for early in [false, true] {
+        let mut node = Node::connected("");
+        let (volume, remote) = (0, false);
+        node.feed(Event::Admin(Token(1), Admin::Invalidate { volume, remote }));
+        let uuid = RarePacket::SyncUuid(SyncUuid { uuid: 0x1234 });
+        if early {
+            node.packet(uuid.clone());
+        }
+        assert_eq!(node.volumes[0].state.conn, C::Connected);
+        node.packet(RarePacket::StateReply(1));
+        if !early {
+            assert_eq!(node.volumes[0].state.conn, C::WfSyncUuid);
+            node.packet(uuid);
+        }
+        let begins =
+            |volume: &super::VolumeRecord| volume.holds_peer() || volume.state.conn > C::SyncSource;
+        assert!(begins(&node.volumes[0]), "{:?}", node.volumes[0].state);
+    }
 }
