@@ -440,7 +440,6 @@ impl Step<'_> {
                 forced,
             },
         );
-        // One that is there belongs to a request that was refused.
         if let Some(record) = self.volumes.get_mut(volume) {
             record.early_sync_uuid = None;
         }

@@ -137,7 +137,7 @@ pub struct VolumeRecord {
     /// The volume grew by a command here, and the peer has not said yet what it has.
     pub resize_pending: bool,
     /// The generation of a resync that the source began before its answer to our request for it was
-    /// read: that comes on the other socket.
+    /// read: that comes on the other socket. Of the last request only.
     pub early_sync_uuid: Option<u64>,
     /// The volume grew while one of the disks was not there: what is new has to be resynced when
     /// both are.

@@ -34,7 +34,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 
 /// Both sockets have buffers of these sizes.
 fn expect_buffers(side: &Side<'_>) -> Result<()> {
-    let sockets = side.ok("ss --tcp --memory --numeric --no-header state established | grep -A1 :7789")?;
+    let sockets = side.ok("ss --tcp --memory -nH state established | grep -A1 :7789")?;
     let sized = sockets.matches("rb131072").count();
     ensure!(
         sized == 2 && sockets.matches("tb65536").count() == 2,
