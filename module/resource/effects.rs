@@ -46,9 +46,8 @@ impl Resource {
                 self.answered.wake_all();
             }
             Effect::Changed { volume, old, new } => {
-                let core = &mut *self.core.lock();
-                if let Some(device) = core.devices.get(volume).cloned() {
-                    notify::changed(self, core, &device, old, new);
+                if let Some(device) = self.link.device_at(volume) {
+                    notify::changed(self, &mut self.core.lock(), &device, old, new);
                 }
             }
             Effect::ConnectionMade => self.glance(|core| notify::connection_made(self, core)),
@@ -106,7 +105,10 @@ impl Resource {
 
     /// Returns the call if it could not be made.
     fn call_handler(&self, call: Call, volume: Option<usize>, handler: Handler) -> Option<Call> {
-        let number = volume.and_then(|at| self.device_at(at)).map(|d| d.number);
+        // Positions are the same until all effects are carried out.
+        let number = volume
+            .and_then(|at| self.link.device_at(at))
+            .map(|d| d.number);
         let gone = volume.is_some() && number.is_none();
         if !gone && self.handlers.queue(call, number, handler) {
             return None;
@@ -114,11 +116,6 @@ impl Resource {
         let name = handler.as_str();
         self.log(format_args!("too many handlers wait: {name} is not called"));
         Some(call)
-    }
-
-    /// The volume at a position, which is the same until all effects are carried out.
-    fn device_at(&self, volume: usize) -> Option<Arc<Device>> {
-        self.glance(|core| core.devices.get(volume).cloned())
     }
 
     fn carry_out_for_volume(self: &Arc<Self>, effect: Effect) {
@@ -144,7 +141,7 @@ impl Resource {
             | Effect::StopVerify { volume } => volume,
             _ => return,
         };
-        let Some(device) = self.device_at(volume) else {
+        let Some(device) = self.link.device_at(volume) else {
             return;
         };
         match effect {

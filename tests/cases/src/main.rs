@@ -14,6 +14,7 @@ mod files;
 mod fuzz;
 mod handlers;
 mod judge;
+mod log;
 mod own;
 mod pair;
 mod refusal;

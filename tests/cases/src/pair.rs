@@ -111,6 +111,33 @@ impl<'a> Pair<'a> {
         self.await_in_sync()
     }
 
+    /// From here on both nodes want resyncs to be as fast as that, in the words of `drbdsetup`.
+    pub(crate) fn resync_rate(&self, rate: &str) -> Result<()> {
+        for side in [self.a, self.b] {
+            side.setup(&format!(
+                "disk-options 0 --c-plan-ahead=0 --resync-rate={rate}"
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// In sync: node b leaves, misses so many MiB from the device's begin, and comes back to a
+    /// resync at that rate.
+    pub(crate) fn resync_slowly(&self, mib: u32, rate: &str) -> Result<()> {
+        self.b.disconnect(&self.a)?;
+        self.a.await_event("connection:Connecting")?;
+        self.a.write_mib(0, mib)?;
+        self.resync_rate(rate)?;
+        self.b.connect(&self.a, "")
+    }
+
+    /// The cable is cut, and both nodes have noticed.
+    pub(crate) fn cut(&self) -> Result<()> {
+        self.cable(Link::Down)?;
+        self.a.await_apart()?;
+        self.b.await_apart()
+    }
+
     /// Waits until both nodes know that both disks are good.
     pub(crate) fn await_in_sync(&self) -> Result<()> {
         self.a.await_in_sync()?;

@@ -50,6 +50,24 @@ pub(crate) fn fragile(side: &Side<'_>) -> Result<String> {
     side.part_of(LOWER, 0, sectors)
 }
 
+/// In sync, node a Primary and with a fragile disk; returns its path.
+pub(crate) fn in_sync_on_fragile(pair: &Pair<'_>) -> Result<String> {
+    let lower = fragile(&pair.a)?;
+    pair.a.create_md_on(&lower)?;
+    pair.b.create_md()?;
+    for side in [pair.a, pair.b] {
+        side.new_resource()?;
+    }
+    pair.a.attach_to(&lower, "")?;
+    pair.b.attach()?;
+    pair.a.connect(&pair.b, "")?;
+    pair.b.connect(&pair.a, "")?;
+    pair.a.await_event("connection:Connected")?;
+    pair.a.primary_force()?;
+    pair.await_in_sync()?;
+    Ok(lower)
+}
+
 /// The fragile disk does not answer any more.
 pub(crate) fn hang(side: &Side<'_>) -> Result<()> {
     side.ok("dmsetup suspend --noflush --nolockfs part")

@@ -248,6 +248,17 @@ impl<'a> Side<'a> {
         Ok(())
     }
 
+    /// Waits until the connection is lost.
+    pub fn await_apart(&self) -> Result<()> {
+        let lost = "connection:(Connecting|NetworkFailure|Unconnected|BrokenPipe|Timeout)";
+        self.await_event(lost).map(drop)
+    }
+
+    /// Whether it does not look for its peer.
+    pub fn is_alone(&self) -> Result<bool> {
+        Ok(self.proc()?.contains("cs:StandAlone"))
+    }
+
     /// Waits until both disks are known to be good, here.
     pub fn await_in_sync(&self) -> Result<()> {
         self.await_event("^[a-z]+ device .* disk:UpToDate")?;
@@ -303,6 +314,13 @@ impl<'a> Side<'a> {
         self.node.ok(&format!(
             "dd if={lower} iflag=direct,count_bytes bs=1M count=$(({sectors}*512)) status=none | \
              sha256sum"
+        ))
+    }
+
+    /// Checksum of a part of the device, in MiB from its begin, read past all caches.
+    pub fn sum_mib(&self, at: u32, count: u32) -> Result<String> {
+        self.node.ok(&format!(
+            "dd if={DEVICE} iflag=direct bs=1M skip={at} count={count} status=none | sha256sum"
         ))
     }
 

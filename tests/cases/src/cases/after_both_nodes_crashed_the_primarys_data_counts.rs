@@ -4,7 +4,7 @@
 //! is there, and only the extents of the activity log are copied: from the one that was Primary.
 
 use anyhow::{ensure, Result};
-use vm::side::{Side, DEVICE};
+use vm::side::DEVICE;
 
 use crate::{case::Case, pair::Pair, trouble::begin};
 
@@ -14,7 +14,7 @@ pub(crate) const CASE: Case =
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
     pair.a.write_mib(3, 2)?;
-    let good = sum(&pair.a)?;
+    let good = pair.a.sum_mib(3, 2)?;
     // Writes that are under way, elsewhere.
     begin(
         &pair.a,
@@ -29,12 +29,6 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.await_in_sync()?;
     pair.b.await_log("Began resync as SyncTarget")?;
     pair.a.primary()?;
-    ensure!(sum(&pair.a)? == good, "completed writes are lost");
+    ensure!(pair.a.sum_mib(3, 2)? == good, "completed writes are lost");
     pair.expect_equal()
-}
-
-fn sum(side: &Side<'_>) -> Result<String> {
-    side.ok(&format!(
-        "dd if={DEVICE} iflag=direct bs=1M skip=3 count=2 status=none | sha256sum"
-    ))
 }

@@ -21,10 +21,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.await_event("connection:Connected")?;
     pair.a.primary_force()?;
     pair.await_in_sync()?;
-    pair.cable(Link::Down)?;
-    for side in [pair.a, pair.b] {
-        side.await_event("connection:(Connecting|NetworkFailure|Unconnected|BrokenPipe|Timeout)")?;
-    }
+    pair.cut()?;
     pair.a.ok(&format!("{SCATTERED} of={DEVICE}"))?;
     pair.a.expect_proc("oos:256")?;
     pair.cable(Link::Up)?;

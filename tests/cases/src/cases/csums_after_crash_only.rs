@@ -27,7 +27,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     }
 
     pair.a.kill()?;
-    pair.b.await_event("connection:(Connecting|NetworkFailure|Unconnected|BrokenPipe|Timeout)")?;
+    pair.b.await_apart()?;
     pair.b.primary()?;
     pair.b.write_mib(8, 1)?;
     pair.a.start()?;

@@ -10,8 +10,8 @@ use crate::{
     case::{Case, TANDEM},
     pair::Pair,
     trouble::{
-        attach_again, await_end, begin, expect_letter, expect_running, fragile, hang, wake,
-        write_letter,
+        attach_again, await_end, begin, expect_letter, expect_running, hang,
+        in_sync_on_fragile, wake, write_letter,
     },
 };
 
@@ -19,19 +19,7 @@ pub(crate) const CASE: Case =
     Case::new("detach_by_force_does_not_wait_for_the_disk", run).pairs(&[TANDEM]);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    let lower = fragile(&pair.a)?;
-    pair.a.create_md_on(&lower)?;
-    pair.b.create_md()?;
-    for side in [pair.a, pair.b] {
-        side.new_resource()?;
-    }
-    pair.a.attach_to(&lower, "")?;
-    pair.b.attach()?;
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    let lower = in_sync_on_fragile(pair)?;
     pair.a.ok(&write_letter('x', 5))?;
 
     hang(&pair.a)?;

@@ -10,7 +10,7 @@ use vm::side::LOWER;
 use crate::{
     case::{Case, TANDEM, TANDEM_DRBD},
     pair::Pair,
-    trouble::{attach_again, expect_letter, fragile, hang, wake, write_letter},
+    trouble::{attach_again, expect_letter, hang, in_sync_on_fragile, wake, write_letter},
 };
 
 // Not with the C module on node a: its kernel panics when the disk answers at last.
@@ -18,19 +18,7 @@ pub(crate) const CASE: Case =
     Case::new("hung_disk_is_given_up_after_its_timeout", run).pairs(&[TANDEM, TANDEM_DRBD]);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    let lower = fragile(&pair.a)?;
-    pair.a.create_md_on(&lower)?;
-    pair.b.create_md()?;
-    for side in [pair.a, pair.b] {
-        side.new_resource()?;
-    }
-    pair.a.attach_to(&lower, "")?;
-    pair.b.attach()?;
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    let lower = in_sync_on_fragile(pair)?;
     pair.a.ok(&write_letter('x', 5))?;
     // Slow machines are not hung disks.
     pair.a.setup("disk-options 0 --disk-timeout=40")?;

@@ -6,7 +6,7 @@
 use anyhow::{ensure, Result};
 use vm::side::LOWER;
 
-use crate::{case::Case, pair::Pair};
+use crate::{case::Case, log::kib_to_sync, pair::Pair};
 
 pub(crate) const CASE: Case = Case::new("log_changes_its_shape_online", run).limit(240);
 
@@ -42,12 +42,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.connect(&pair.b, "")?;
     pair.await_in_sync()?;
     let line = pair.b.await_log_like("Began resync as SyncSource")?;
-    let kib = line
-        .split("will sync ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
     ensure!(
-        kib.is_some_and(|kib| (4096..=3 * 4096).contains(&kib)),
+        (4096..=3 * 4096).contains(&kib_to_sync(&line)?),
         "not just what was in the log is resynced: {line}"
     );
     pair.expect_equal()

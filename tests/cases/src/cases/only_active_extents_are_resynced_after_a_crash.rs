@@ -3,11 +3,12 @@
 //! When a Primary has crashed, no more is copied than the extents of 4 MiB that it wrote to, which
 //! are in its activity log. Without a log (`al-updates no`) everything is.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Result};
 use vm::side::LOWER;
 
 use crate::{
     case::{Case, TANDEM, TANDEM_DRBD},
+    log::kib_to_sync,
     pair::Pair,
     trouble::write_letter,
 };
@@ -44,17 +45,11 @@ fn crash_and_return(pair: &Pair<'_>, options: &str) -> Result<u64> {
     pair.a.ok(&write_letter('x', 4000))?;
     pair.b.ok("dmesg --clear")?;
     pair.a.kill()?;
-    pair.b
-        .await_event("connection:(Connecting|NetworkFailure|Unconnected|BrokenPipe|Timeout)")?;
+    pair.b.await_apart()?;
     pair.a.start()?;
     pair.a.meta(&format!("0 v08 {LOWER} internal apply-al"))?;
     pair.a.new_resource()?;
     pair.a.attach_to(LOWER, options)?;
     pair.a.connect(&pair.b, "")?;
-    let line = pair.b.await_log("will sync ")?;
-    let amount = line.split_once("will sync ").context("no amount")?.1;
-    let Some((kib, _)) = amount.split_once(' ') else {
-        bail!("no amount in: {line}");
-    };
-    kib.parse().context("the amount is no number")
+    kib_to_sync(&pair.b.await_log("will sync ")?)
 }

@@ -11,13 +11,7 @@ pub(crate) const CASE: Case = Case::new("paused_resync_waits_for_both_nodes", ru
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
-    pair.b.disconnect(&pair.a)?;
-    pair.a.await_event("connection:Connecting")?;
-    pair.a.write_mib(0, 4)?;
-    for side in [pair.a, pair.b] {
-        side.setup("disk-options 0 --c-plan-ahead=0 --resync-rate=200")?;
-    }
-    pair.b.connect(&pair.a, "")?;
+    pair.resync_slowly(4, "200")?;
     pair.b.await_event("replication:SyncTarget")?;
     pair.a.setup("pause-sync 0")?;
     refusal::of(&pair.a, "pause-sync 0", 134)?;

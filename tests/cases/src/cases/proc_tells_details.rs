@@ -16,14 +16,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
     let plain = pair.b.proc()?;
     ensure!(!plain.contains("act_log"), "details without being asked:\n{plain}");
-    pair.b.disconnect(&pair.a)?;
-    pair.a.await_event("connection:Connecting")?;
-    pair.a.write_mib(0, 4)?;
     for side in [pair.a, pair.b] {
-        side.setup("disk-options 0 --c-plan-ahead=0 --resync-rate=200")?;
         side.ok("echo 2 >/sys/module/tandem/parameters/proc_details")?;
     }
-    pair.b.connect(&pair.a, "")?;
+    pair.resync_slowly(4, "200")?;
     pair.b.await_proc("% sector pos: [0-9]+/[0-9]+$")?;
     pair.b.await_proc("speed: .* \\([0-9,]+ -- [0-9,]+\\) want: ")?;
     pair.a.await_proc("act_log: used:[0-9]+/67 hits:[0-9]+ misses:[1-9]")?;

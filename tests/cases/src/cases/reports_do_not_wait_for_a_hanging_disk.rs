@@ -9,7 +9,7 @@ use anyhow::{ensure, Result};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin, expect_running, fragile, hang, wake},
+    trouble::{await_end, begin, expect_running, hang, in_sync_on_fragile, wake},
 };
 
 pub(crate) const CASE: Case =
@@ -26,19 +26,7 @@ const REPORTS: [(&str, &str); 6] = [
 ];
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    let lower = fragile(&pair.a)?;
-    pair.a.create_md_on(&lower)?;
-    pair.b.create_md()?;
-    for side in [pair.a, pair.b] {
-        side.new_resource()?;
-    }
-    pair.a.attach_to(&lower, "")?;
-    pair.b.attach()?;
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    in_sync_on_fragile(pair)?;
 
     hang(&pair.a)?;
     // A Primary that is left begins a new generation, which has to be on its disk.

@@ -13,7 +13,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
     pair.a.write_mib(0, 4)?;
     pair.a.kill()?;
-    pair.b.await_event("connection:(Connecting|NetworkFailure|Unconnected|BrokenPipe|Timeout)")?;
+    pair.b.await_apart()?;
     pair.b.primary()?;
     pair.b.write_mib(2, 8)?;
     pair.returns(&pair.a)?;

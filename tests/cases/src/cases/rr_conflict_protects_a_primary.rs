@@ -5,7 +5,7 @@
 //! on with the other one's data (`violently`).
 
 use anyhow::{ensure, Result};
-use vm::{side::Side, Link};
+use vm::Link;
 
 use crate::{
     case::{Case, TANDEM, TANDEM_DRBD},
@@ -61,13 +61,9 @@ fn refused(pair: &Pair<'_>) -> Result<()> {
     pair.a.await_log("I shall become SyncTarget, but I am primary!")?;
     pair.a.await_log("-> StandAlone")?;
     pair.a.expect_proc("cs:StandAlone ro:Primary/Unknown ds:UpToDate")?;
-    if !is_alone(&pair.b)? {
+    if !pair.b.is_alone()? {
         pair.b.disconnect(&pair.a)?;
     }
-    ensure!(is_alone(&pair.b)?, "node b does not leave");
+    ensure!(pair.b.is_alone()?, "node b does not leave");
     Ok(())
-}
-
-fn is_alone(side: &Side<'_>) -> Result<bool> {
-    Ok(side.proc()?.contains("cs:StandAlone"))
 }

@@ -34,27 +34,23 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         side.await_event("connection:(StandAlone|Connecting)")?;
     }
     for (side, own, peer) in [(pair.a, "Primary", "Secondary"), (pair.b, "Secondary", "Primary")] {
-        if side.driver() == Driver::Tandem && is_alone(&side)? {
+        if side.driver() == Driver::Tandem && side.is_alone()? {
             await_call(&side, "initial-split-brain minor-0")?;
             await_call(&side, "split-brain minor-0")?;
             expect_reason(&side, own, peer)?;
         }
     }
-    if !is_alone(&pair.b)? {
+    if !pair.b.is_alone()? {
         pair.b.disconnect(&pair.a)?;
     }
     pair.b.connect(&pair.a, "--discard-my-data")?;
-    if is_alone(&pair.a)? {
+    if pair.a.is_alone()? {
         pair.a.connect(&pair.b, "")?;
     }
     pair.await_in_sync()?;
     pair.a.expect_proc("oos:0")?;
     pair.b.await_log_like("will sync (3072|3076|3080|3084) KB")?;
     pair.expect_equal()
-}
-
-fn is_alone(side: &Side<'_>) -> Result<bool> {
-    Ok(side.proc()?.contains("cs:StandAlone"))
 }
 
 /// The log and status tell who changed how much.

@@ -11,24 +11,13 @@ pub(crate) const CASE: Case = Case::new("writes_during_a_resync_reach_both_disks
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
-    pair.b.disconnect(&pair.a)?;
-    pair.a.await_event("connection:Connecting")?;
-    pair.a.write_mib(0, 24)?;
-    set_rate(pair, "400K")?;
-    pair.b.connect(&pair.a, "")?;
+    pair.resync_slowly(24, "400K")?;
     pair.b.await_proc("cs:SyncTarget")?;
     for at in [0, 23, 8, 28, 22] {
         pair.a.write_mib(at, 1)?;
     }
     pair.b.expect_proc("cs:SyncTarget")?;
-    set_rate(pair, "512M")?;
+    pair.resync_rate("512M")?;
     pair.await_in_sync()?;
     pair.expect_equal()
-}
-
-fn set_rate(pair: &Pair<'_>, rate: &str) -> Result<()> {
-    for side in [pair.a, pair.b] {
-        side.setup(&format!("disk-options 0 --c-plan-ahead=0 --resync-rate={rate}"))?;
-    }
-    Ok(())
 }
