@@ -176,6 +176,30 @@ const ACTING: &[Known] = &[
         why: "the code of that answer",
     },
     Known {
+        command: "drbdsetup outdate 0",
+        ours: "(-16) Disk state is lower than outdated",
+        theirs: "exit 0",
+        why: WORSE,
+    },
+    Known {
+        command: "drbdsetup outdate 0",
+        ours: "exit 5",
+        theirs: "ro:Secondary/Secondary ds:UpToDate/Inconsistent",
+        why: WORSE,
+    },
+    Known {
+        command: "drbdsetup outdate 0",
+        ours: "",
+        theirs: "oos:32728",
+        why: WORSE,
+    },
+    Known {
+        command: "events",
+        ours: "",
+        theirs: "cs:Connected ro:Secondary/Secondary ds:UpToDate/Inconsistent r---",
+        why: WORSE,
+    },
+    Known {
         command: "get-gi 0",
         ours: ":1:1:1:1:0:0:0",
         theirs: ":1:1:1:1:0:0:1",
@@ -205,6 +229,10 @@ const FOLLOWING: &[Known] = &[
         why: BACK,
     },
 ];
+
+/// Why an Inconsistent disk is not outdated.
+const WORSE: &str = "what is worse than outdated stays so; with the C module, a disk that never was \
+                     in sync is good afterwards";
 
 /// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
 const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
