@@ -231,8 +231,8 @@ const FOLLOWING: &[Known] = &[
 ];
 
 /// Why an Inconsistent disk is not outdated.
-const WORSE: &str = "what is worse than outdated stays so; with the C module, a disk that never was \
-                     in sync is good afterwards";
+const WORSE: &str = "what is worse than outdated stays so; with the C module, a disk that never \
+                     was in sync is good afterwards";
 
 /// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
 const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
