@@ -30,6 +30,13 @@ await_proc() {
 	done
 }
 
+# started: until no connection is about to begin: the C module's receiver does so when its thread
+# runs, which may be after the command has its answer.
+started() {
+	local end=$((SECONDS + 20))
+	until [[ $(</proc/drbd) != *cs:Unconnected* ]] || [ $SECONDS -ge $end ]; do :; done
+}
+
 # settle: until nothing is under way any more, and /proc/drbd stays as it is.
 settle() {
 	local last=- now end=$((SECONDS + 30))
@@ -98,7 +105,7 @@ run | still)
 			printf '  %s\n' "$out"
 		done </run/transcript.out
 		echo "  exit $status"
-		[ "$1" = run ] || settle
+		if [ "$1" = run ]; then started; else settle; fi
 		proc
 	done
 	;;
