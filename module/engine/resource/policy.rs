@@ -47,6 +47,7 @@ pub(super) fn policy_of(
         },
         peer_readable: state.conn >= ConnState::Connected && state.peer_disk == DiskState::UpToDate,
         hold: state.is_suspended() || in_transition(state, version),
+        primary: state.role == Role::Primary,
         // A disk that is not written needs no log; one that was given up could not write it.
         log: state.role == Role::Primary && al_updates && state.disk >= DiskState::Inconsistent,
         only_disk,

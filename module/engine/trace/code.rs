@@ -239,8 +239,8 @@ code_structs! {
     }
     VerifyRange { start, stop }
     Policy {
-        local, mirror, resync, peer_readable, hold, log, only_disk, peer_writes, good_data,
-        meeting, ack, tells_ack, peer_log, conflicts, drain, balancing, disk_timeout_ms,
+        local, mirror, resync, peer_readable, hold, primary, log, only_disk, peer_writes,
+        good_data, meeting, ack, tells_ack, peer_log, conflicts, drain, balancing, disk_timeout_ms,
         abandon, keep_failed, congestion, lead, discards, takes,
     }
     Congestion { fill, extents }

@@ -141,6 +141,9 @@ impl<S: Storage> Volume<S> {
             slot.local = Local::None;
         }
         if operation == Operation::Flush {
+            if has_disk {
+                self.unflushed.flush_begins();
+            }
             fx.push(VolumeEffect::FlushStream);
         } else if policy.mirror == MirrorUse::Send {
             if !has_disk {
@@ -270,7 +273,7 @@ impl<S: Storage> Volume<S> {
             Operation::Flush => {
                 let flushed = slot.local != Local::Failed && !slot.former_disk;
                 let ok = flushed || self.policy.peer_readable;
-                ok && !core::mem::take(&mut self.lost_writes)
+                !self.unflushed.tell_loss() && ok
             }
             Operation::Read => slot.succeeded(),
             // A disk that is not good, here or there, will be overwritten by a resync.
@@ -279,6 +282,9 @@ impl<S: Storage> Volume<S> {
         let writes = !matches!(slot.operation, Operation::Flush | Operation::Read);
         // What the peer has in its memory, or not even there, is not cleared there.
         let resent = slot.resent && slot.ack == WantedAck::Written;
+        if ok && writes && slot.local == Local::Done && !slot.former_disk && !slot.flags.fua {
+            self.unflushed.written();
+        }
         let acked = slot.mirror == Mirror::Acked;
         if writes && acked && slot.on_both() && (slot.in_sync || resent) {
             // Now, and not when the slot is freed: a later write of the range may mark it again.

@@ -67,9 +67,56 @@ fn a_flush_that_failed_is_not_done_on_the_disk_that_comes_next() {
     assert_eq!(reported(&effects, ticket), Some(false));
 }
 
+/// A write is done, and not flushed.
+fn written_alone() -> Volume<Vecs> {
+    let mut v = volume(ALONE_WITH_DISK);
+    let (ticket, _) = write(&mut v, 0);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    v
+}
+
+#[test]
+fn a_loss_is_told_also_when_no_request_waited_for_another_disk() {
+    let mut v = written_alone();
+    let failing = Policy {
+        hold: false,
+        ..FROZEN
+    };
+    run(&mut v, |v, fx| v.set_policy(failing, fx));
+    another_disk(&mut v);
+    let ticket = flush(&mut v);
+    let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(reported(&effects, ticket), Some(false));
+}
+
+#[test]
+fn what_was_flushed_is_not_lost_with_the_disk() {
+    let mut v = written_alone();
+    let ticket = flush(&mut v);
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    another_disk(&mut v);
+    let ticket = flush(&mut v);
+    let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(reported(&effects, ticket), Some(true));
+}
+
+#[test]
+fn the_next_application_is_not_told_of_a_loss_before_it() {
+    let mut v = written_alone();
+    let secondary = Policy {
+        primary: false,
+        ..ALONE_WITH_DISK
+    };
+    run(&mut v, |v, fx| v.set_policy(secondary, fx));
+    another_disk(&mut v);
+    let ticket = flush(&mut v);
+    let effects = run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    assert_eq!(reported(&effects, ticket), Some(true));
+}
+
 #[test]
 fn the_first_flush_after_a_lost_disk_says_that_what_was_done_may_be_gone() {
-    let mut v = volume(ALONE_WITH_DISK);
+    let mut v = written_alone();
     run(&mut v, |v, fx| v.set_policy(FROZEN, fx));
     another_disk(&mut v);
     for ok in [false, true] {

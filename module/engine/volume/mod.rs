@@ -33,6 +33,7 @@ mod resync;
 mod slot;
 mod table;
 mod thin;
+mod unflushed;
 mod verify;
 mod watch;
 
@@ -136,6 +137,7 @@ pub use verify::{
 
 use overlap::Overlaps;
 use table::Table;
+use unflushed::Unflushed;
 
 /// The tables of a volume, made by the driver when the volume is configured.
 pub struct Tables<S: Storage> {
@@ -216,8 +218,8 @@ pub struct Volume<S: Storage> {
     forgetting: bool,
     /// A write of the disk's metadata failed.
     unsaved: bool,
-    /// Writes that are done may be gone with a former disk, and nobody was told yet.
-    lost_writes: bool,
+    /// What the application may believe to be written and has not flushed.
+    unflushed: Unflushed,
     /// Requests have to be completed without the disk that was given up.
     abandoning: bool,
     /// Requests that were completed although the disk has not answered.
@@ -260,7 +262,7 @@ impl<S: Storage> Volume<S> {
             releasing: false,
             forgetting: false,
             unsaved: false,
-            lost_writes: false,
+            unflushed: Unflushed::Nothing,
             abandoning: false,
             adrift: 0,
             peers_turn: false,
@@ -282,8 +284,7 @@ impl<S: Storage> Volume<S> {
     pub fn set_disk(&mut self, disk: Option<DiskTables<S>>) -> Option<DiskTables<S>> {
         // What requests hold of the former log means nothing to this one.
         let kept = self.policy.peer_readable;
-        // The application waits for a disk in place of the one that it has lost.
-        self.lost_writes |= disk.is_some() && self.policy.hold && !self.policy.good_data;
+        self.unflushed.disk_leaves(kept);
         for index in 0..self.slots.len() {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.logged = 0;
@@ -362,6 +363,10 @@ impl<S: Storage> Volume<S> {
             self.peer_failures = self.peer_failures.wrapping_add(1);
         }
         self.policy = policy;
+        if !policy.primary {
+            // Who wrote has closed the device, and flushed it before.
+            self.unflushed = Unflushed::Nothing;
+        }
         self.forgetting |= self.is_ahead() && !was_ahead;
         self.forget_told_congestion();
         if policy.lead != Lead::None {

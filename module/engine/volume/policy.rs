@@ -137,6 +137,8 @@ pub struct Policy {
     pub peer_readable: bool,
     /// New requests wait, and requests whose mirror half was lost are not completed.
     pub hold: bool,
+    /// An application may have the device open.
+    pub primary: bool,
     /// Writes take part in the activity log (we are Primary, and `al-updates` is on).
     pub log: bool,
     /// The peer writes and has no disk: only we have the data, and mark it.

@@ -26,6 +26,7 @@ pub(super) const MIRRORED: Policy = Policy {
     resync: ResyncUse::None,
     peer_readable: true,
     hold: false,
+    primary: true,
     log: false,
     only_disk: false,
     peer_writes: false,

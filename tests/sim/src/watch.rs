@@ -57,8 +57,10 @@ impl World {
             && new.conn >= ConnState::Connected
             && new.peer_disk == DiskState::UpToDate;
         let cut = old.conn >= ConnState::Connected && new.conn < ConnState::Connected;
-        if new.role == Role::Primary && cut && old.disk < DiskState::UpToDate {
-            // What was in the send buffer only is lost.
+        let apart = old.conn < ConnState::Connected && new.conn < ConnState::Connected;
+        let fails = apart && old.disk == DiskState::UpToDate && new.disk < DiskState::UpToDate;
+        if new.role == Role::Primary && (cut && old.disk < DiskState::UpToDate || fails) {
+            // What was in the send buffer only is lost, or is on a disk that nobody has.
             self.oracle.torn = true;
         }
         if new.role == Role::Primary && lives_on_peer && self.oracle.torn {
