@@ -26,6 +26,7 @@ use crate::sys::bio::{
     BioHold,
     BioOp, //
 };
+use crate::sys::stack;
 
 use super::{
     encode,
@@ -38,6 +39,11 @@ use super::{
 /// Bytes of a barrier and the header of a write, in any version.
 const HEAD: usize = 96;
 
+/// Bytes of stack that a submitter has to have left: for us, the network (with filters, tunnels and
+/// stacked links), and the disks below, which may be stacked, too. A file system that writes back
+/// has more; who reclaims memory, or writes to a resource on top of another one, may not.
+const STACK_NEEDED: usize = 8 << 10;
+
 /// So much more than the data has to fit: what the socket counts for its headers and pages.
 const OVERHEAD: usize = 4096;
 
@@ -45,6 +51,9 @@ impl Device {
     /// Sends a write past the queue, if it is alone and the socket has room for it. False if it has
     /// to be queued. May sleep, but not for the peer.
     pub fn send_at_once(self: &Arc<Self>, ticket: Ticket) -> bool {
+        if stack::left() < STACK_NEEDED {
+            return false;
+        }
         let Some(session) = self.resource.session() else {
             return false;
         };

@@ -36,4 +36,5 @@ mod shim;
 pub mod short_list;
 pub mod signal;
 pub mod socket;
+pub mod stack;
 pub mod thread;

@@ -10,6 +10,7 @@
 #include <linux/part_stat.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/tcp.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
@@ -340,6 +341,12 @@ int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high)
 	err = set_cpus_allowed_ptr(task, mask);
 	free_cpumask_var(mask);
 	return err;
+}
+
+/* current_stack_pointer is a register. */
+unsigned long tandem_stack_left(void)
+{
+	return current_stack_pointer - (unsigned long)task_stack_page(current);
 }
 
 /* current is a macro. */

@@ -116,6 +116,7 @@ unsafe extern "C" {
         low: u64,
         high: u64,
     ) -> c_int;
+    pub(super) safe fn tandem_stack_left() -> c_ulong;
     pub(super) safe fn tandem_current() -> *mut bindings::task_struct;
     pub(super) safe fn tandem_is_current(task: *mut bindings::task_struct) -> bool;
     pub(super) safe fn tandem_fatal_signal() -> bool;

@@ -21,6 +21,7 @@ macro_rules! cases {
 cases! {
     a_node_needs_only_our_tool,
     a_primary_as_target_reads_good_data,
+    a_primary_that_lost_gives_its_role_up,
     after_both_nodes_crashed_the_primarys_data_counts,
     bad_packet_ends_only_its_connection,
     bitmap_without_code_resyncs_the_same,
@@ -96,6 +97,7 @@ cases! {
     sockets_are_checked_before_the_handshake,
     split_brain_is_reported_and_resolved_by_hand,
     split_brain_is_resolved_by_policy,
+    stacked_resource_replicates_the_lower_one,
     suspended_io_waits_for_resume_io,
     tentative_connect_tells_what_would_happen,
     the_ocf_agent_runs_on_our_tool,
@@ -108,6 +110,7 @@ cases! {
     verify_finds_what_differs,
     verify_needs_an_algorithm,
     verify_stops_at_the_stop_sector,
+    volume_grows_and_shrinks_as_told,
     volume_grows_online,
     volumes_of_one_resource_are_synced_alike,
     volumes_sync_in_both_directions,
