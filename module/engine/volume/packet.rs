@@ -92,6 +92,18 @@ impl WriteFlags {
             sync: flags.has(DataFlags::RW_SYNC),
         }
     }
+
+    /// What of it such a request can have: no disk takes a discard, or zeroes, that is to be on
+    /// stable storage at once. No application asks for that, but a peer may.
+    pub(super) fn on(self, operation: Operation) -> Self {
+        match operation {
+            Operation::Write | Operation::Flush => self,
+            Operation::Discard | Operation::Zeroes { .. } | Operation::Read => Self {
+                sync: self.sync,
+                ..Self::default()
+            },
+        }
+    }
 }
 
 impl WantedAck {

@@ -54,6 +54,31 @@ fn ends(effects: &[VolumeEffect]) -> bool {
 }
 
 #[test]
+fn a_discard_of_the_peer_is_never_one_that_no_disk_takes() {
+    let (flags, place) = (
+        WriteFlags {
+            fua: true,
+            preflush: true,
+            sync: true,
+        },
+        WritePlace::default(),
+    );
+    for operation in [Operation::Discard, Operation::Zeroes { unmap: true }] {
+        let mut v = volume(MIRRORED);
+        let mut fx = Effects::new();
+        let mut take = |extent| {
+            let ack = WantedAck::Written;
+            v.peer_write(operation, extent, flags, 7, ack, false, place, &mut fx)
+        };
+        let ticket = take(BLOCK).unwrap();
+        let empty = take(Extent::new(0, 0));
+        assert_eq!(empty, Err(PeerRequestError::OutOfRange));
+        let taken = v.peer_view(ticket).unwrap().flags;
+        assert!(!taken.fua && !taken.preflush && taken.sync, "{operation:?}");
+    }
+}
+
+#[test]
 fn resync_data_that_was_not_sent_is_not_acknowledged() {
     for ok in [true, false] {
         let mut v = source();

@@ -156,7 +156,7 @@ impl<S: Storage> Volume<S> {
                 kind,
                 extent,
                 operation,
-                flags,
+                flags: flags.on(operation),
                 block_id,
                 epoch: place.epoch,
                 ..PeerSlot::default()
