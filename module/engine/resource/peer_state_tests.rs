@@ -17,14 +17,18 @@ use super::{
 use crate::engine::control::RetCode;
 use crate::engine::meta::geometry::Layout;
 use crate::engine::state::{
+    number_of,
     ConnState as C,
     DeviceState,
     DiskState as D,
-    Role, //
+    Role,
+    StateChange,
+    StateError, //
 };
 use crate::engine::uuid::JUST_CREATED;
 use crate::engine::wire::state::{
     StateReport,
+    StateRequest,
     UuidFlags,
     UuidReport, //
 };
@@ -96,6 +100,87 @@ fn a_disk_that_needs_no_first_resync_is_told_to_be_good() {
     let effects = node.packet(uuids(0xA1, UuidFlags::SKIP_INITIAL_SYNC));
     assert_eq!(node.volumes[0].state.disk, D::UpToDate);
     assert_eq!(told_disks(&effects), [D::UpToDate]);
+}
+
+/// A peer asks for this, in its own words; the node's answer to that.
+fn asked(node: &mut Node, change: StateChange, leaving: bool) -> Option<i32> {
+    let (mask, value) = change.pack();
+    let request = StateRequest { mask, value };
+    let effects = node.packet(match leaving {
+        true => RarePacket::ConnStateRequest(request),
+        false => RarePacket::StateRequest(request),
+    });
+    effects.iter().find_map(|effect| match effect {
+        Effect::SendStateReply { code, .. } => Some(*code),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_peer_decides_nothing_about_our_role_and_our_io() {
+    let mut node = primary(Layout::Internal, C::Connected);
+    node.resource.conn = C::WfReportParams;
+    let before = node.volumes[0].state;
+    let nothing = StateChange::default();
+    for change in [Role::Unknown, Role::Primary, Role::Secondary]
+        .map(|role| StateChange {
+            peer: Some(role),
+            ..nothing
+        })
+        .into_iter()
+        .chain([
+            StateChange {
+                role: Some(Role::Unknown),
+                ..nothing
+            },
+            StateChange {
+                susp: Some(true),
+                ..nothing
+            },
+            StateChange {
+                susp_nod: Some(true),
+                ..nothing
+            },
+            StateChange {
+                susp_fen: Some(true),
+                ..nothing
+            },
+        ])
+    {
+        let refused = number_of(Err(StateError::NotSupported));
+        assert_eq!(asked(&mut node, change, false), Some(refused), "{change:?}");
+        assert_eq!(node.volumes[0].state, before, "{change:?}");
+    }
+}
+
+#[test]
+fn a_peer_does_not_call_our_disk_good_or_gone() {
+    for disk in [
+        D::Diskless,
+        D::Failed,
+        D::Inconsistent,
+        D::Outdated,
+        D::UpToDate,
+    ] {
+        let mut node = primary(Layout::Internal, C::Connected);
+        node.resource.conn = C::WfReportParams;
+        let state = &mut node.volumes[0].state;
+        (state.role, state.peer) = (Role::Secondary, Role::Secondary);
+        (state.disk, state.peer_disk) = (D::Inconsistent, D::Inconsistent);
+        let change = StateChange {
+            peer_disk: Some(disk),
+            ..StateChange::default()
+        };
+        asked(&mut node, change, false);
+        assert_eq!(node.volumes[0].state.disk, D::Inconsistent, "{disk:?}");
+        let leaves = StateChange {
+            conn: Some(C::Disconnecting),
+            ..change
+        };
+        asked(&mut node, leaves, true);
+        assert!(node.volumes[0].state.disk <= D::Outdated, "{disk:?}");
+        assert!(node.volumes[0].state.disk >= D::Inconsistent, "{disk:?}");
+    }
 }
 
 #[test]
