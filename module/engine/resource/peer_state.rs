@@ -124,13 +124,12 @@ impl Step<'_> {
         };
         record.peer_uuids = Some(report);
         let state = record.state;
-        let diskless_primary = state.disk < DiskState::Inconsistent && state.role == Role::Primary;
-        let newly = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
-        let exposed = record.exposed_uuid;
-        if newly && diskless_primary && exposed & !1 != report.current & !1 {
-            self.notice(volume, Notice::WrongData { expected: exposed });
-            return self.leave(Why::Lost(Loss::ProtocolError));
+        if self.finds_wrong_data(volume) {
+            return;
         }
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
         let created = record
             .disk
             .as_ref()
@@ -160,8 +159,30 @@ impl Step<'_> {
         }
     }
 
+    /// A Primary without disk goes on with the data that it has shown, and with no other.
+    fn finds_wrong_data(&mut self, volume: usize) -> bool {
+        let Some(record) = self.volumes.get(volume) else {
+            return false;
+        };
+        let state = record.state;
+        let diskless_primary = state.disk < DiskState::Inconsistent && state.role == Role::Primary;
+        let newly = state.conn < ConnState::Connected || state.peer_disk == DiskState::Diskless;
+        let expected = record.exposed_uuid;
+        let other = |told: UuidReport| told.current & !1 != expected & !1;
+        let wrong = newly && diskless_primary && record.peer_uuids.is_some_and(other);
+        if wrong {
+            self.notice(volume, Notice::WrongData { expected });
+            self.leave(Why::Lost(Loss::ProtocolError));
+        }
+        wrong
+    }
+
     /// The peer reports its state: during a handshake, or because it changed.
     fn peer_state(&mut self, volume: usize, peer: DeviceState) {
+        // It told before what it has, but our disk may have failed since.
+        if peer.disk > DiskState::Failed && self.finds_wrong_data(volume) {
+            return;
+        }
         let old = self.state(volume);
         let real_disk = self.real_peer_disk(volume, peer);
         let Some(peer_disk) = self.believed_disk(volume, old, peer, real_disk) else {

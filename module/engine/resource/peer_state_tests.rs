@@ -10,6 +10,7 @@ use super::{
     Admin,
     Effect,
     Event,
+    IoKind,
     Outgoing,
     RarePacket,
     Token, //
@@ -225,6 +226,25 @@ fn what_a_target_says_before_it_knows_of_the_end_does_not_make_its_disk_bad() {
     // But it may have lost it since.
     node.packet(report(C::Connected, D::Inconsistent));
     assert_eq!(node.volumes[0].state.peer_disk, D::Inconsistent);
+}
+
+#[test]
+fn a_primary_whose_disk_fails_between_two_reports_does_not_go_on_with_other_data() {
+    let met = |told| {
+        let mut node = primary(Layout::Internal, C::WfReportParams);
+        node.resource.conn = C::WfReportParams;
+        let record = &mut node.volumes[0];
+        (record.state.peer, record.state.peer_disk) = (Role::Unknown, D::DUnknown);
+        record.exposed_uuid = 0xA1;
+        node.packet(uuids(told, UuidFlags::default()));
+        let kind = IoKind::Metadata;
+        node.feed(Event::IoError { volume: 0, kind });
+        node.packet(state(Role::Secondary, D::Outdated));
+        node.volumes[0].state.conn
+    };
+    assert_eq!(met(0xA2), C::Disconnecting);
+    // It has what was shown.
+    assert_eq!(met(0xA0), C::Connected);
 }
 
 /// The answer to a command.
