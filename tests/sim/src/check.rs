@@ -165,15 +165,14 @@ impl World {
         })
     }
 
-    /// Whether the two are connected, and neither disk is good since one of them failed.
+    /// Whether the two are connected, and neither disk is good since both were given up, one before
+    /// the other one was good again.
     pub(crate) fn nobody_is_good(&self) -> bool {
-        let failed = self.nodes.iter().any(|node| node.suspect);
-        failed
-            && self.nodes.iter().all(|node| {
-                let s = node.state();
-                let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
-                node.up && s.conn == ConnState::Connected && both
-            })
+        self.nodes.iter().all(|node| {
+            let s = node.state();
+            let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
+            node.up && node.gave_up && s.conn == ConnState::Connected && both
+        })
     }
 
     pub(crate) fn look_for_sync(&mut self) {
@@ -183,6 +182,7 @@ impl World {
             }
             for node in &mut self.nodes {
                 node.suspect = node.broken;
+                node.gave_up = false;
             }
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];

@@ -127,12 +127,13 @@ impl World {
         node.disk.crash(&mut self.rng);
         let life = node.life + 1;
         let (disk, config) = (node.disk.clone(), node.config.clone());
-        let (token, suspect) = (node.token, node.suspect);
+        let (token, suspect, gave_up) = (node.token, node.suspect, node.gave_up);
         let mut fresh = Node::new(disk, config);
         fresh.up = false;
         fresh.life = life;
         fresh.token = token;
         fresh.suspect = suspect;
+        fresh.gave_up = gave_up;
         self.nodes[n] = fresh;
         let peer = 1 - n;
         // A promotion that was not through does not make a Primary.

@@ -189,6 +189,8 @@ pub struct Node {
     pub broken: bool,
     /// An operation of it or of a former one has failed since both were in sync.
     pub suspect: bool,
+    /// Its disk was given up since both were in sync: it failed, did not answer, or was taken away.
+    pub gave_up: bool,
     /// Somebody is going to look whether the disk still answers.
     pub watching: bool,
     /// Requests by slot.
@@ -334,6 +336,7 @@ impl Node {
             direct_reads: 0,
             broken: false,
             suspect: false,
+            gave_up: false,
             watching: false,
             requests: vec![None; slots],
             parked: VecDeque::new(),

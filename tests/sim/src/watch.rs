@@ -29,6 +29,7 @@ impl World {
                 self.oracle.split = true;
             }
         }
+        self.nodes[n].gave_up |= old.disk > DiskState::Failed && new.disk == DiskState::Failed;
         if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
             // The peer starts one.
             self.oracle.behind[n] = true;
