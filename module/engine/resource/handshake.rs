@@ -17,7 +17,8 @@ use crate::engine::uuid::{
 use crate::engine::wire::state::UuidFlags;
 
 use super::effect::{
-    Effect, //
+    Effect,
+    Loss, //
 };
 use super::notice::{
     FullSync,
@@ -213,8 +214,28 @@ impl Step<'_> {
                 self.notice(volume, Notice::InconsistentSource);
                 None
             }
+            Direction::Target { .. } if self.parts_instead(volume) => None,
             Direction::Target { .. } if !self.may_overwrite_primary(volume) => None,
             _ => Some(()),
         }
+    }
+
+    /// A Primary that is frozen has the peer's generation and shall be its target all the same: it
+    /// was that before, and the peer did not hear of the end. With its own generation, which it
+    /// starts now, it is the source when they meet again.
+    fn parts_instead(&mut self, volume: usize) -> bool {
+        let same = self.volumes.get(volume).is_some_and(|record| {
+            let own = record
+                .disk
+                .as_ref()
+                .map(|d| d.superblock.uuids.current & !1);
+            let peer = record.peer_uuids.map(|report| report.current & !1);
+            record.state.role == Role::Primary && own == peer
+        });
+        let parts = same && !self.only_asks() && self.start_owed_generation(volume);
+        if parts {
+            self.trouble(Loss::ProtocolError);
+        }
+        parts
     }
 }

@@ -168,19 +168,28 @@ impl Step<'_> {
     /// crash it may have lost it. A generation makes sure that it gets what is marked. (Where both
     /// are Primary, both would; there, what is done is on both disks, and who crashed knows it.)
     fn part_from_peer(&mut self, volume: usize) {
+        if self.volumes.get(volume).is_some_and(|v| v.bits != 0) {
+            self.start_owed_generation(volume);
+        }
+    }
+
+    /// Starts the generation that was not started as I/O was frozen; whether there was one.
+    pub(super) fn start_owed_generation(&mut self, volume: usize) -> bool {
         let net = self.resource.net.as_ref();
         let both = net.is_some_and(|net| net.allow_two_primaries);
         let Some(record) = self.volumes.get_mut(volume).filter(|_| !both) else {
-            return;
+            return false;
         };
         let good = record.disk_at_least(DiskState::UpToDate);
         let shared = good.is_some_and(|disk| disk.superblock.uuids.may_be_shared());
-        if record.owes_generation && record.bits != 0 && shared {
+        let due = record.owes_generation && shared;
+        if due {
             record.owes_generation = false;
             let random = self.random();
             self.new_generation(volume, random);
             self.save(volume);
         }
+        due
     }
 
     /// Both nodes have to be configured alike where their behaviours meet.

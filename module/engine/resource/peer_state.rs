@@ -249,7 +249,7 @@ impl Step<'_> {
     fn refuse_peer(&mut self) {
         if self.resource.peer_asks_only {
             self.trouble(Loss::TearDown);
-        } else {
+        } else if self.resource.conn == ConnState::WfReportParams {
             self.leave(Why::Lost(Loss::ProtocolError));
         }
     }

@@ -26,7 +26,15 @@ use crate::engine::state::{
     StateChange,
     StateError, //
 };
-use crate::engine::uuid::JUST_CREATED;
+use crate::engine::uuid::{
+    compare,
+    Party,
+    SyncDecision,
+    Terms,
+    Uuids,
+    JUST_CREATED, //
+};
+use crate::engine::wire::handshake::Features;
 use crate::engine::wire::state::{
     StateReport,
     StateRequest,
@@ -245,6 +253,56 @@ fn a_primary_whose_disk_fails_between_two_reports_does_not_go_on_with_other_data
     assert_eq!(met(0xA2), C::Disconnecting);
     // It has what was shown.
     assert_eq!(met(0xA0), C::Connected);
+}
+
+#[test]
+fn a_frozen_primary_that_was_a_target_until_now_is_not_overwritten() {
+    let ended = Uuids {
+        current: 0xA1,
+        bitmap: 0,
+        history: [0xB0, 0xC0],
+    };
+    // It did not hear of the end.
+    let source = Uuids {
+        current: 0xA0,
+        bitmap: 0xB0,
+        history: [0xC0, 0xA0],
+    };
+    let mut report = UuidReport::default();
+    report.set_uuids(source);
+    let met = |owes_generation| {
+        let mut node = primary(Layout::Internal, C::WfReportParams);
+        node.resource.conn = C::WfReportParams;
+        let record = &mut node.volumes[0];
+        (record.state.peer, record.state.peer_disk) = (Role::Unknown, D::DUnknown);
+        (record.owes_generation, record.state.susp_fen) = (owes_generation, true);
+        if let Some(disk) = &mut record.disk {
+            disk.superblock.uuids = ended;
+        }
+        node.packet(RarePacket::Uuids(report));
+        let effects = node.packet(state(Role::Secondary, D::UpToDate));
+        let saved = |effect: &Effect| matches!(effect, Effect::SaveSuperblock { .. });
+        let record = &node.volumes[0];
+        let uuids = record.disk.as_ref().unwrap().superblock.uuids;
+        (record.state.conn, uuids, effects.iter().any(saved))
+    };
+    let (conn, own, saved) = met(true);
+    assert_eq!((conn, own.bitmap, saved), (C::ProtocolError, 0xA1, true));
+    let party = |uuids, role| Party {
+        uuids,
+        crashed_primary: false,
+        role,
+    };
+    let parties = [party(own, Role::Primary), party(source, Role::Secondary)];
+    let terms = Terms {
+        version: 101,
+        features: Features::NONE,
+        resolve_conflicts: false,
+    };
+    let again = compare(&parties[0], &parties[1], &terms);
+    assert_eq!(again.decision, SyncDecision::Source { full: false });
+    // Who writes has parted long before.
+    assert_eq!(met(false).0, C::Disconnecting);
 }
 
 /// The answer to a command.
