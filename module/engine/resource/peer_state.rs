@@ -31,9 +31,9 @@ use super::ending::Why;
 use super::notice::Notice;
 use super::Step;
 
-/// What the peer asks for, seen from here; `None` if it makes no sense, or is not the peer's to ask:
-/// our role, and whether our I/O is suspended, are for our administrator alone. What our disk is we
-/// know ourselves; only who leaves may call it Outdated.
+/// What the peer asks for, seen from here; `None` if it makes no sense, or is not the peer's to
+/// ask: our role, and whether our I/O is suspended, are for our administrator alone. What our disk
+/// is we know ourselves; only who leaves may call it Outdated.
 fn mirrored(request: StateRequest) -> Option<StateChange> {
     let change = StateChange::unpack(request.mask, request.value)?.mirrored()?;
     let suspends = [change.susp, change.susp_nod, change.susp_fen] != [None; 3];

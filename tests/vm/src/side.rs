@@ -121,6 +121,14 @@ impl<'a> Side<'a> {
         Ok(self.node.ok("cat /sys/block/drbd0/size")?.parse()?)
     }
 
+    /// Waits until the replicated device has so many sectors of 512 bytes.
+    pub fn await_sectors(&self, sectors: u64) -> Result<()> {
+        let reads = "sh -c 'while cat /sys/block/drbd0/size; do sleep 0.05; done'";
+        self.node
+            .await_in(reads, &format!("^{sectors}$"), STATE)
+            .map(drop)
+    }
+
     /// Both addresses of the connection, as commands about it name it.
     fn addresses(&self, peer: &Side<'_>) -> String {
         let (own, peer) = (self.address(), peer.address());

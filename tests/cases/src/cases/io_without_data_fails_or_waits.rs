@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A Primary without disk that loses its peer calls `pri-on-incon-degr` and answers with errors, or,
-//! with `on-no-data-accessible suspend-io`, with nothing until the peer is back; then all goes on.
+//! A Primary without disk that loses its peer calls `pri-on-incon-degr` and answers with errors,
+//! or, with `on-no-data-accessible suspend-io`, with nothing until the peer is back; then all goes
+//! on.
 
 use anyhow::{ensure, Result};
 use vm::{Driver, Link};

@@ -4,10 +4,8 @@
 //! `--assume-peer-has-space`, and its peer gets what is new when it is back; `--size` makes the
 //! volume smaller, and what is left of it keeps its data.
 
-use std::time::Duration;
-
 use anyhow::{ensure, Result};
-use vm::side::{Side, LOWER};
+use vm::side::{DEVICE, LOWER};
 
 use crate::{case::Case, pair::Pair};
 
@@ -18,12 +16,6 @@ const SIZES: [u64; 3] = [32768, 40960, 65536];
 
 /// What the volume is shrunk to, in sectors: 12 MiB.
 const SMALL: u64 = 24576;
-
-/// Where a node tells the size of its volume.
-const SIZE: &str = "/sys/block/drbd0/size";
-
-/// How long a change of the size may take.
-const SOON: Duration = Duration::from_secs(60);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     for side in [pair.a, pair.b] {
@@ -49,12 +41,23 @@ fn grow_clean(pair: &Pair<'_>) -> Result<()> {
         side.ok("dmesg --clear")?;
     }
     pair.a.setup("resize 0 --assume-clean")?;
-    await_another_size(pair, before)?;
     for side in [pair.a, pair.b] {
-        side.expect_not_logged("(Resync of new storage|Began resync)")?;
+        side.await_log("Resync of new storage suppressed with --assume-clean")?;
+    }
+    let now = pair.a.sectors()?;
+    ensure!(now > before, "node a has {before} sectors still");
+    pair.b.await_sectors(now)?;
+    for side in [pair.a, pair.b] {
+        side.expect_not_logged("(Resync of new storage after|Began resync)")?;
         side.expect_proc("oos:0")?;
     }
-    Ok(())
+    // What was there before on either disk is what it is until it is written.
+    pair.a.ok(&format!(
+        "dd if=/dev/urandom of={DEVICE} oflag=direct bs=4k seek={} count={} conv=notrunc",
+        before / 8 - 64,
+        (now - before) / 8 + 64
+    ))?;
+    pair.expect_equal()
 }
 
 fn grow_alone(pair: &Pair<'_>) -> Result<()> {
@@ -72,7 +75,7 @@ fn grow_alone(pair: &Pair<'_>) -> Result<()> {
     pair.await_in_sync()?;
     pair.b.await_log("Began resync as SyncTarget")?;
     for side in [pair.a, pair.b] {
-        await_size(&side, before + new)?;
+        side.await_sectors(before + new)?;
     }
     pair.a.expect_proc("oos:0")?;
     pair.expect_equal()
@@ -86,7 +89,7 @@ fn shrink(pair: &Pair<'_>) -> Result<()> {
     }
     pair.a.setup(&format!("resize 0 --size={SMALL}s"))?;
     for side in [pair.a, pair.b] {
-        await_size(&side, SMALL)?;
+        side.await_sectors(SMALL)?;
     }
     ensure!(
         pair.a.sum_mib(0, 12)? == kept,
@@ -104,20 +107,4 @@ fn shrink(pair: &Pair<'_>) -> Result<()> {
         side.expect_not_logged("Began resync")?;
     }
     pair.expect_equal()
-}
-
-/// Waits until both volumes have another size, and the same.
-fn await_another_size(pair: &Pair<'_>, former: u64) -> Result<()> {
-    let reads = format!(
-        "sh -c 'while [ $(cat {SIZE}) = {former} ]; do sleep 0.05; done; cat {SIZE}; sleep 99'"
-    );
-    let size = pair.a.await_in(&reads, "^[0-9]+$", SOON)?;
-    await_size(&pair.b, size.parse()?)
-}
-
-/// Waits until the volume has so many sectors.
-fn await_size(side: &Side<'_>, sectors: u64) -> Result<()> {
-    let reads = format!("sh -c 'while cat {SIZE}; do sleep 0.05; done'");
-    side.await_in(&reads, &format!("^{sectors}$"), SOON)
-        .map(drop)
 }
