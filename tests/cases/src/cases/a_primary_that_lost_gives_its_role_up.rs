@@ -39,7 +39,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 
     // A reader holds the device.
     pair.a.ok("mkfifo /run/hold; touch /run/held
-        (exec 3</dev/drbd0; echo held; cat /run/hold; exec 3<&-; echo free) >/run/held 2>&1 </dev/null &")?;
+        (exec 3</dev/drbd0; echo held; cat /run/hold; exec 3<&-; echo free) </dev/null \
+            >/run/held 2>&1 &")?;
     pair.a.await_in("tail -n +1 -F /run/held", "^held$", SOON)?;
     meet(pair)?;
     await_call(&pair.a, "pri-lost-after-sb minor-0")?;
