@@ -185,7 +185,10 @@ impl Step<'_> {
         };
         let disk = record.disk.as_ref();
         let ahead = disk.is_some_and(|d| parts_ahead(old, new, d.superblock.uuids.bitmap));
-        let parted = (lost && writing) || peer_diskless_promoted || alone || ahead;
+        // A Primary that lost its disk does not write to ours before it hears that it is good.
+        let waits_for_us =
+            record.unheard && new.role != Role::Primary && new.conn >= ConnState::Connected;
+        let parted = (lost && writing && !waits_for_us) || peer_diskless_promoted || alone || ahead;
         // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
         let due = parted || record.owes_generation;
         record.owes_generation = due && waits;
@@ -375,8 +378,32 @@ impl Step<'_> {
         }
     }
 
+    /// The peer is going to hear that our disk is good. If it is Primary and has lost its own disk
+    /// meanwhile, it writes to ours alone from then on: that is a generation. Not before: the peer
+    /// may have its disk back first, and go on with that.
+    fn part_before_it_hears(&mut self, volume: usize) {
+        let Some(record) = self.volumes.get_mut(volume) else {
+            return;
+        };
+        let new = record.state;
+        let unheard = core::mem::take(&mut record.unheard);
+        let lives_on_us = new.conn >= ConnState::Connected
+            && new.role != Role::Primary
+            && new.peer == Role::Primary
+            && new.peer_disk < DiskState::Inconsistent;
+        let good = record.disk_at_least(DiskState::UpToDate);
+        let shared = good.is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+        if unheard && lives_on_us && shared {
+            let random = self.random();
+            self.new_generation(volume, random);
+            self.save(volume);
+            self.send_uuids(volume, UuidFlags::default());
+        }
+    }
+
     /// Tells the peer the present state.
     pub(super) fn send_state(&mut self, volume: usize) {
+        self.part_before_it_hears(volume);
         let state = self.state(volume).pack();
         self.send(volume, Outgoing::State(StateReport { state }));
     }
@@ -470,6 +497,12 @@ impl VolumeRecord {
         if writing && shared && (failed || outlived) {
             let disk = self.disk.as_ref().map(|d| d.superblock.uuids.current);
             self.left_uuid = disk.unwrap_or(self.exposed_uuid);
+        }
+        if shared && gone && old.peer_disk < DiskState::UpToDate {
+            // From here on applications see the peer's data, which went on from what they saw.
+            let went_on = |u: &UuidReport| u.bitmap != 0 && u.bitmap & !1 == self.exposed_uuid & !1;
+            let peer = self.peer_uuids.filter(went_on);
+            self.exposed_uuid = peer.map_or(self.exposed_uuid, |u| u.current);
         }
         let compared = new.disk >= DiskState::Inconsistent && old.disk == DiskState::Negotiating;
         // The peer that writes has no disk either: it did not go on.

@@ -183,6 +183,10 @@ impl Step<'_> {
         if peer.disk > DiskState::Failed && self.finds_wrong_data(volume) {
             return;
         }
+        if let Some(record) = self.volumes.get_mut(volume) {
+            // It may have found the end by itself.
+            record.unheard &= peer.peer_disk < DiskState::UpToDate;
+        }
         let old = self.state(volume);
         let real_disk = self.real_peer_disk(volume, peer);
         let Some(peer_disk) = self.believed_disk(volume, old, peer, real_disk) else {

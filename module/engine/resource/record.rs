@@ -121,6 +121,8 @@ pub struct VolumeRecord {
     pub target_done: bool,
     /// The end of our part of a resync is to be told as soon as a ping is answered.
     pub tells_end: bool,
+    /// Our disk became good in a resync, and the peer was not told since.
+    pub(super) unheard: bool,
     /// Since when all has arrived that was sent before we pulled ahead of the peer.
     pub(super) relieved: Option<Instant>,
     /// Since when I/O is frozen.
@@ -183,6 +185,7 @@ impl VolumeRecord {
             absent: false,
             target_done: false,
             tells_end: false,
+            unheard: false,
             open_count: 0,
             lower: LowerSizes::default(),
             resize_pending: false,

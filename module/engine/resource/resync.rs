@@ -241,6 +241,7 @@ impl Step<'_> {
     pub(super) fn tell_end_soon(&mut self, volume: usize) {
         if let Some(record) = self.volumes.get_mut(volume) {
             record.tells_end = true;
+            record.unheard = true;
             self.push(Effect::Ping);
         }
     }

@@ -577,11 +577,12 @@ impl<S: Storage> Volume<S> {
         });
     }
 
-    /// Reports the end when every block is in sync or has failed. Once.
+    /// Reports the end when every block is in sync or has failed. Once. (Where metadata could not be
+    /// written the peer may not know of the start; the disk is about to be given up.)
     pub(super) fn check_resync_end(&mut self, fx: &mut Effects) {
         let left = self.out_of_sync();
         let open = self.policy.resync != ResyncUse::None && self.resync.running;
-        if open && left <= self.resync.progress.failed {
+        if open && self.keeps_metadata() && left <= self.resync.progress.failed {
             self.resync.running = false;
             fx.push(VolumeEffect::Report(Report::ResyncFinished));
         }

@@ -279,3 +279,83 @@ fn of_two_detaches_that_cross_one_is_refused() {
         check!(world, good(0) || good(1));
     }
 }
+
+/// A Primary loses its disk as the source of a resync. Its target has finished, and hears of that;
+/// the source does not hear of the end before `unmute`.
+fn source_that_fails_before_it_hears_of_the_end(seed: u64) -> World {
+    let mut world = primary_pair(seed);
+    world.cut();
+    rest(&mut world);
+    for i in 0..8 {
+        world.write(0, i * 8, 8);
+    }
+    rest(&mut world);
+    world.heal();
+    let target = |world: &World| world.nodes[1].state();
+    while target(&world).conn != ConnState::SyncTarget && world.step() {}
+    while target(&world).conn == ConnState::SyncTarget && world.step() {}
+    world.mute(1);
+    check!(world, target(&world).disk, DiskState::UpToDate);
+    check!(world, world.nodes[0].state().conn, ConnState::SyncSource);
+    world.disk_errors[0] = 1000;
+    world.write(0, 800, 8);
+    while target(&world).peer_disk > DiskState::Failed && world.step() {}
+    world.disk_errors[0] = 0;
+    check!(
+        world,
+        world.nodes[0].state().peer_disk,
+        DiskState::Inconsistent
+    );
+    world
+}
+
+fn generation(world: &World, n: usize) -> u64 {
+    world.nodes[n].disk.superblock().uuids.current & !1
+}
+
+#[test]
+fn a_target_that_is_not_known_to_be_good_starts_no_generation() {
+    for seed in 0..20 {
+        let mut world = source_that_fails_before_it_hears_of_the_end(seed);
+        // Whatever it saves because of that is on disk.
+        while !world.nodes[1].meta.is_empty() && world.step() {}
+        let until = world.now + 30;
+        world.run_until(until);
+        world.crash(1);
+        rest(&mut world);
+        world.unmute();
+        world.attach(0);
+        rest(&mut world);
+        world.write(0, 0, 8);
+        rest(&mut world);
+        world.power_on(1);
+        for up in [World::attach, World::connect] {
+            up(&mut world, 1);
+            rest(&mut world);
+        }
+        demand_sync(&mut world);
+    }
+}
+
+#[test]
+fn a_target_that_is_heard_to_be_good_goes_on_alone() {
+    for seed in 0..20 {
+        let mut world = source_that_fails_before_it_hears_of_the_end(seed);
+        let before = generation(&world, 1);
+        world.unmute();
+        let hears = |world: &World| world.nodes[0].state().peer_disk == DiskState::UpToDate;
+        while !hears(&world) && world.step() {}
+        check!(world, generation(&world, 1) != before);
+        world.write(0, 0, 8);
+        rest(&mut world);
+        check!(world, world.nodes[0].open_requests(), 0);
+        // It knows whose data it shows.
+        world.cut();
+        rest(&mut world);
+        world.heal();
+        rest(&mut world);
+        check!(world, hears(&world));
+        world.attach(0);
+        demand_sync(&mut world);
+    }
+}
