@@ -57,7 +57,8 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 
 .PHONY: harness
 harness:
-	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p demo -p bench -p replay -p sim
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p live-fuzz -p demo \
+		-p bench -p replay -p sim
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -138,6 +139,21 @@ MINUTES ?= 10
 fuzz: deps  ## one parser under libFuzzer (TARGET=NAME MINUTES=10)
 	@[ -n '$(TARGET)' ] || { echo 'make fuzz TARGET=NAME:' $(notdir $(wildcard tests/fuzz/corpus/*)); exit 2; }
 	@scripts/fuzz '$(TARGET)' $$(( $(MINUTES) * 60 ))
+
+# KERNEL=stock is quicker and sees less; SEED=n repeats one session or message.
+KERNEL ?= debug
+FUZZ_ORDER = --kernel $(KERNEL) --minutes $(MINUTES) $(addprefix --seed ,$(SEED)) \
+	$(addprefix --start ,$(START)) $(LIVE)
+.PHONY: fuzz-ready
+fuzz-ready: deps userspace harness guest $(if $(filter debug,$(KERNEL)),module-debug,module-cloud-amd64)
+
+.PHONY: fuzz-wire
+fuzz-wire: fuzz-ready  ## a peer that lies to a running module (SESSIONS=n MINUTES=10 KERNEL=debug SEED=n)
+	$(OUT)/tests/release/live-fuzz wire $(addprefix --count ,$(SESSIONS)) $(FUZZ_ORDER)
+
+.PHONY: fuzz-netlink
+fuzz-netlink: fuzz-ready  ## a tool that lies, as root and as nobody (MESSAGES=n MINUTES=10 SEED=n)
+	$(OUT)/tests/release/live-fuzz netlink $(addprefix --count ,$(MESSAGES)) $(FUZZ_ORDER)
 
 .PHONY: fmt
 fmt:  ## rustfmt over everything

@@ -28,6 +28,11 @@ impl Turn {
         Self(number.and_then(Result::ok).unwrap_or(0))
     }
 
+    /// Where its seeds begin.
+    pub(crate) fn seed(self) -> u64 {
+        1 + 10_000 * self.0 as u64
+    }
+
     /// The pairs of a case in this turn; `place` is the case's in the list of all.
     pub(crate) fn pairs(self, case: &Case, place: usize) -> Vec<Drivers> {
         if case.every_pair {

@@ -68,6 +68,8 @@ cases! {
     metadata_error_detaches,
     metadata_layouts_are_attached,
     mounted_lower_device_is_refused,
+    mutated_messages_harm_nothing,
+    mutated_sessions_harm_nothing,
     node_changes_its_driver_and_back,
     old_peers_are_spoken_to_in_their_version,
     only_active_extents_are_resynced_after_a_crash,
