@@ -23,7 +23,7 @@ use crate::{
 const INTERNAL: i32 = -3;
 
 /// Every fourth resource has two volumes; the second ones have the minors behind all first ones.
-pub(crate) const WITH_SECOND: u32 = 4;
+const WITH_SECOND: u32 = 4;
 
 /// Both ends of the first resource have this port, the next the one after.
 const PORT: u16 = 7800;

@@ -21,7 +21,7 @@ use crate::{
     judge::{self, PROC, WAITING},
     tally::Tally,
     watch,
-    wire::worker::{allows_two_primaries, Worker, WORKERS},
+    wire::worker::{Worker, WORKERS},
 };
 
 /// How often states are judged meanwhile.
@@ -148,7 +148,7 @@ fn supervise(shared: &Shared, end: Instant) -> Result<()> {
         if let Some(hung) = watch::overdue(shared.plan.patience) {
             give_up(&hung);
         }
-        judge::states(allows_two_primaries)?;
+        judge::states()?;
         if Instant::now() > end {
             shared.stop.store(true, Ordering::Release);
         }

@@ -16,11 +16,12 @@ pub(crate) const WAITING: &str = "/sys/kernel/debug/tandem/waiting";
 pub(crate) const PROC: &str = "/proc/drbd";
 
 /// Fails if a volume's state is impossible, or an invariant of the module is broken.
-/// `two_primaries`: whether a minor's connection allows them.
-pub(crate) fn states(two_primaries: impl Fn(u32) -> bool) -> Result<()> {
+/// (Two Primaries are no impossible state here: after a handshake the peer's report of its role is
+/// taken as it is, as the C module does, and this peer lies.)
+pub(crate) fn states() -> Result<()> {
     let all = fs::read_to_string(PROC).context(PROC)?;
     for line in all.lines() {
-        if let Some(wrong) = impossible(line, &two_primaries) {
+        if let Some(wrong) = impossible(line) {
             anyhow::bail!("impossible, {wrong}: {line}");
         }
     }
@@ -33,12 +34,11 @@ pub(crate) fn states(two_primaries: impl Fn(u32) -> bool) -> Result<()> {
 }
 
 /// What is impossible about a line of `/proc/drbd`.
-fn impossible(line: &str, two_primaries: &impl Fn(u32) -> bool) -> Option<&'static str> {
-    let (minor, rest) = line.split_once(": cs:")?;
-    let minor = minor.trim().parse().ok()?;
+fn impossible(line: &str) -> Option<&'static str> {
+    let (_, rest) = line.split_once(": cs:")?;
     let mut words = rest.split_whitespace();
     let conn = words.next()?;
-    let (role, peer) = words.next()?.strip_prefix("ro:")?.split_once('/')?;
+    let (_, peer) = words.next()?.strip_prefix("ro:")?.split_once('/')?;
     let (disk, peer_disk) = words.next()?.strip_prefix("ds:")?.split_once('/')?;
     let apart = matches!(
         conn,
@@ -52,9 +52,6 @@ fn impossible(line: &str, two_primaries: &impl Fn(u32) -> bool) -> Option<&'stat
             | "Timeout"
             | "TearDown"
     );
-    if role == "Primary" && peer == "Primary" && !two_primaries(minor) {
-        return Some("two Primaries");
-    }
     if apart && peer != "Unknown" {
         return Some("a peer's role without a connection");
     }
@@ -83,7 +80,7 @@ mod tests {
     use super::*;
 
     fn verdict(state: &str) -> Option<&'static str> {
-        impossible(&format!(" 3: {state} C r-----"), &|minor| minor == 4)
+        impossible(&format!(" 3: {state} C r-----"))
     }
 
     #[test]
@@ -93,7 +90,6 @@ mod tests {
         assert!(verdict("cs:Connected ro:Secondary/Unknown ds:UpToDate/Diskless").is_none());
         assert!(verdict("cs:SyncTarget ro:Secondary/Primary ds:Inconsistent/UpToDate").is_none());
         for wrong in [
-            "cs:Connected ro:Primary/Primary ds:UpToDate/UpToDate",
             "cs:Connected ro:Primary/Unknown ds:UpToDate/UpToDate",
             "cs:Connected ro:Primary/Secondary ds:UpToDate/DUnknown",
             "cs:WFConnection ro:Primary/Primary ds:UpToDate/DUnknown",
@@ -103,11 +99,5 @@ mod tests {
         ] {
             assert!(verdict(wrong).is_some(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn two_primaries_are_possible_where_that_is_allowed() {
-        let line = " 4: cs:Connected ro:Primary/Primary ds:UpToDate/UpToDate C r-----";
-        assert!(impossible(line, &|minor| minor == 4).is_none());
     }
 }

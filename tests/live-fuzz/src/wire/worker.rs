@@ -25,7 +25,7 @@ use tandem_engine::{
 };
 
 use crate::{
-    admin::{attach, minor, primary, Admin, Resource, WITH_SECOND},
+    admin::{attach, minor, primary, Admin, Resource},
     place::{open, Aligned, Place},
     tally::Tally,
     watch::bounded,
@@ -63,15 +63,6 @@ pub(crate) struct Worker {
     up: bool,
 }
 
-/// Whether the connection of a minor allows two Primaries.
-pub(crate) fn allows_two_primaries(minor: u32) -> bool {
-    let worker = match u64::from(minor) < WORKERS {
-        true => minor,
-        false => (minor - WORKERS as u32) * WITH_SECOND,
-    };
-    worker % 8 == 5 || worker % 8 == 4
-}
-
 impl Worker {
     /// The worker with this number, with nothing made yet.
     pub(crate) fn new(number: u32) -> Result<Self> {
@@ -79,7 +70,7 @@ impl Worker {
         Ok(Self {
             sizes: !resource.places[0].fixed,
             resource,
-            two_primaries: allows_two_primaries(number),
+            two_primaries: matches!(number % 8, 4 | 5),
             admin: Admin::open()?,
             second: Admin::open()?,
             up: false,
