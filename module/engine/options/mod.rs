@@ -8,6 +8,7 @@
 //! netlink, and the names and values that the command line takes and `show` prints. The order of
 //! a table is the order in which `drbdsetup` lists the options.
 
+mod argument;
 mod choice;
 mod cpu_mask;
 mod disk;
@@ -18,6 +19,7 @@ mod spec;
 mod table;
 mod text;
 
+pub use argument::ARGUMENTS;
 pub use choice::{
     AfterSplitBrain0,
     AfterSplitBrain1,

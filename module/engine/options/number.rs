@@ -33,11 +33,11 @@ impl Unit {
         }
     }
 
-    /// Words for the help texts; empty for a plain number.
+    /// Words for the help texts; empty for a plain number, and where the option's name says it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Unit::Count => "",
-            Unit::Bytes | Unit::Sectors | Unit::Kib => "bytes",
+            Unit::Count | Unit::Kib => "",
+            Unit::Bytes | Unit::Sectors => "bytes",
             Unit::KibPerSecond => "bytes/second",
             Unit::Seconds => "seconds",
             Unit::Deciseconds => "1/10 seconds",

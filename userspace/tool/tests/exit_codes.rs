@@ -43,6 +43,8 @@ fn usage_errors_exit_20() {
         &["nonsense"],
         &["setup"],
         &["setup", "primary"],
+        &["setup", "xml-help"],
+        &["setup", "xml-help", "nonsense"],
         &[
             "setup",
             "attach",

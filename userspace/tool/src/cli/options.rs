@@ -12,6 +12,7 @@ use clap::{
 };
 use std::marker::PhantomData;
 use tandem_engine::options::{
+    OptionError,
     OptionKind,
     OptionSpec,
     OptionTable,
@@ -78,6 +79,27 @@ impl<T: OptionTable, const ALL: bool> FromArgMatches for OptionArgs<T, ALL> {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// What describes an option or an argument of that name, if it is one of the engine's tables.
+pub(crate) fn spec(name: &str) -> Option<&'static OptionSpec> {
+    OptionSpec::named(name).or_else(|| OptionSpec::argument(name))
+}
+
+/// Reads a number that has a line in the engine's tables; no line, no number.
+pub(crate) fn number<T>(name: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: TryFrom<i64>,
+{
+    move |text| {
+        let spec = spec(name).ok_or("takes no number")?;
+        match parse(spec, text)? {
+            OptionValue::Number(number) => {
+                T::try_from(number).map_err(|_| OptionError::OutOfRange(name).as_str().to_owned())
+            }
+            _ => Err("takes no number".to_owned()),
+        }
     }
 }
 

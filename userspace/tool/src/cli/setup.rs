@@ -2,7 +2,10 @@
 
 //! The command lines of `drbdsetup` 8.4.
 
-use super::options::OptionArgs;
+use super::options::{
+    number,
+    OptionArgs, //
+};
 use crate::intent::{
     parse_endpoint,
     parse_minor, //
@@ -15,11 +18,9 @@ use std::path::PathBuf;
 use tandem_engine::{
     control::NetAddress,
     options::{
-        parse_number,
         DiskOptions,
         NetOptions,
-        ResourceOptions,
-        Unit, //
+        ResourceOptions, //
     }, //
 };
 
@@ -43,10 +44,10 @@ impl Force {
 #[derive(Debug, Args)]
 pub(crate) struct Ends {
     /// Own end: [ipv4:|ipv6:]ADDRESS[:PORT]
-    #[arg(value_parser = parse_endpoint)]
+    #[arg(value_name = "LOCAL_ADDR", value_parser = parse_endpoint)]
     pub(crate) local: NetAddress,
     /// The peer's end: [ipv4:|ipv6:]ADDRESS[:PORT]
-    #[arg(value_parser = parse_endpoint)]
+    #[arg(value_name = "REMOTE_ADDR", value_parser = parse_endpoint)]
     pub(crate) remote: NetAddress,
 }
 
@@ -83,6 +84,7 @@ pub(crate) struct Wait {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Name of a resource, minor number, or "all"
+    #[arg(value_name = "RESOURCE|MINOR|ALL")]
     pub(crate) which: Option<String>,
 }
 
@@ -229,10 +231,10 @@ pub(crate) enum Setup {
         #[command(flatten)]
         minor: Minor,
         /// First sector [default: where the last verify ended]
-        #[arg(long, value_parser = sectors)]
+        #[arg(long, value_parser = number::<u64>("start"))]
         start: Option<u64>,
         /// Sector to stop at [default: the end]
-        #[arg(long, value_parser = sectors)]
+        #[arg(long, value_parser = number::<u64>("stop"))]
         stop: Option<u64>,
     },
     /// Take a resource down completely; with --force without asking the peer, waiting for the disk,
@@ -274,6 +276,11 @@ pub(crate) enum Setup {
     CheckResize(Minor),
     /// Show names for udev: of the device, and of links to it
     Udev(Minor),
+    /// Describe a command in XML: arguments, and options with type, range, default and unit
+    XmlHelp {
+        /// Name of the command
+        command: String,
+    },
     /// Wait until a minor is connected
     WaitConnect(Wait),
     /// Wait until a minor is connected and no resync runs
@@ -286,7 +293,7 @@ pub(crate) struct Resize {
     #[command(flatten)]
     pub(crate) minor: Minor,
     /// New size, in sectors or with a unit; 0 or absent: as large as possible
-    #[arg(long, value_parser = sectors)]
+    #[arg(long, value_parser = number::<u64>("size"))]
     pub(crate) size: Option<u64>,
     /// The peer is not there, but has the space
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "yes",
@@ -297,10 +304,10 @@ pub(crate) struct Resize {
           value_name = "yes|no", value_parser = yes_no)]
     pub(crate) assume_clean: Option<bool>,
     /// Stripes of the activity log
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_parser = number::<u32>("al-stripes"))]
     pub(crate) al_stripes: Option<u32>,
     /// Size of one stripe of the activity log, in KiB
-    #[arg(long = "al-stripe-size-kB", value_parser = stripe_size)]
+    #[arg(long = "al-stripe-size-kB", value_parser = number::<u32>("al-stripe-size-kB"))]
     pub(crate) al_stripe_size: Option<u32>,
 }
 
@@ -354,22 +361,4 @@ fn yes_no(text: &str) -> Result<bool, String> {
         "no" => Ok(false),
         _ => Err("it can be yes or no".into()),
     }
-}
-
-/// A size of at most 1 PiB, in sectors.
-fn sectors(text: &str) -> Result<u64, String> {
-    let sectors = parse_number("size", text, Unit::Sectors).map_err(|error| error.as_str())?;
-    u64::try_from(sectors)
-        .ok()
-        .filter(|sectors| *sectors <= 2 << 40)
-        .ok_or_else(|| "is out of range; it can be 0 to 2199023255552 sectors".into())
-}
-
-/// A stripe size in KiB.
-fn stripe_size(text: &str) -> Result<u32, String> {
-    let kib = parse_number("size", text, Unit::Kib).map_err(|error| error.as_str())?;
-    u32::try_from(kib)
-        .ok()
-        .filter(|kib| (4..=16_777_216).contains(kib))
-        .ok_or_else(|| "is out of range; it can be 4 to 16777216 KiB".into())
 }

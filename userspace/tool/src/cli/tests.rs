@@ -73,6 +73,7 @@ fn every_command_of_drbdsetup_is_there() {
         "new-minor",
         "del-minor",
         "del-resource",
+        "xml-help",
     ] {
         assert!(setup.find_subcommand(name).is_some(), "{name}");
     }
@@ -130,6 +131,10 @@ fn a_value_out_of_range_says_the_range() {
     assert!(error.contains("67 to 65534"), "{error}");
     let error = usage_error("net-options 1.1.1.1:1 1.1.1.2:1 --protocol=D");
     assert!(error.contains("A, B, C"), "{error}");
+    let error = usage_error("resize 0 --al-stripe-size-kB=3");
+    assert!(error.contains("4 to 16777216"), "{error}");
+    let error = usage_error("verify 0 --start=2199023255553");
+    assert!(error.contains("0 to 2199023255552"), "{error}");
     let error = usage_error("wait-connect 0 --wfc-timeout=300001");
     assert!(error.contains("300000"), "{error}");
 }

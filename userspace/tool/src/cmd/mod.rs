@@ -17,6 +17,7 @@ mod show;
 mod state;
 mod status;
 mod wait;
+mod xml_help;
 
 use crate::{
     cli::{
@@ -57,6 +58,7 @@ fn setup(command: Setup) -> Outcome {
         Setup::Events(which) => old_events::run(which.given()),
         Setup::CheckResize(minor) => lower::check_resize(minor.minor),
         Setup::Udev(minor) => lower::udev(minor.minor),
+        Setup::XmlHelp { command } => xml_help::run(&command),
         Setup::WaitConnect(wait) => wait::run(&wait, wait::Goal::Connected),
         Setup::WaitSync(wait) => wait::run(&wait, wait::Goal::Synced),
         Setup::Down { resource, force } => down::run(&resource, force.given() == Some(true)),

@@ -9,3 +9,4 @@ pub(crate) mod json;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod words;
+pub(crate) mod xml_help;
