@@ -23,6 +23,7 @@ mod runner;
 mod thin;
 mod trouble;
 mod turns;
+mod xml_help;
 
 use std::{process::ExitCode, str::FromStr};
 

@@ -12,6 +12,7 @@ use crate::{
     case::Case,
     own::{configure, drbdadm, install, with_path, PLACE},
     pair::Pair,
+    xml_help,
 };
 
 pub(crate) const CASE: Case = Case::new("a_node_needs_only_our_tool", run).limit(180);
@@ -37,6 +38,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     }
     shows_its_state(&pair.a)?;
     reports_as_debians_tool(&pair.a)?;
+    xml_help::compare(&pair.a)?;
     pair.a.write_mib(3, 1)?;
     adjusts(&pair.a)?;
     drbdadm(&pair.a, "secondary r0")?;
