@@ -12,6 +12,8 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 use anyhow::{anyhow, ensure, Context, Result};
 use vm::side::Side;
 
+pub(crate) use normal::normal;
+
 /// What runs commands and writes the transcript.
 const PROGRAM: &str = include_str!("../../guest/transcript.sh");
 
@@ -101,9 +103,7 @@ impl<'a> Script<'a> {
         }
         self.text.push_str(&events);
         let [own, peer] = &self.addresses;
-        Ok(normal::normal(
-            &self.text.replace(own, "OWN").replace(peer, "PEER"),
-        ))
+        Ok(normal(&self.text.replace(own, "OWN").replace(peer, "PEER")))
     }
 }
 

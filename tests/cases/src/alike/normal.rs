@@ -77,7 +77,7 @@ pub(super) fn with_peer(text: &str) -> String {
 const KEYS_OF_PEER_DEVICE: usize = 4;
 
 /// The text without what is another each time.
-pub(super) fn normal(text: &str) -> String {
+pub(crate) fn normal(text: &str) -> String {
     let lines = text
         .lines()
         .filter(|line| !line.starts_with("  | srcversion:"))
