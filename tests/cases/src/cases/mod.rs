@@ -41,6 +41,7 @@ cases! {
     detach_by_force_does_not_wait_for_the_disk,
     discards_reach_both_disks,
     diskless_primary_works_through_the_peer,
+    drbdmon_shows_the_same_screens,
     equal_blocks_are_not_resynced,
     failed_disk_comes_back_with_what_it_missed,
     failover_keeps_fsynced_files,
