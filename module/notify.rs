@@ -41,6 +41,7 @@ use crate::resource::{
 };
 use crate::status::{
     device_info,
+    highest,
     is_blocked,
     peer_device_info,
     About,
@@ -225,6 +226,8 @@ pub fn put_connection_event(
     if kind != NotificationType::Destroy {
         let mut info = view.connection_info();
         info.conn_connection_state = conn as u32;
+        // Not as it is: of what happened to several volumes at once, some may be still to be told.
+        info.conn_role = view.core.told.peer as u32;
         put_block(to, &info, false)?;
     }
     put_block(to, &view.connection_statistics(), false)
@@ -330,6 +333,11 @@ fn tell_change(
         return;
     };
     let mut sum = View { resource, core }.summary();
+    // Volumes that changed together are told of one by one, and so is what the peer is in all.
+    if let Some(peer) = core.told_peers.get_mut(at) {
+        *peer = new.peer;
+    }
+    sum.peer = highest(core.told_peers.iter().copied());
     if old.susp != new.susp {
         // It is one for all volumes, of which the others follow.
         sum.suspended.0 = new.susp;

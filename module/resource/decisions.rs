@@ -12,6 +12,7 @@ use crate::engine::resource::{
     Output,
     VolumeRecord, //
 };
+use crate::engine::state::Role;
 use crate::recorder::TracedResource;
 use crate::status::Summary;
 
@@ -26,6 +27,8 @@ pub struct Core {
     pub devices: KVec<Arc<Device>>,
     /// What user space was told of all volumes together.
     pub told: Summary,
+    /// What it was told of the peer's role in each volume, at the same positions.
+    pub told_peers: KVec<Role>,
 }
 
 impl Core {

@@ -155,6 +155,7 @@ impl Resource {
                         records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         told: notify::nothing_told(),
+                        told_peers: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                     },
                     c"tandem_core"
                 )?,
@@ -232,10 +233,12 @@ impl Resource {
         let _settled = self.events.lock();
         let mut core = self.core.lock();
         let record = VolumeRecord::new(device.number, device.minor);
+        let peer = record.state.peer;
         let added = core.devices.len() < MAX_VOLUMES
             && self.link.add_device(device.clone())
             && core.records.push_within_capacity(record).is_ok()
-            && core.devices.push_within_capacity(device.clone()).is_ok();
+            && core.devices.push_within_capacity(device.clone()).is_ok()
+            && core.told_peers.push_within_capacity(peer).is_ok();
         if added {
             core.decisions.volume_added(device.number, device.minor);
         }
@@ -251,6 +254,7 @@ impl Resource {
         if let Some(at) = at {
             let _ = core.devices.remove(at);
             let _ = core.records.remove(at);
+            let _ = core.told_peers.remove(at);
             core.decisions.volume_removed(at);
         }
         drop(core);

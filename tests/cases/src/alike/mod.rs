@@ -4,6 +4,7 @@
 //! `/proc/drbd` after each command, and all events have to be the same, but for what a case lists
 //! with its reason.
 
+pub(crate) mod connected;
 mod diff;
 mod normal;
 

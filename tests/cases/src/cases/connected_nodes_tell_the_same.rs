@@ -5,13 +5,16 @@
 //! handlers, `/proc/drbd`, generations and events are the same, on the one that acts and on the one
 //! that follows. `make alike` runs it.
 
-use std::thread;
-
-use anyhow::{anyhow, Result};
-use vm::side::Side;
+use anyhow::Result;
 
 use crate::{
-    alike::{self, Known, Script},
+    alike::{
+        connected::{
+            Step::{self, Acts, Follows},
+            Story,
+        },
+        Known,
+    },
     case::{Case, TANDEM_DRBD},
     pair::Pair,
 };
@@ -40,12 +43,6 @@ resource r0 {
 }
 "#;
 
-/// Notes how it is called, in words that are the same on both nodes.
-const HANDLER: &str = "#!/bin/bash
-{ echo \"called: $*\"; env | grep ^DRBD_ | sort; } |
-	sed \"s/^\\(DRBD_PEERS\\?\\)=.*/\\1=peer/; s/^DRBD_CSTATE=.*//\" >>/run/handled
-";
-
 /// What both do before they know each other.
 const BEGIN: &str = "
 ~blkdiscard -f /dev/data1
@@ -68,16 +65,6 @@ drbdadm attach r0
 drbdadm -d adjust r0
 drbdadm adjust nobody
 ";
-
-/// A step, and whose it is.
-enum Step {
-    /// Of the node that acts.
-    Acts(&'static str),
-    /// Of its peer.
-    Follows(&'static str),
-}
-
-use Step::{Acts, Follows};
 
 /// After a full resync former generations differ: there was none that the bitmap could count from,
 /// so that it is a random one, and ours keeps what the target has when it finishes unheard in the
@@ -237,45 +224,15 @@ const WORSE: &str = "what is worse than outdated stays so; with the C module, a 
 /// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
 const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
 
-fn run(pair: &Pair<'_>) -> Result<()> {
-    for side in [pair.a, pair.b] {
-        side.write_file("/etc/drbd.conf", CONFIGURATION.as_bytes())?;
-        side.write_file("/run/handler", HANDLER.as_bytes())?;
-        let module = side.driver();
-        side.ok(&format!(
-            "chmod +x /run/handler
-            printf /lib/drbd/drbdadm-84 >/sys/module/{module}/parameters/usermode_helper"
-        ))?;
-    }
-    let [our_acts, their_follows] = play(pair.a, pair.b)?;
-    let [their_acts, our_follows] = play(pair.b, pair.a)?;
-    let acting = alike::compare("connected.acting", &[our_acts, their_acts], ACTING);
-    let follow = [our_follows, their_follows];
-    acting.and(alike::compare("connected.following", &follow, FOLLOWING))
-}
+const STORY: Story = Story {
+    name: "connected",
+    configuration: CONFIGURATION,
+    begin: BEGIN,
+    steps: STEPS,
+    acting: ACTING,
+    following: FOLLOWING,
+};
 
-/// One node acts, the other one follows.
-fn play<'a>(acting: Side<'a>, following: Side<'a>) -> Result<[String; 2]> {
-    let begin = |side: Side<'a>, peer: Side<'a>| {
-        side.ok(": >/run/handled")?;
-        let mut script = Script::begin(side, &peer)?;
-        script.run(BEGIN.trim_start())?;
-        anyhow::Ok(script)
-    };
-    let (acts, follows) = thread::scope(|scope| {
-        let other = scope.spawn(|| begin(following, acting));
-        (begin(acting, following), other.join())
-    });
-    let (mut acts, mut follows) = (acts?, follows.map_err(|_| anyhow!("it panicked"))??);
-    for step in STEPS {
-        let (script, commands) = match step {
-            Acts(commands) => (&mut acts, commands),
-            Follows(commands) => (&mut follows, commands),
-        };
-        let commands = commands
-            .trim_start()
-            .replace("ADDRESSES", "ipv4:$OWN:7789 ipv4:$PEER:7789");
-        script.run_with_peer(&format!("{commands}\n"))?;
-    }
-    Ok([acts.end()?, follows.end()?])
+fn run(pair: &Pair<'_>) -> Result<()> {
+    STORY.play(pair)
 }

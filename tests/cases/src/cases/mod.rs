@@ -29,6 +29,7 @@ cases! {
     commands_are_answered_alike,
     commands_never_hang,
     commands_survive_failed_allocations,
+    connected_nodes_tell_of_volumes,
     connected_nodes_tell_the_same,
     corrupt_data_ends_the_connection,
     csums_after_crash_only,
