@@ -6,7 +6,7 @@
 use std::thread;
 
 use anyhow::{anyhow, Result};
-use vm::{side::Side, Link};
+use vm::side::Side;
 
 use super::{compare, Known, Script};
 use crate::pair::Pair;
@@ -17,8 +17,6 @@ pub(crate) enum Step {
     Acts(&'static str),
     /// Of its peer.
     Follows(&'static str),
-    /// The cable between both.
-    Cable(Link),
 }
 
 /// A story for two nodes, with what differs on purpose.
@@ -56,8 +54,8 @@ impl Story {
                 printf /lib/drbd/drbdadm-84 >/sys/module/{module}/parameters/usermode_helper"
             ))?;
         }
-        let [our_acts, their_follows] = self.once(pair, pair.a, pair.b)?;
-        let [their_acts, our_follows] = self.once(pair, pair.b, pair.a)?;
+        let [our_acts, their_follows] = self.once(pair.a, pair.b)?;
+        let [their_acts, our_follows] = self.once(pair.b, pair.a)?;
         let name = |part: &str| format!("{}.{part}", self.name);
         let acting = compare(&name("acting"), &[our_acts, their_acts], self.acting);
         let follow = [our_follows, their_follows];
@@ -65,12 +63,7 @@ impl Story {
     }
 
     /// One node acts, the other one follows.
-    fn once<'a>(
-        &self,
-        pair: &Pair<'_>,
-        acting: Side<'a>,
-        following: Side<'a>,
-    ) -> Result<[String; 2]> {
+    fn once<'a>(&self, acting: Side<'a>, following: Side<'a>) -> Result<[String; 2]> {
         let begin = |side: Side<'a>, peer: Side<'a>| {
             side.ok(": >/run/handled")?;
             let mut script = Script::begin(side, &peer)?;
@@ -86,10 +79,6 @@ impl Story {
             let (script, commands) = match step {
                 Step::Acts(commands) => (&mut acts, commands),
                 Step::Follows(commands) => (&mut follows, commands),
-                Step::Cable(link) => {
-                    pair.cable(*link)?;
-                    continue;
-                }
             };
             let commands = commands
                 .trim_start()
