@@ -31,7 +31,7 @@ use super::effect::{
     Outgoing,
     Token, //
 };
-use super::ending::Why;
+use super::leave::Outdates;
 use super::notice::{
     FullSync,
     Notice, //
@@ -81,8 +81,8 @@ pub(super) enum Goal {
         forced: bool,
         calls: u8,
     },
-    /// Leave the peer; `outdated`: we already offered to be outdated.
-    Disconnect { outdated: bool },
+    /// Leave the peer.
+    Disconnect { outdates: Outdates },
     /// The peer agreed (or was not asked): the receiver is coming down.
     Leaving,
     /// The peer is asked whether the disk may go.
@@ -220,43 +220,6 @@ impl Step<'_> {
         self.answer(token, RetCode::NO_ERROR);
     }
 
-    fn disconnect(&mut self, token: Token, force: bool) {
-        if self.resource.conn == ConnState::StandAlone {
-            self.resource.net = None;
-            return self.answer_state(token, Ok(StateSuccess::Success));
-        }
-        let connected = self.resource.conn == ConnState::WfReportParams;
-        if connected && !force {
-            self.ask_to_leave(token, false);
-        } else {
-            self.start_leaving(token);
-        }
-    }
-
-    fn ask_to_leave(&mut self, token: Token, outdated: bool) {
-        let change = StateChange {
-            conn: Some(ConnState::Disconnecting),
-            disk: outdated.then_some(DiskState::Outdated),
-            ..StateChange::default()
-        };
-        let (mask, value) = change.pack();
-        self.wait_for(token, Goal::Disconnect { outdated });
-        let request = StateRequest { mask, value };
-        self.push(Effect::Send {
-            volume: 0,
-            packet: match self.resource.agreed.version {
-                // The state of the only volume is all that older peers know.
-                ..=99 => Outgoing::StateRequest(request),
-                _ => Outgoing::ConnStateRequest(request),
-            },
-        });
-    }
-
-    fn start_leaving(&mut self, token: Token) {
-        self.wait_for(token, Goal::Leaving);
-        self.leave(Why::Command);
-    }
-
     /// Tells the peer the states of all volumes that are connected.
     fn tell_states(&mut self) {
         for volume in 0..self.volumes.len() {
@@ -362,17 +325,14 @@ impl Step<'_> {
                     self.answer_state(token, Err(StateError::CwFailedByPeer));
                 }
             }
-            Goal::Disconnect { outdated: false } if !agreed => self.ask_to_leave(token, true),
+            Goal::Disconnect {
+                outdates: Outdates::Nobody,
+            } if !agreed => self.ask_to_leave(token, Outdates::Us),
             Goal::Disconnect { .. } if !agreed => {
                 self.resource.pending = None;
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
             }
-            Goal::Disconnect { outdated } => {
-                if outdated {
-                    self.outdate_all();
-                }
-                self.start_leaving(token);
-            }
+            Goal::Disconnect { outdates } => self.leave_agreed(token, outdates),
             Goal::Leaving
             | Goal::Detach { .. }
             | Goal::PromoteSoon { .. }
@@ -397,23 +357,12 @@ impl Step<'_> {
                 self.ask(token, volume, wanted, forced);
             }
             Goal::AskDetach { volume } => self.detach(token, volume, false),
-            Goal::Disconnect { outdated } => self.ask_to_leave(token, outdated),
+            Goal::Disconnect { outdates } => self.ask_to_leave(token, outdates),
             Goal::Leaving
             | Goal::Detach { .. }
             | Goal::PromoteSoon { .. }
             | Goal::Fence { .. }
             | Goal::RoleWhenDrained { .. } => self.wait_for(token, goal),
-        }
-    }
-
-    fn outdate_all(&mut self) {
-        for volume in 0..self.volumes.len() {
-            let mut wanted = self.state(volume);
-            if wanted.disk > DiskState::Outdated {
-                wanted.conn = ConnState::Disconnecting;
-                wanted.disk = DiskState::Outdated;
-                self.force(volume, wanted);
-            }
         }
     }
 

@@ -18,6 +18,7 @@ mod ending;
 mod fencing;
 mod handler;
 mod handshake;
+mod leave;
 mod limits;
 mod loss;
 mod network;

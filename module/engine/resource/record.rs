@@ -206,13 +206,12 @@ impl VolumeRecord {
         self.starting.is_some_and(|starting| starting.is_target())
     }
 
-    /// Whether the disk is the one that was given up while the peer's went on being written.
+    /// Whether the disk is the one that was given up while the peer's went on being written. (Not
+    /// if it has gone its own way before: then both have data of their own, as the generations say.)
     pub(super) fn misses_writes(&self) -> bool {
+        let uuids = self.disk.as_ref().map(|disk| disk.superblock.uuids);
         self.left_uuid != 0
-            && self
-                .disk
-                .as_ref()
-                .is_some_and(|d| d.superblock.uuids.current & !1 == self.left_uuid & !1)
+            && uuids.is_some_and(|u| u.current & !1 == self.left_uuid & !1 && u.may_be_shared())
     }
 
     /// Whether the peer told that our generation is a former one of its own.

@@ -47,12 +47,10 @@ impl World {
 
     /// A node is Primary, and may be used.
     pub(crate) fn promoted(&mut self, n: usize) {
-        if core::mem::take(&mut self.nodes[n].parting) {
-            self.oracle.parted = true;
-        }
         // Where that could not be saved, nothing is read from the disk, and nothing kept.
         let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate
             && self.nodes[n].volume.keeps_metadata();
+        self.oracle.parted |= core::mem::take(&mut self.nodes[n].parting) && serves_itself;
         if self.unborn() || !serves_itself || self.oracle.split {
             return;
         }

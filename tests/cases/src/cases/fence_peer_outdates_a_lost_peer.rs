@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use vm::{side::Side, Link};
 
 use crate::{
@@ -56,7 +56,25 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     ] {
         pair.a.await_in("tail -n +1 -F /run/events", told, SOON)?;
     }
-    pair.expect_equal()
+    pair.expect_equal()?;
+    left_on_purpose(pair)
+}
+
+/// A Primary that leaves its peer has it outdated first, and no handler is called.
+fn left_on_purpose(pair: &Pair<'_>) -> Result<()> {
+    for side in [pair.a, pair.b] {
+        side.ok(": >/run/handlers")?;
+    }
+    pair.a.disconnect(&pair.b)?;
+    pair.a
+        .expect_proc("cs:StandAlone ro:Primary/Unknown ds:UpToDate/Outdated")?;
+    pair.b.await_proc("ds:Outdated/DUnknown")?;
+    ensure!(
+        !pair.b.try_setup("primary 0")?.success(),
+        "an outdated node was promoted"
+    );
+    // Node b's own attempt may have called its handler.
+    pair.a.ok("test ! -s /run/handlers").map(drop)
 }
 
 /// From here on the node calls our handler, and all events are written down.
