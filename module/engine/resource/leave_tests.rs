@@ -18,8 +18,10 @@ use crate::engine::options::Fencing;
 use crate::engine::state::{
     ConnState as C,
     DiskState as D,
+    Role,
     StateChange, //
 };
+use crate::engine::wire::state::StateRequest;
 
 /// What a Primary asks for when it leaves, and what it thinks of the peer's disk when that agrees.
 fn left(fencing: Fencing) -> (Option<D>, D, Vec<Effect>) {
@@ -54,6 +56,22 @@ fn a_primary_that_fences_leaves_an_outdated_peer() {
 fn without_fencing_the_peer_is_left_as_it_is() {
     let (asked, peer_disk, _) = left(Fencing::DontCare);
     assert_eq!((asked, peer_disk), (None, D::DUnknown));
+}
+
+#[test]
+fn who_is_left_by_a_primary_that_fences_is_outdated() {
+    let mut node = primary(Layout::Internal, C::Connected);
+    node.resource.conn = C::WfReportParams;
+    let state = &mut node.volumes[0].state;
+    (state.role, state.peer) = (Role::Secondary, Role::Primary);
+    let (mask, value) = StateChange {
+        conn: Some(C::Disconnecting),
+        peer_disk: Some(D::Outdated),
+        ..StateChange::default()
+    }
+    .pack();
+    node.packet(RarePacket::ConnStateRequest(StateRequest { mask, value }));
+    assert_eq!(node.volumes[0].state.disk, D::Outdated);
 }
 
 #[test]

@@ -472,7 +472,8 @@ impl Step<'_> {
             };
             let mut wanted = disks.apply(&self.state(volume));
             wanted.conn = conn;
-            if change.peer_disk == Some(DiskState::Outdated) {
+            // As long as the two are connected, no good disk is an outdated one.
+            if [change.disk, change.peer_disk].contains(&Some(DiskState::Outdated)) {
                 wanted.conn = ConnState::TearDown;
             }
             self.force(volume, wanted);

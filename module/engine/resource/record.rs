@@ -207,7 +207,8 @@ impl VolumeRecord {
     }
 
     /// Whether the disk is the one that was given up while the peer's went on being written. (Not
-    /// if it has gone its own way before: then both have data of their own, as the generations say.)
+    /// if it has gone its own way before: then both have data of their own, and the generations
+    /// say so.)
     pub(super) fn misses_writes(&self) -> bool {
         let uuids = self.disk.as_ref().map(|disk| disk.superblock.uuids);
         self.left_uuid != 0

@@ -577,8 +577,8 @@ impl<S: Storage> Volume<S> {
         });
     }
 
-    /// Reports the end when every block is in sync or has failed. Once. (Where metadata could not be
-    /// written the peer may not know of the start; the disk is about to be given up.)
+    /// Reports the end when every block is in sync or has failed. Once. (Where metadata could not
+    /// be written the peer may not know of the start; the disk is about to be given up.)
     pub(super) fn check_resync_end(&mut self, fx: &mut Effects) {
         let left = self.out_of_sync();
         let open = self.policy.resync != ResyncUse::None && self.resync.running;

@@ -66,8 +66,8 @@ pub(crate) struct Case {
     pub(crate) every_pair: bool,
     /// The longest it may take.
     pub(crate) limit: Duration,
-    /// Whether only the debug kernel can do what it asks for.
-    pub(crate) debug_only: bool,
+    /// The only kernel that it can be judged on; none: any.
+    pub(crate) only: Option<Kernel>,
     /// Whether it runs only when it is asked for by name: it is long, and has a target of its own.
     pub(crate) on_demand: bool,
     /// Memory that its machines need, in MiB.
@@ -84,7 +84,7 @@ impl Case {
             pairs: ALL,
             every_pair: false,
             limit: Duration::from_secs(120),
-            debug_only: false,
+            only: None,
             on_demand: false,
             mem_mib: 512,
             run,
@@ -105,7 +105,14 @@ impl Case {
 
     /// The same for the debug kernel only.
     pub(crate) const fn debug_only(mut self) -> Self {
-        self.debug_only = true;
+        self.only = Some(Kernel::Debug);
+        self
+    }
+
+    /// The same for the stock kernel only: a node of ours gets the C module in between, of which
+    /// the debug kernel complains.
+    pub(crate) const fn stock_only(mut self) -> Self {
+        self.only = Some(Kernel::Stock);
         self
     }
 
@@ -123,7 +130,7 @@ impl Case {
 
     /// Whether it can run with this kernel.
     pub(crate) fn runs_with(&self, kernel: Kernel) -> bool {
-        kernel == Kernel::Debug || !self.debug_only
+        self.only.is_none_or(|only| only == kernel)
     }
 
     /// The same with another limit.

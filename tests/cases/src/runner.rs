@@ -95,7 +95,11 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         .filter(|case| !case.runs_with(cli.kernel))
         .count();
     if others > 0 {
-        println!("# {others} more cases need the debug kernel: make test-debug");
+        let other = match cli.kernel {
+            Kernel::Stock => "debug kernel: make test-debug",
+            Kernel::Debug => "stock kernel: make cases",
+        };
+        println!("# {others} more cases need the {other}");
     }
     if cli.kernel == Kernel::Debug && cli.no_leaks {
         println!("# lost memory is not looked for");

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use live_fuzz::host::{batch, install, reached, Fuzzer};
+use live_fuzz::host::{batch, install, reached_something, Fuzzer};
 
 use crate::{
     case::{Case, TANDEM},
@@ -28,5 +28,5 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     install(&pair.a)?;
     let seeds = (Turn::of_commit().seed(), SESSIONS);
     let tally = batch(&pair.a, pair.spec().time_scale(), Fuzzer::Wire, seeds, TIME)?;
-    reached(Fuzzer::Wire, &tally)
+    reached_something(&tally)
 }

@@ -13,6 +13,7 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("node_changes_its_driver_and_back", run)
     .pairs(&[TANDEM, TANDEM_DRBD] as &[Drivers])
+    .stock_only()
     .limit(240);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
