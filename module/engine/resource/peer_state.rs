@@ -105,6 +105,9 @@ impl Step<'_> {
             RarePacket::Sizes(report) => self.peer_sizes(volume, report),
             RarePacket::Uuids(report) => self.peer_uuids(volume, report),
             RarePacket::State(report) => match DeviceState::unpack(report.state) {
+                Some(state) if state.role == Role::Unknown => {
+                    self.refuse(Command::State, "who sends it knows its own role");
+                }
                 Some(state) => self.peer_state(volume, state),
                 None => self.refuse(Command::State, "a state without meaning"),
             },

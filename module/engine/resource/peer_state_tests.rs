@@ -305,6 +305,19 @@ fn a_frozen_primary_that_was_a_target_until_now_is_not_overwritten() {
     assert_eq!(met(false).0, C::Disconnecting);
 }
 
+#[test]
+fn a_peer_without_a_role_is_refused() {
+    for (role, conn) in [
+        (Role::Secondary, C::Connected),
+        (Role::Unknown, C::ProtocolError),
+    ] {
+        let mut node = primary(Layout::Internal, C::Connected);
+        node.resource.conn = C::WfReportParams;
+        node.packet(state(role, D::UpToDate));
+        assert_eq!(node.volumes[0].state.conn, conn);
+    }
+}
+
 /// The answer to a command.
 fn answer(effects: &[Effect]) -> Option<RetCode> {
     effects.iter().find_map(|effect| match effect {

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) const CASE: Case = Case::new("mutated_sessions_harm_nothing", run)
     .pairs(&[TANDEM])
     .memory(1024)
+    .on_demand()
     .limit(240);
 
 /// So many sessions, or as many as go into that time.
