@@ -10,7 +10,7 @@ use std::{
 use anyhow::{bail, Result};
 use vm::{Cluster, Link};
 
-use vm::side::Side;
+use vm::side::{Side, LOWER};
 
 /// How long one of two nodes is looked at, when either may say something.
 const TURN: Duration = Duration::from_secs(2);
@@ -107,6 +107,21 @@ impl<'a> Pair<'a> {
     /// Node a Primary, both disks in sync after a full sync.
     pub(crate) fn in_sync(&self) -> Result<()> {
         self.connected()?;
+        self.a.primary_force()?;
+        self.await_in_sync()
+    }
+
+    /// The same on a part of each lower device, of so many sectors, with further options of disks.
+    pub(crate) fn in_sync_on_parts(&self, sectors: u64, options: &str) -> Result<()> {
+        for side in [self.a, self.b] {
+            let part = side.part_of(LOWER, 0, sectors)?;
+            side.create_md_on(&part)?;
+            side.new_resource()?;
+            side.attach_to(&part, options)?;
+        }
+        self.a.connect(&self.b, "")?;
+        self.b.connect(&self.a, "")?;
+        self.a.await_event("connection:Connected")?;
         self.a.primary_force()?;
         self.await_in_sync()
     }

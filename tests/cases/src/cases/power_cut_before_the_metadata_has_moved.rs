@@ -22,18 +22,8 @@ const NEW: u64 = 49152;
 const PART: &str = "/dev/mapper/part";
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    for side in [pair.a, pair.b] {
-        let part = side.part_of(LOWER, 0, OLD)?;
-        side.create_md_on(&part)?;
-        side.new_resource()?;
-        // A flush would wait for the block that takes nothing, below.
-        side.attach_to(&part, "--md-flushes=no")?;
-    }
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    // A flush would wait for the block that takes nothing, below.
+    pair.in_sync_on_parts(OLD, "--md-flushes=no")?;
     let before = pair.a.sectors()?;
     pair.a.write_mib(1, 1)?;
     pair.b.resize_part(LOWER, 0, NEW)?;

@@ -18,17 +18,7 @@ const SIZES: [u64; 3] = [32768, 40960, 65536];
 const SMALL: u64 = 24576;
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    for side in [pair.a, pair.b] {
-        let part = side.part_of(LOWER, 0, SIZES[0])?;
-        side.create_md_on(&part)?;
-        side.new_resource()?;
-        side.attach_to(&part, "")?;
-    }
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    pair.in_sync_on_parts(SIZES[0], "")?;
     grow_clean(pair)?;
     grow_alone(pair)?;
     shrink(pair)

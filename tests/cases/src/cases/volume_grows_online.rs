@@ -15,17 +15,7 @@ pub(crate) const CASE: Case = Case::new("volume_grows_online", run).limit(240);
 const SIZES: [u64; 3] = [32768, 49152, 65536];
 
 fn run(pair: &Pair<'_>) -> Result<()> {
-    for side in [pair.a, pair.b] {
-        let part = side.part_of(LOWER, 0, SIZES[0])?;
-        side.create_md_on(&part)?;
-        side.new_resource()?;
-        side.attach_to(&part, "")?;
-    }
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    pair.in_sync_on_parts(SIZES[0], "")?;
     grow(pair, &pair.a, SIZES[1])?;
     grow(pair, &pair.b, SIZES[2])?;
     come_back(pair)
