@@ -175,8 +175,7 @@ impl Step<'_> {
         let shared = self
             .volumes
             .get(volume)
-            .and_then(|v| v.disk.as_ref())
-            .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+            .is_some_and(VolumeRecord::shares_generation);
         // With protocols A and B what is done may never have come to the peer's disk.
         let net = self.resource.net.as_ref();
         let waits = new.is_suspended() && net.is_none_or(|net| net.protocol == WireProtocol::C);
@@ -387,13 +386,12 @@ impl Step<'_> {
         };
         let new = record.state;
         let unheard = core::mem::take(&mut record.unheard);
-        let lives_on_us = new.conn >= ConnState::Connected
+        let lives_on_us = new.disk == DiskState::UpToDate
+            && new.conn >= ConnState::Connected
             && new.role != Role::Primary
             && new.peer == Role::Primary
             && new.peer_disk < DiskState::Inconsistent;
-        let good = record.disk_at_least(DiskState::UpToDate);
-        let shared = good.is_some_and(|disk| disk.superblock.uuids.may_be_shared());
-        if unheard && lives_on_us && shared {
+        if unheard && lives_on_us && record.shares_generation() {
             let random = self.random();
             self.new_generation(volume, random);
             self.save(volume);

@@ -180,9 +180,8 @@ impl Step<'_> {
         let Some(record) = self.volumes.get_mut(volume).filter(|_| !both) else {
             return false;
         };
-        let good = record.disk_at_least(DiskState::UpToDate);
-        let shared = good.is_some_and(|disk| disk.superblock.uuids.may_be_shared());
-        let due = record.owes_generation && shared;
+        let good = record.state.disk == DiskState::UpToDate;
+        let due = record.owes_generation && good && record.shares_generation();
         if due {
             record.owes_generation = false;
             let random = self.random();

@@ -230,6 +230,12 @@ impl VolumeRecord {
     pub fn disk_at_least(&self, least: DiskState) -> Option<&Disk> {
         self.disk.as_ref().filter(|_| self.state.disk >= least)
     }
+
+    /// Whether there is a disk whose generation the peer may have, or get.
+    pub(super) fn shares_generation(&self) -> bool {
+        let disk = self.disk.as_ref();
+        disk.is_some_and(|disk| disk.superblock.uuids.may_be_shared())
+    }
 }
 
 impl UuidReport {

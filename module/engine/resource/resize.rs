@@ -232,8 +232,7 @@ impl Step<'_> {
         let shared = self
             .volumes
             .get(volume)
-            .and_then(|v| v.disk.as_ref())
-            .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
+            .is_some_and(VolumeRecord::shares_generation);
         if state.role == Role::Primary && state.disk == DiskState::UpToDate && shared {
             let random = self.random();
             self.new_generation(volume, random);

@@ -309,11 +309,7 @@ impl Step<'_> {
         };
         let state = record.state;
         let alone = state.conn < ConnState::Connected || state.peer_disk <= DiskState::Failed;
-        let shared = record
-            .disk
-            .as_ref()
-            .is_some_and(|disk| disk.superblock.uuids.may_be_shared());
-        if (alone && shared) || forced {
+        if (alone && record.shares_generation()) || forced {
             let random = self.random();
             self.new_generation(volume, random);
             if forced {
