@@ -29,7 +29,9 @@ impl World {
                 self.oracle.split = true;
             }
         }
-        self.nodes[n].gave_up |= old.disk > DiskState::Failed && new.disk == DiskState::Failed;
+        if old.disk > DiskState::Failed && new.disk == DiskState::Failed {
+            self.gives_up(n, new);
+        }
         if new.role == Role::Primary && new.disk < DiskState::Inconsistent {
             // The peer starts one.
             self.oracle.behind[n] = true;
@@ -75,5 +77,15 @@ impl World {
             oracle.live_on(&nodes[1 - n].disk.cached);
         }
         self.look_for_sync();
+    }
+
+    /// A node's disk fails, hangs, or is taken away.
+    fn gives_up(&mut self, n: usize, new: DeviceState) {
+        self.nodes[n].gave_up = true;
+        let other = self.nodes[1 - n].state();
+        let left = other.conn < ConnState::Connected && other.disk == DiskState::Inconsistent;
+        // It counts on a target that has left, as its last acknowledgement says that it has all:
+        // the target did not look at that any more.
+        self.nodes[1 - n].gave_up |= left && new.peer_disk == DiskState::UpToDate;
     }
 }
