@@ -98,8 +98,8 @@ record: ready  ## records the engine in two machines and replays it here
 	$(OUT)/tests/release/replay $(OUT)/record/a.trace $(OUT)/record/b.trace
 
 .PHONY: test-debug
-test-debug: deps module-debug userspace harness guest  ## the cases on a kernel with all checkers on (CASES=...)
-	$(OUT)/tests/release/cases --kernel debug $(PAIRS) $(CASES)
+test-debug: deps module-debug userspace harness guest  ## the cases on a kernel with all checkers on (CASES=... LEAKS=1)
+	$(OUT)/tests/release/cases --kernel debug $(if $(LEAKS),--leaks) $(PAIRS) $(CASES)
 
 .PHONY: demo
 demo:  ## two machines, one disk, a power cut: the story on your terminal

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{anyhow, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use vm::{Cluster, Kernel, Link, Spec};
 
 use crate::{
@@ -101,8 +101,8 @@ pub(crate) fn run(cli: &Cli, jobs: Vec<Job>, report: &mut Report) -> Result<()> 
         };
         println!("# {others} more cases need the {other}");
     }
-    if cli.kernel == Kernel::Debug && cli.no_leaks {
-        println!("# lost memory is not looked for");
+    if cli.leaks && cli.kernel != Kernel::Debug {
+        bail!("--leaks: only the debug kernel can tell what memory was lost");
     }
     let queue = Mutex::new(VecDeque::from(jobs));
     let report = Mutex::new(report);
@@ -166,7 +166,7 @@ impl Worker {
         Self {
             name: format!("cases-{}-{number}", std::process::id()),
             kernel: cli.kernel,
-            leaks: cli.kernel == Kernel::Debug && !cli.no_leaks,
+            leaks: cli.leaks,
             keep: cli.keep,
             cluster: None,
         }
@@ -228,10 +228,7 @@ impl Worker {
             },
             // Ours meets itself on two processors; the others run quicker on one.
             cpus: if drivers == TANDEM { 2 } else { 1 },
-            append: match (self.kernel, self.leaks) {
-                (Kernel::Debug, false) => "kmemleak=off".into(),
-                _ => String::new(),
-            },
+            append: if self.leaks { vm::FIND_LEAKS } else { "" }.into(),
             ..Spec::default()
         };
         Cluster::up(&self.name, &spec)

@@ -71,6 +71,10 @@ fn run(cli: &Cli) -> Result<()> {
         drivers: Drivers::all(Driver::Tandem),
         mem_mib: 2048,
         disk_bytes: 32 << 20,
+        append: match cli.kernel {
+            Kernel::Debug => vm::FIND_LEAKS.into(),
+            Kernel::Stock => String::new(),
+        },
         ..Spec::default()
     };
     let cluster = Cluster::up(&format!("fuzz-{}", std::process::id()), &spec)?;

@@ -41,4 +41,4 @@ pub use monitor::Link;
 pub use node::Node;
 pub use paths::{repository, run_folder, runs};
 pub use process::{stop_on_signals, stop_orphans};
-pub use spec::{parse_size, time_scale, Driver, Drivers, Kernel, Spec};
+pub use spec::{parse_size, time_scale, Driver, Drivers, Kernel, Spec, FIND_LEAKS};

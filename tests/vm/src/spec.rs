@@ -108,6 +108,10 @@ pub enum Kernel {
     Debug,
 }
 
+/// Lets the debug kernel search for memory that nothing points to any more, as `/payload/leaks`
+/// asks it to. Everything takes three times as long.
+pub const FIND_LEAKS: &str = "kmemleak=on";
+
 impl Kernel {
     /// How much longer everything may take than with the stock kernel.
     const fn slowness(self) -> f64 {
