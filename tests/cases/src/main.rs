@@ -16,7 +16,6 @@ mod handlers;
 mod judge;
 mod log;
 mod own;
-mod pair;
 mod refusal;
 mod report;
 mod runner;
@@ -29,7 +28,7 @@ use std::{process::ExitCode, str::FromStr};
 
 use anyhow::Result;
 use clap::Parser;
-use vm::Kernel;
+use vm::{pair, Kernel};
 
 use crate::{case::Drivers, report::Report};
 

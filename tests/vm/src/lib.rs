@@ -27,6 +27,7 @@ mod cpio;
 mod image;
 mod monitor;
 mod node;
+pub mod pair;
 mod paths;
 mod process;
 mod qemu;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two nodes and the ways to bring them where cases begin.
+//! Two nodes and the ways to bring them where tests begin.
 
 use std::{
     ops::Deref,
@@ -8,9 +8,11 @@ use std::{
 };
 
 use anyhow::{bail, Result};
-use vm::{Cluster, Link};
 
-use vm::side::{Side, LOWER};
+use crate::{
+    side::{Side, LOWER},
+    Cluster, Link,
+};
 
 /// How long one of two nodes is looked at, when either may say something.
 const TURN: Duration = Duration::from_secs(2);
@@ -19,12 +21,12 @@ const TURN: Duration = Duration::from_secs(2);
 const TURNS: Duration = Duration::from_secs(90);
 
 /// Nodes a and b of a fresh cluster: drivers loaded, disks empty.
-pub(crate) struct Pair<'a> {
+pub struct Pair<'a> {
     cluster: &'a Cluster,
     /// Node a.
-    pub(crate) a: Side<'a>,
+    pub a: Side<'a>,
     /// Node b.
-    pub(crate) b: Side<'a>,
+    pub b: Side<'a>,
 }
 
 impl Deref for Pair<'_> {
@@ -36,9 +38,10 @@ impl Deref for Pair<'_> {
 }
 
 impl<'a> Pair<'a> {
-    pub(crate) fn new(cluster: &'a Cluster) -> Self {
+    /// The pair of a cluster of two nodes.
+    pub fn new(cluster: &'a Cluster) -> Self {
         let [a, b] = cluster.nodes() else {
-            unreachable!("cases run on two nodes")
+            unreachable!("a pair has two nodes")
         };
         Self {
             cluster,
@@ -48,7 +51,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Both: fresh metadata, resource, disk attached.
-    pub(crate) fn attached(&self) -> Result<()> {
+    pub fn attached(&self) -> Result<()> {
         for side in [self.a, self.b] {
             side.create_md()?;
             side.new_resource()?;
@@ -59,7 +62,7 @@ impl<'a> Pair<'a> {
 
     /// Both: two volumes with a disk each, the second one with further options. Connected, and
     /// node a's data of both is good; both resyncs as slow as `rate` says.
-    pub(crate) fn two_volumes(&self, second: &str, rate: &str) -> Result<()> {
+    pub fn two_volumes(&self, second: &str, rate: &str) -> Result<()> {
         for side in [self.a, self.b] {
             side.create_md()?;
             side.create_md_on("/dev/data2")?;
@@ -82,7 +85,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Waits until both nodes have both volumes in sync, and nothing paused.
-    pub(crate) fn await_both_in_sync(&self) -> Result<()> {
+    pub fn await_both_in_sync(&self) -> Result<()> {
         for side in [self.a, self.b] {
             for minor in [0, 1] {
                 side.await_proc(&format!(
@@ -94,7 +97,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Both: attached and connected, no data good yet.
-    pub(crate) fn connected(&self) -> Result<()> {
+    pub fn connected(&self) -> Result<()> {
         self.attached()?;
         self.a.connect(&self.b, "")?;
         self.b.connect(&self.a, "")?;
@@ -105,14 +108,14 @@ impl<'a> Pair<'a> {
     }
 
     /// Node a Primary, both disks in sync after a full sync.
-    pub(crate) fn in_sync(&self) -> Result<()> {
+    pub fn in_sync(&self) -> Result<()> {
         self.connected()?;
         self.a.primary_force()?;
         self.await_in_sync()
     }
 
     /// The same on a part of each lower device, of so many sectors, with further options of disks.
-    pub(crate) fn in_sync_on_parts(&self, sectors: u64, options: &str) -> Result<()> {
+    pub fn in_sync_on_parts(&self, sectors: u64, options: &str) -> Result<()> {
         for side in [self.a, self.b] {
             let part = side.part_of(LOWER, 0, sectors)?;
             side.create_md_on(&part)?;
@@ -127,7 +130,7 @@ impl<'a> Pair<'a> {
     }
 
     /// From here on both nodes want resyncs to be as fast as that, in the words of `drbdsetup`.
-    pub(crate) fn resync_rate(&self, rate: &str) -> Result<()> {
+    pub fn resync_rate(&self, rate: &str) -> Result<()> {
         for side in [self.a, self.b] {
             side.setup(&format!(
                 "disk-options 0 --c-plan-ahead=0 --resync-rate={rate}"
@@ -138,7 +141,7 @@ impl<'a> Pair<'a> {
 
     /// In sync: node b leaves, misses so many MiB from the device's begin, and comes back to a
     /// resync at that rate.
-    pub(crate) fn resync_slowly(&self, mib: u32, rate: &str) -> Result<()> {
+    pub fn resync_slowly(&self, mib: u32, rate: &str) -> Result<()> {
         self.b.disconnect(&self.a)?;
         self.a.await_event("connection:Connecting")?;
         self.a.write_mib(0, mib)?;
@@ -147,20 +150,20 @@ impl<'a> Pair<'a> {
     }
 
     /// The cable is cut, and both nodes have noticed.
-    pub(crate) fn cut(&self) -> Result<()> {
+    pub fn cut(&self) -> Result<()> {
         self.cable(Link::Down)?;
         self.a.await_apart()?;
         self.b.await_apart()
     }
 
     /// Waits until both nodes know that both disks are good.
-    pub(crate) fn await_in_sync(&self) -> Result<()> {
+    pub fn await_in_sync(&self) -> Result<()> {
         self.a.await_in_sync()?;
         self.b.await_in_sync()
     }
 
     /// Waits until one of the nodes has logged its text; each is looked at for a moment in turn.
-    pub(crate) fn await_log_on_either(&self, on_a: &str, on_b: &str) -> Result<String> {
+    pub fn await_log_on_either(&self, on_a: &str, on_b: &str) -> Result<String> {
         let begin = Instant::now();
         loop {
             for (side, text) in [(&self.a, on_a), (&self.b, on_b)] {
@@ -173,7 +176,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Fails unless both lower devices have the same data.
-    pub(crate) fn expect_equal(&self) -> Result<()> {
+    pub fn expect_equal(&self) -> Result<()> {
         let (a, b) = (self.a.lower_sum()?, self.b.lower_sum()?);
         if a != b {
             bail!("the disks differ: {a} on a, {b} on b");
@@ -182,18 +185,31 @@ impl<'a> Pair<'a> {
     }
 
     /// Cuts or joins the cable.
-    pub(crate) fn cable(&self, link: Link) -> Result<()> {
+    pub fn cable(&self, link: Link) -> Result<()> {
         self.cluster.link("a", "b", link)
     }
 
+    /// The other node.
+    pub fn peer_of(&self, side: &Side<'_>) -> Side<'a> {
+        if side.name() == "a" {
+            self.b
+        } else {
+            self.a
+        }
+    }
+
     /// Node `side` after a power cut: booted again, its disk attached, looking for its peer.
-    pub(crate) fn returns(&self, side: &Side<'_>) -> Result<()> {
-        let peer = if side.name() == "a" { &self.b } else { &self.a };
+    pub fn returns(&self, side: &Side<'_>) -> Result<()> {
         side.start()?;
+        self.joins(side, "")
+    }
+
+    /// Node `side` after its boot: its disk attached, looking for its peer with further options.
+    pub fn joins(&self, side: &Side<'_>, options: &str) -> Result<()> {
         // As drbdadm does before each attach: the log's extents are to be resynced.
         side.meta("0 v08 /dev/data1 internal apply-al")?;
         side.new_resource()?;
         side.attach()?;
-        side.connect(peer, "")
+        side.connect(&self.peer_of(side), options)
     }
 }
