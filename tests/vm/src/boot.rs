@@ -21,6 +21,7 @@ use crate::{
     paths::runs,
     process,
     qemu::{Cable, Machine},
+    write_cache,
 };
 
 /// How long a machine may take from power on to its first answer.
@@ -117,13 +118,22 @@ fn boot_once(node: &Node) -> Result<()> {
     let scratch = initrd.with_extension("stripped");
     let archive = image.initrd(&config(node), node.driver(), &scratch)?;
     fs::write(&initrd, archive).with_context(|| format!("cannot write {}", initrd.display()))?;
+    let disks = [node.disk_path(1), node.disk_path(2)];
+    let logs = match node.spec.volatile_disks {
+        true => Some([
+            write_cache::begin(&disks[0])?,
+            write_cache::begin(&disks[1])?,
+        ]),
+        false => None,
+    };
     Machine {
         spec: &node.spec,
         accel,
         kernel: image.kernel(),
         initrd: initrd.clone(),
         root: image.root(),
-        disks: [node.disk_path(1), node.disk_path(2)],
+        disks,
+        logs,
         shared: (node.spec.is_server(&node.name)).then(|| node.shared_disk()),
         cables: cables(node),
         console: node.console_path(),

@@ -19,6 +19,7 @@ use crate::{
     paths::{run_folder, socket_folder},
     process,
     spec::Spec,
+    write_cache,
 };
 
 /// Size of the disk that servers share: it holds who shall be reset, and nothing more.
@@ -253,6 +254,7 @@ impl Cluster {
             }
             for disk in [1, 2] {
                 let _ = fs::remove_file(node.disk_path(disk));
+                write_cache::forget(&node.disk_path(disk));
             }
             let _ = fs::remove_file(node.pid_file());
             let _ = fs::remove_file(node.shared_disk());

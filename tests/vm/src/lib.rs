@@ -34,12 +34,14 @@ mod qemu;
 pub mod side;
 mod spec;
 mod tsc;
+mod write_cache;
 
 pub use agent::Output;
 pub use cluster::Cluster;
 pub use console::Splat;
 pub use monitor::Link;
-pub use node::Node;
+pub use node::{Node, Stopped};
 pub use paths::{repository, run_folder, runs};
 pub use process::{stop_on_signals, stop_orphans};
 pub use spec::{parse_size, time_scale, Driver, Drivers, Kernel, Spec, FIND_LEAKS};
+pub use write_cache::{Loss, Luck};

@@ -105,6 +105,9 @@ struct Up {
     /// Let the host lose what the guest flushed (quicker).
     #[arg(long)]
     unsafe_disks: bool,
+    /// Let the disks lose at a power cut what was not flushed.
+    #[arg(long)]
+    volatile_disks: bool,
     /// The first so many nodes have systemd, a cluster manager, a watchdog and a shared disk.
     #[arg(long, default_value_t = 0)]
     servers: usize,
@@ -127,6 +130,7 @@ impl Up {
             seed: self.seed,
             disk_bytes: parse_size(&self.disk_size)?,
             unsafe_disks: self.unsafe_disks,
+            volatile_disks: self.volatile_disks,
             servers: self.servers,
             append: self.append.clone(),
         })

@@ -18,6 +18,7 @@ use crate::{
     monitor::{Link, Monitor},
     process,
     spec::{Driver, Spec},
+    write_cache::{self, Loss, Luck},
 };
 
 /// How long a command may take when nothing else is said.
@@ -48,6 +49,32 @@ pub struct Node {
     pub(crate) places: Places,
     channel: Channel,
     agent: Mutex<Option<Agent>>,
+}
+
+/// A machine that stands still in the middle of a power cut.
+pub struct Stopped<'a> {
+    node: &'a Node,
+    pid: rustix::process::Pid,
+}
+
+impl Stopped<'_> {
+    /// The second half: the machine is off, and `luck` has decided how much of what it had not
+    /// flushed is on its volatile disks. Tells what that was, for data disk 1.
+    ///
+    /// # Errors
+    ///
+    /// The machine does not end, or its disks cannot be written.
+    pub fn kill(self, luck: Luck) -> Result<Loss> {
+        let Self { node, pid } = self;
+        *node.agent() = None;
+        process::kill(pid)?;
+        if !node.spec.volatile_disks {
+            return Ok(Loss::default());
+        }
+        let loss = write_cache::lose(&node.disk_path(1), luck)?;
+        write_cache::lose(&node.disk_path(2), luck)?;
+        Ok(loss)
+    }
 }
 
 impl Node {
@@ -202,17 +229,29 @@ impl Node {
     }
 
     /// Switches the machine off as a power cut does: nothing of it runs any more, and only what it
-    /// had sent to its disks is there.
+    /// had sent to its disks is there. Of volatile disks, only what it had flushed.
     ///
     /// # Errors
     ///
     /// The machine is not on.
     pub fn kill(&self) -> Result<()> {
+        self.stop()?.kill(Luck::None).map(drop)
+    }
+
+    /// The first half of a power cut: the machine does nothing any more, but its end is not seen
+    /// yet. So the power of several machines can be cut at the same moment.
+    ///
+    /// # Errors
+    ///
+    /// The machine is not on.
+    pub fn stop(&self) -> Result<Stopped<'_>> {
         let pid = self
             .pid()
             .ok_or_else(|| anyhow!("node {} is not on", self.name))?;
-        *self.agent() = None;
-        process::kill(pid)
+        if self.spec.volatile_disks {
+            process::halt(pid)?;
+        }
+        Ok(Stopped { node: self, pid })
     }
 
     /// Boots the machine on the disks it has and waits until it answers with its driver loaded.

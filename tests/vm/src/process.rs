@@ -6,10 +6,11 @@ use std::{
     fs::{self, File},
     path::Path,
     sync::{Mutex, MutexGuard},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use rustix::{
     event::{poll, PollFd, PollFlags},
     fs::{flock, FlockOperation},
@@ -28,6 +29,35 @@ pub(crate) fn living(pid_file: &Path, mark: &str) -> Option<Pid> {
         return None;
     }
     Pid::from_raw(number)
+}
+
+/// How long a process may take until all its threads stand still.
+const HALT: Duration = Duration::from_secs(20);
+
+/// Lets a process stand still between its system calls: what it writes is written whole, or not.
+pub(crate) fn halt(pid: Pid) -> Result<()> {
+    let handle = pidfd_open(pid, PidfdFlags::empty()).context("cannot open a handle")?;
+    pidfd_send_signal(&handle, Signal::STOP).context("cannot stop the process")?;
+    let deadline = Instant::now() + HALT;
+    while !stands_still(pid)? {
+        ensure!(Instant::now() < deadline, "a process does not stop");
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// Whether all threads of a process are stopped.
+fn stands_still(pid: Pid) -> Result<bool> {
+    let tasks = format!("/proc/{}/task", pid.as_raw_nonzero());
+    for task in fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))? {
+        // NUMBER (NAME) STATE ...; one that is gone does nothing any more.
+        let state = fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+        match state.rsplit_once(") ") {
+            Some((_, rest)) if !rest.starts_with('T') => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(true)
 }
 
 /// Ends a process at once and waits until it is gone.

@@ -43,6 +43,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) initrd: PathBuf,
     pub(crate) root: PathBuf,
     pub(crate) disks: [PathBuf; 2],
+    /// Where what is written to them is logged, if they have a cache that a power cut empties.
+    pub(crate) logs: Option<[PathBuf; 2]>,
     /// The disk that it shares with others; a machine with one has a watchdog, too.
     pub(crate) shared: Option<PathBuf>,
     pub(crate) cables: Vec<Cable>,
@@ -184,10 +186,13 @@ impl Machine<'_> {
         for (index, disk) in self.disks.iter().enumerate() {
             let id = format!("data{}", index + 1);
             let file = show(disk);
-            add(
-                "-drive",
-                format!("if=none,id={id},format=raw,cache={cache},discard=unmap,file={file}"),
-            );
+            match &self.logs {
+                None => add(
+                    "-drive",
+                    format!("if=none,id={id},format=raw,cache={cache},discard=unmap,file={file}"),
+                ),
+                Some(logs) => logged_disk(add, &id, &file, &show(&logs[index])),
+            }
             add("-device", format!("virtio-blk-pci,drive={id},serial={id}"));
         }
         if let Some(shared) = &self.shared {
@@ -208,6 +213,26 @@ impl Machine<'_> {
             add("-action", "watchdog=reset".into());
         }
     }
+}
+
+/// A disk whose writes and flushes are logged in the order of their ends. The host need not flush:
+/// what a power cut leaves is made from the log.
+fn logged_disk(add: &mut impl FnMut(&str, String), id: &str, file: &str, log: &str) {
+    for (part, path) in [("file", file), ("log", log)] {
+        add(
+            "-blockdev",
+            format!(
+                "driver=file,node-name={id}-{part},discard=unmap,cache.no-flush=on,filename={path}"
+            ),
+        );
+    }
+    add(
+        "-blockdev",
+        format!(
+            "driver=blklogwrites,node-name={id},discard=unmap,log-sector-size=512,\
+             file={id}-file,log={id}-log"
+        ),
+    );
 }
 
 /// A path as QEMU's options want it: a comma is doubled.

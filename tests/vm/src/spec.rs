@@ -170,6 +170,9 @@ pub struct Spec {
     pub disk_bytes: u64,
     /// The host may lose what the guest flushed (quicker; only where a test asks for it).
     pub unsafe_disks: bool,
+    /// The data disks have a write cache that a power cut empties: what was not flushed is lost.
+    #[serde(default)]
+    pub volatile_disks: bool,
     /// The first so many nodes are servers: they boot into systemd from the image with a cluster
     /// manager, keep on data disk 2 what they write to their root, have a watchdog that resets
     /// them, and share a small disk.
@@ -193,6 +196,7 @@ impl Default for Spec {
             seed: 1,
             disk_bytes: 1 << 30,
             unsafe_disks: false,
+            volatile_disks: false,
             servers: 0,
             append: String::new(),
         }
@@ -242,6 +246,9 @@ impl Spec {
         }
         if self.disk_bytes < 1 << 20 || self.disk_bytes % 512 != 0 {
             bail!("a data disk has at least 1 MiB, in whole sectors of 512 bytes");
+        }
+        if self.unsafe_disks && self.volatile_disks {
+            bail!("disks that forget what was not flushed have to be told of flushes");
         }
         Ok(())
     }
