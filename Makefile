@@ -155,6 +155,14 @@ fuzz-wire: fuzz-ready  ## a peer that lies to a running module (SESSIONS=n MINUT
 fuzz-netlink: fuzz-ready  ## a tool that lies, as root and as nobody (MESSAGES=n MINUTES=10 SEED=n)
 	$(OUT)/tests/release/live-fuzz netlink $(addprefix --count ,$(MESSAGES)) $(FUZZ_ORDER)
 
+# SEED=n draws others, START=n goes on where a run was stopped; CUTS=1 START=n is one cut again.
+CUTS ?= 1000
+.PHONY: endure
+endure: deps userspace module-cloud-amd64 guest  ## power cuts under load, disks that forget (CUTS=n START=n SEED=n)
+	$(TESTS) build --release --manifest-path tests/Cargo.toml -p endure
+	TANDEM_REPOSITORY=$(CURDIR) $(OUT)/tests/release/endure --cuts $(CUTS) \
+		$(addprefix --start ,$(START)) $(addprefix --seed ,$(SEED)) $(ENDURE)
+
 .PHONY: fmt
 fmt:  ## rustfmt over everything
 	rustfmt --config-path .rustfmt.toml module/tandem_main.rs

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Result};
-use vm::side::{Side, DEVICE};
+use vm::{
+    reports,
+    side::{Side, DEVICE},
+};
 
 /// Where the file system is mounted.
 const PLACE: &str = "/mnt/a";
@@ -35,11 +38,8 @@ impl Sums {
 
     /// Reads what a writer reported on its machine's console.
     pub(crate) fn reported(console: &str) -> Self {
-        let reports = console.lines().filter_map(|line| line.split_once(REPORT));
         Self {
-            lines: reports
-                .filter_map(|(_, report)| line(report.strip_suffix(" .")?))
-                .collect(),
+            lines: reports(console, REPORT).filter_map(line).collect(),
         }
     }
 
