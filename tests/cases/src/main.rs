@@ -22,6 +22,7 @@ mod runner;
 mod thin;
 mod trouble;
 mod turns;
+mod unload;
 mod xml_help;
 
 use std::{process::ExitCode, str::FromStr};

@@ -12,19 +12,48 @@ pub(crate) const THIN: &str = "/dev/mapper/thin";
 /// Its unit, in bytes.
 pub(crate) const UNIT: u32 = 64 << 10;
 
+/// Sectors of the data of the largest pool: 30 MiB.
+pub(crate) const LARGEST: u32 = 61440;
+
 /// Makes one of 32 MiB, of which 30 MiB may have data.
 pub(crate) fn make(side: &Side<'_>) -> Result<()> {
-    side.ok("modprobe dm-thin-pool && \
+    make_in_pool(side, LARGEST)
+}
+
+/// Makes one of 32 MiB, of which so many sectors may have data. What finds no room is an error.
+pub(crate) fn make_in_pool(side: &Side<'_>, sectors: u32) -> Result<()> {
+    let (data, pool) = (data(sectors), pool(sectors));
+    side.ok(&format!(
+        "modprobe dm-thin-pool && \
          dmsetup create thinmeta --table '0 4096 linear /dev/data2 0' && \
-         dmsetup create thindata --table '0 61440 linear /dev/data2 4096' && \
-         dmsetup mknodes && \
+         dmsetup create thindata --table '{data}' && dmsetup mknodes && \
          dd if=/dev/zero of=/dev/mapper/thinmeta bs=4096 count=1 oflag=direct status=none && \
-         dmsetup create pool --table \
-           '0 61440 thin-pool /dev/mapper/thinmeta /dev/mapper/thindata 128 0' && \
-         dmsetup mknodes && \
+         dmsetup create pool --table '{pool}' && dmsetup mknodes && \
          dmsetup message /dev/mapper/pool 0 'create_thin 0' && \
-         dmsetup create thin --table '0 65536 thin /dev/mapper/pool 0' && dmsetup mknodes")
-        .map(drop)
+         dmsetup create thin --table '0 65536 thin /dev/mapper/pool 0' && dmsetup mknodes"
+    ))
+    .map(drop)
+}
+
+/// Gives the pool more room, while it is in use.
+pub(crate) fn enlarge(side: &Side<'_>, sectors: u32) -> Result<()> {
+    let (data, pool) = (data(sectors), pool(sectors));
+    side.ok(&format!(
+        "dmsetup reload thindata --table '{data}' && dmsetup resume thindata && \
+         dmsetup reload pool --table '{pool}' && dmsetup resume pool"
+    ))
+    .map(drop)
+}
+
+fn data(sectors: u32) -> String {
+    format!("0 {sectors} linear /dev/data2 4096")
+}
+
+fn pool(sectors: u32) -> String {
+    format!(
+        "0 {sectors} thin-pool /dev/mapper/thinmeta /dev/mapper/thindata 128 0 1 \
+         error_if_no_space"
+    )
 }
 
 /// How many units have data.

@@ -103,10 +103,14 @@ impl<'a> Side<'a> {
 
     /// Gives the part another size, in sectors, while it is in use.
     pub fn resize_part(&self, device: &str, first: u64, sectors: u64) -> Result<()> {
+        self.change_part(&format!("0 {sectors} linear {device} {first}"))
+    }
+
+    /// Makes the part something else, in the words of `dmsetup`, while it is in use.
+    pub fn change_part(&self, table: &str) -> Result<()> {
         self.node
             .ok(&format!(
-                "dmsetup reload part --table '0 {sectors} linear {device} {first}' && \
-                 dmsetup resume part"
+                "dmsetup reload part --table '{table}' && dmsetup resume part"
             ))
             .map(drop)
     }
@@ -185,7 +189,13 @@ impl<'a> Side<'a> {
 
     /// Nothing that goes to the peer arrives there. The way back is not changed.
     pub fn mute(&self, peer: &Side<'_>) -> Result<()> {
-        self.traffic(peer, "add dev $dev root netem loss 100%")
+        self.bad_link(peer, "loss 100%")
+    }
+
+    /// What goes to the peer is lost, late, twice or spoiled as it says, in the words of `tc
+    /// netem`. The way back is not changed.
+    pub fn bad_link(&self, peer: &Side<'_>, how: &str) -> Result<()> {
+        self.traffic(peer, &format!("add dev $dev root netem {how}"))
     }
 
     /// The way to the peer is as quick and as good as ever.

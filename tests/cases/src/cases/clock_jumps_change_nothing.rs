@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The clock of a node jumps, forwards and backwards, by minutes and by years, while an application
+//! writes: the connection stays, nobody gives up anything, and a resync runs as ever.
+
+use anyhow::{ensure, Result};
+use vm::side::{Side, DEVICE};
+
+use crate::{
+    case::{Case, TANDEM},
+    pair::Pair,
+    trouble::{await_end, begin},
+};
+
+pub(crate) const CASE: Case = Case::new("clock_jumps_change_nothing", run).pairs(&[TANDEM]);
+
+/// In the words of `date`.
+const JUMPS: [&str; 6] = [
+    "+5 minutes",
+    "-5 minutes",
+    "+30 years",
+    "-30 years",
+    "+1 day",
+    "-1 day",
+];
+
+/// Writes a MiB again and again.
+const WRITES: &str = "until [ -e /run/stop ]; do dd if=/dev/urandom of=/dev/drbd0 oflag=direct \
+    bs=64k count=16 conv=notrunc status=none || exit; done";
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    pair.in_sync()?;
+    begin(&pair.a, "writes", &format!("rm -f /run/stop; {WRITES}"))?;
+    for side in [pair.a, pair.b] {
+        for jump in JUMPS {
+            side.ok(&format!("date -s '{jump}'"))?;
+            await_writes(&pair.a)?;
+        }
+    }
+    for side in [pair.a, pair.b] {
+        side.expect_not_logged("-> (ProtocolError|BrokenPipe|NetworkFailure|Timeout)")?;
+    }
+    pair.b.disconnect(&pair.a)?;
+    await_writes(&pair.a)?;
+    pair.b.ok("date -s '-1 hour'")?;
+    pair.b.connect(&pair.a, "")?;
+    pair.await_in_sync()?;
+    pair.b.ok("date -s '+1 hour'")?;
+    pair.a.ok("touch /run/stop")?;
+    await_end(&pair.a, "writes", 0)?;
+    pair.expect_equal()
+}
+
+/// Waits until some writes have been completed.
+fn await_writes(side: &Side<'_>) -> Result<()> {
+    let count = "awk '{ print $5 }' /sys/block/drbd0/stat";
+    let before: u64 = side.ok(count)?.parse()?;
+    ensure!(before > 0, "nothing writes to {DEVICE}");
+    side.ok(&format!(
+        "until [ $({count}) -gt {} ]; do :; done",
+        before + 8
+    ))
+    .map(drop)
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A lower disk that fails every other second (dm-flakey) is given up at its first error, on either
+//! node, and the application does not notice. Attached again, it gets what it missed. One that
+//! drops writes and says that all is well is found by a verify, and mended by the next resync.
+
+use anyhow::{ensure, Result};
+use vm::side::{Side, LOWER};
+
+use crate::{
+    case::{Case, TANDEM},
+    pair::Pair,
+    trouble::{attach_again, await_end, begin},
+};
+
+pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
+    .pairs(&[TANDEM])
+    .limit(240);
+
+const SECTORS: u64 = 32768;
+const PART: &str = "/dev/mapper/part";
+
+const WRITES: &str = "rm -f /run/stop; until [ -e /run/stop ]; do dd if=/dev/urandom \
+    of=/dev/drbd0 oflag=direct bs=64k count=16 conv=notrunc status=none || exit; done";
+
+fn run(pair: &Pair<'_>) -> Result<()> {
+    pair.in_sync_on_parts(SECTORS, "")?;
+    for (side, peer) in [(pair.a, pair.b), (pair.b, pair.a)] {
+        side.net_options(&peer, "--verify-alg=sha1")?;
+        side.ok("modprobe dm-flakey")?;
+    }
+    begin(&pair.a, "writes", WRITES)?;
+    for side in [pair.b, pair.a, pair.b, pair.a] {
+        // A second well, a second with errors.
+        flakey(&side, "1 1 1 error_writes")?;
+        side.await_event("^[a-z]+ device .* disk:Diskless")?;
+        side.resize_part(LOWER, 0, SECTORS)?;
+        side.await_event("replication:Established")?;
+        attach_again(&side, PART, "")?;
+        pair.await_in_sync()?;
+    }
+    pair.a.ok("touch /run/stop")?;
+    await_end(&pair.a, "writes", 0)?;
+    pair.expect_equal()?;
+
+    flakey(&pair.b, "0 9999 1 drop_writes")?;
+    pair.a.write_mib(2, 1)?;
+    pair.b.resize_part(LOWER, 0, SECTORS)?;
+    pair.a.setup("verify 0")?;
+    pair.a.await_log("Out of sync: start=4096")?;
+    pair.a.await_event("replication:Established")?;
+    ensure!(
+        !pair.a.proc()?.contains("oos:0"),
+        "the verify found nothing"
+    );
+    pair.b.disconnect(&pair.a)?;
+    pair.b.connect(&pair.a, "--verify-alg=sha1")?;
+    pair.a.await_proc("oos:0$")?;
+    pair.await_in_sync()?;
+    pair.expect_equal()?;
+    for side in [pair.a, pair.b] {
+        side.setup("down r0")?;
+        side.no_part()?;
+    }
+    Ok(())
+}
+
+/// Makes the disk fail: seconds that it works and does not, and what it does then.
+fn flakey(side: &Side<'_>, how: &str) -> Result<()> {
+    side.change_part(&format!("0 {SECTORS} flakey {LOWER} 0 {how}"))
+}
