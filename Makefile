@@ -58,7 +58,7 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 .PHONY: harness
 harness:
 	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p live-fuzz -p demo \
-		-p bench -p replay -p sim
+		-p bench -p replay -p sim -p endure
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -158,9 +158,8 @@ fuzz-netlink: fuzz-ready  ## a tool that lies, as root and as nobody (MESSAGES=n
 # SEED=n draws others, START=n goes on where a run was stopped; CUTS=1 START=n is one cut again.
 CUTS ?= 1000
 .PHONY: endure
-endure: deps userspace module-cloud-amd64 guest  ## power cuts under load, disks that forget (CUTS=n START=n SEED=n)
-	$(TESTS) build --release --manifest-path tests/Cargo.toml -p endure
-	TANDEM_REPOSITORY=$(CURDIR) $(OUT)/tests/release/endure --cuts $(CUTS) \
+endure: ready  ## power cuts under load, disks that forget (CUTS=n START=n SEED=n)
+	$(OUT)/tests/release/endure --cuts $(CUTS) \
 		$(addprefix --start ,$(START)) $(addprefix --seed ,$(SEED)) $(ENDURE)
 
 .PHONY: fmt
