@@ -86,6 +86,21 @@ fn a_dump_with_what_is_taken_over_is_what_drbdadm_prints() {
 }
 
 #[test]
+fn what_is_only_kept_is_dumped_as_drbdadm_does() {
+    let dump = dumped(&read(
+        "global { usage-count no; cmd-timeout-short 7; cmd-timeout-medium 600;
+            cmd-timeout-long 900; }
+        resource r0 { startup { wfc-timeout 3; stacked-timeouts; } }",
+    ));
+    for recorded in [
+        "    cmd-timeout-short 7;\n    cmd-timeout-medium 600;\n    cmd-timeout-long 900;\n}",
+        "    startup {\n        wfc-timeout        3;\n        stacked-timeouts;\n    }",
+    ] {
+        assert!(dump.contains(recorded), "{dump}");
+    }
+}
+
+#[test]
 fn xml_is_what_drbdadm_prints() {
     assert_eq!(Xml::config(&read(PAIR)), include_str!("testdata/pair.xml"));
 }

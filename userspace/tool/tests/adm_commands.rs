@@ -88,6 +88,62 @@ fn lines_and_exit_codes_are_those_of_drbdadm() {
     assert!(seen > 50, "{seen}");
 }
 
+/// A program that stands for both tools: one command of it fails, with 10.
+struct Tool(Conf);
+
+impl Tool {
+    fn new(name: &str, fails: &str) -> Self {
+        let text = format!("#!/bin/sh\ncase $1 in {fails}) exit 10 ;; esac\n");
+        let tool = Self(Conf::new(name, &text));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&tool.0 .0, executable).expect("the file may be run");
+        tool
+    }
+}
+
+#[test]
+fn progress_is_told_in_the_words_of_drbdadm() {
+    let failed = |disks: &str| {
+        format!(
+            "[\n     create res: r0 r1\n   prepare disk: r0 r1\n    adjust disk: {disks}\n     \
+             adjust net: r0 r1\n]\n"
+        )
+    };
+    for (fails, code, expected) in [
+        ("none", 0, failed("r0 r1")),
+        (
+            "attach",
+            1,
+            failed("r0:failed(attach:10) r1:failed(attach:10):failed(attach:10)"),
+        ),
+        (
+            "new-minor",
+            1,
+            "[\n     create res: r0 r1\n   prepare disk: r0:failed(new-minor:10) \
+             r1:failed(new-minor:10)\n    adjust disk: [skipped:r0] [skipped:r1]\n     adjust \
+             net: [skipped:r0] [skipped:r1]\n]\n"
+                .into(),
+        ),
+    ] {
+        let tool = Tool::new(fails, fails);
+        let path = tool.0 .0.to_str().expect("a path of the test");
+        let args = ["-s", path, "-m", path, "adjust-with-progress", "all"];
+        let output = drbdadm(&conf(), &args);
+        assert_eq!(text(&output.stdout), expected, "{fails}");
+        assert_eq!(output.status.code(), Some(code), "{fails}");
+    }
+}
+
+#[test]
+fn a_sync_is_waited_for_as_a_connection_is() {
+    let output = drbdadm(&conf(), &["-d", "wait-sync", "r1"]);
+    assert_eq!(
+        text(&output.stdout),
+        "drbdsetup wait-sync 10 --degr-wfc-timeout=5 --wfc-timeout=10\n\
+         drbdsetup wait-sync 11 --degr-wfc-timeout=5 --wfc-timeout=10\n"
+    );
+}
+
 #[test]
 fn options_before_the_command_are_passed_on() {
     let output = drbdadm(&conf(), &["-d", "--", "--force", "primary", "r0"]);

@@ -6,6 +6,7 @@
 //! `adjust`), and these are run or printed (`runner`). What is no such line (`dump`, `sh-...`,
 //! handlers) has a file of its own.
 
+mod account;
 mod adjust;
 pub(super) mod doctor;
 mod fallback;

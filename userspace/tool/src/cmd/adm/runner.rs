@@ -65,6 +65,11 @@ impl Runner {
         }
     }
 
+    /// Whether lines are printed.
+    pub(super) fn shows_lines(&self) -> bool {
+        self.dry_run || self.verbose
+    }
+
     /// Runs a line and says why it failed; returns the exit code.
     pub(super) fn run(&self, resource: &str, line: &Line) -> u8 {
         let ended = self.run_quietly(resource, line);

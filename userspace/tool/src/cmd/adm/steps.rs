@@ -4,6 +4,7 @@
 //! disks, then all connections.
 
 use super::{
+    account::Account,
     lines::{
         self,
         Line, //
@@ -121,41 +122,40 @@ impl Steps {
     }
 
     /// Does all of them, stage by stage. A resource whose objects cannot be made is left alone;
-    /// other stages are begun only if the one before went well, unless progress is shown.
-    pub(super) fn run(&self, runner: &Runner, shows_progress: bool) -> u8 {
+    /// other stages are begun only if the one before went well, unless an account is given.
+    pub(super) fn run(&self, runner: &Runner, gives_account: bool) -> u8 {
+        let mut account = Account::begin(gives_account && !runner.shows_lines());
         let mut left_alone = BTreeSet::new();
         let mut worst = 0;
         for (stage, title) in Stage::ALL {
             let steps: Vec<_> = self.0.iter().filter(|(of, _)| *of == stage).collect();
-            if shows_progress && !steps.is_empty() {
-                println!("{title}:");
+            if !steps.is_empty() {
+                account.stage(title);
             }
-            let mut failed = false;
             for (_, step) in steps {
                 let Step { name, resource, .. } = step;
-                if left_alone.contains(resource) {
-                    eprintln!("tandem: {name} {resource}: skipped due to earlier error");
+                let is_left_alone = left_alone.contains(resource);
+                account.step(resource, is_left_alone);
+                if is_left_alone {
+                    if !account.is_on() {
+                        eprintln!("tandem: {name} {resource}: skipped due to earlier error");
+                    }
                     continue;
                 }
                 let code = step.run(runner);
-                if shows_progress {
-                    let ending = if code == 0 { "done" } else { "failed" };
-                    println!("    {resource}: {name}: {ending}");
-                }
                 if code != 0 {
-                    failed = true;
+                    account.failed(name, code);
+                    worst = 1;
                     if matches!(stage, Stage::Objects | Stage::Volumes) {
                         left_alone.insert(resource.clone());
                     }
                 }
             }
-            if failed {
-                worst = 1;
-                if !shows_progress {
-                    break;
-                }
+            if worst != 0 && !account.is_on() {
+                break;
             }
         }
+        account.end();
         worst
     }
 
