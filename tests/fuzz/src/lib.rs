@@ -11,8 +11,10 @@
 
 mod activity_log;
 mod bitmap_code;
+mod cib;
 mod drbd_conf;
 mod input;
+mod metadata_dump;
 mod netlink;
 mod options;
 mod packets;
@@ -33,7 +35,9 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     activity_log::TARGET,
     bitmap_code::TARGET,
+    cib::TARGET,
     drbd_conf::TARGET,
+    metadata_dump::TARGET,
     netlink::TARGET,
     options::TARGET,
     packets::TARGET,

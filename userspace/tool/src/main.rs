@@ -9,6 +9,7 @@
 
 mod cli;
 mod cmd;
+mod dump_text;
 mod exit;
 mod failure;
 mod intent;

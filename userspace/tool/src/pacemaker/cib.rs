@@ -4,7 +4,7 @@
 //!
 //! Sources: Pacemaker's `node_state` as `lib/pengine/unpack.c` reads it. Until feature set 3.17
 //! `in_ccm` was `true` or `false` and `crmd` `online` or `offline`; since then both are the second
-//! of the epoch since when it is so, and `0` when it is not.
+//! of the epoch since when it is so, and `0` when it is not. (The fuzz targets have this file, too.)
 
 use anyhow::{
     Context,
@@ -125,7 +125,7 @@ impl Ban {
 
     /// As XML for `cibadmin --create`: whoever is not that node may not be promoted.
     pub(crate) fn xml(&self) -> String {
-        let Self { id, clone, only } = self;
+        let [id, clone, only] = [&self.id, &self.clone, &self.only].map(|text| escaped(text));
         format!(
             "<rsc_location rsc=\"{clone}\" id=\"{id}\">\
              <rule role=\"Promoted\" score=\"-INFINITY\" id=\"{id}-rule\">\
@@ -136,8 +136,22 @@ impl Ban {
 
     /// As XML for `cibadmin --delete`.
     pub(crate) fn xml_to_delete(&self) -> String {
-        format!("<rsc_location rsc=\"{}\" id=\"{}\"/>", self.clone, self.id)
+        let [id, clone] = [&self.id, &self.clone].map(|text| escaped(text));
+        format!("<rsc_location rsc=\"{clone}\" id=\"{id}\"/>")
     }
+}
+
+/// A text as the value of an attribute.
+fn escaped(text: &str) -> String {
+    let each = text.chars().map(|c| match c {
+        '&' => "&amp;".into(),
+        '<' => "&lt;".into(),
+        '"' => "&quot;".into(),
+        // Read as a space otherwise.
+        '\t' | '\n' | '\r' => format!("&#{};", u32::from(c)),
+        _ => c.into(),
+    });
+    each.collect()
 }
 
 fn ban_id(resource: &str, clone: &str) -> String {

@@ -2,6 +2,7 @@
 
 //! Metadata as the text of `drbdmeta dump-md`, which its `restore-md` reads.
 
+use crate::dump_text::UNCLEAN;
 use std::io::{
     self,
     Write, //
@@ -33,9 +34,6 @@ pub(crate) fn header(out: &mut impl Write, now: i64, host: &str, call: &str) -> 
     writeln!(out, "# {date} {time} +0000 [{now}]")?;
     writeln!(out, "# {host}> drbdmeta {call}\n#\n")
 }
-
-/// Stands in a dump of metadata whose log was not applied; it keeps the dump from being restored.
-pub(crate) const UNCLEAN: &str = "This_is_an_unclean_meta_data_dump._Don't_trust_the_bitmap.";
 
 /// Everything but the bitmap.
 pub(crate) fn superblock(

@@ -2,8 +2,7 @@
 
 //! `restore-md` and `verify-dump`: read what `dump-md` printed.
 //!
-//! The text is read word by word, and the bitmap goes to the disk page by page: dumps of large
-//! devices do not have to fit into memory.
+//! The bitmap goes to the disk page by page: dumps of large devices do not have to fit into memory.
 
 use super::{
     confirm,
@@ -15,205 +14,24 @@ use super::{
 };
 use crate::{
     cli::meta::Log,
+    dump_text::{
+        Unreadable,
+        Words, //
+    },
     exit::Exit,
     failure::{
         Failure,
         Outcome, //
-    },
-    render::dump::UNCLEAN, //
+    }, //
 };
 use std::{
-    collections::VecDeque,
     fs::File,
-    io::{
-        BufRead,
-        BufReader, //
-    },
+    io::BufReader,
     path::Path, //
-};
-use tandem_engine::{
-    meta::{
-        activity_log_block::Ring,
-        superblock::{
-            Flags,
-            Superblock, //
-        }, //
-    },
-    uuid::Uuids, //
 };
 
 /// Bytes of a word of the bitmap.
 const WORD: usize = 8;
-
-/// Words of a dump, with the line that they stand in.
-pub(super) struct Words<R> {
-    input: R,
-    line: usize,
-    waiting: VecDeque<String>,
-}
-
-/// What stands before the bitmap.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) uuids: [u64; 4],
-    pub(super) flags: u32,
-    pub(super) last_size: u64,
-    pub(super) device_uuid: u64,
-    pub(super) peer_max_bio_size: u32,
-    pub(super) ring: Ring,
-}
-
-impl<R: BufRead> Words<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self {
-            input,
-            line: 0,
-            waiting: VecDeque::new(),
-        }
-    }
-
-    fn wrong(&self, what: &str) -> Failure {
-        Failure::Unfit {
-            what: format!("the dump, line {}: {what}", self.line),
-            hint: "give a file that dump-md wrote, whole and unchanged".into(),
-        }
-    }
-
-    /// The next word, or one of `{`, `}`, `;`; `None` at the end.
-    fn next(&mut self) -> Result<Option<String>, Failure> {
-        while self.waiting.is_empty() {
-            let mut bytes = Vec::new();
-            let read = self.input.read_until(b'\n', &mut bytes);
-            if read.map_err(|error| self.wrong(&error.to_string()))? == 0 {
-                return Ok(None);
-            }
-            self.line += 1;
-            let text = String::from_utf8_lossy(&bytes);
-            let text = text.split('#').next().unwrap_or_default();
-            for word in text.split_whitespace() {
-                self.split(word);
-            }
-        }
-        Ok(self.waiting.pop_front())
-    }
-
-    fn split(&mut self, word: &str) {
-        let mut rest = word;
-        while let Some(at) = rest.find(['{', '}', ';']) {
-            let (before, after) = rest.split_at(at);
-            let (mark, after) = after.split_at(1);
-            let parts = [before, mark].into_iter().filter(|part| !part.is_empty());
-            self.waiting.extend(parts.map(str::to_owned));
-            rest = after;
-        }
-        if !rest.is_empty() {
-            self.waiting.push_back(rest.to_owned());
-        }
-    }
-
-    fn take(&mut self, word: &str) -> Result<(), Failure> {
-        match self.next()? {
-            Some(found) if found == word => Ok(()),
-            Some(found) if found == UNCLEAN => Err(Failure::Unfit {
-                what: "the dump was made of metadata whose activity log was not applied".into(),
-                hint: "apply it (apply-al) and dump again, where the disk still is".into(),
-            }),
-            Some(found) => Err(self.wrong(&format!("expected '{word}', got '{found}'"))),
-            None => Err(self.wrong(&format!("expected '{word}', but the file ends"))),
-        }
-    }
-
-    fn number(&mut self) -> Result<u64, Failure> {
-        let word = self.next()?.unwrap_or_default();
-        let number = match word.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => word.parse(),
-        };
-        number.map_err(|_| self.wrong(&format!("expected a number, got '{word}'")))
-    }
-
-    /// `NAME NUMBER;`
-    fn named(&mut self, name: &str) -> Result<u64, Failure> {
-        self.take(name)?;
-        let number = self.number()?;
-        self.take(";")?;
-        Ok(number)
-    }
-
-    fn small(&mut self, name: &str) -> Result<u32, Failure> {
-        let number = self.named(name)?;
-        u32::try_from(number).map_err(|_| self.wrong(&format!("{name} is too large")))
-    }
-
-    /// Everything before the bitmap's words.
-    pub(super) fn head(&mut self) -> Result<Head, Failure> {
-        self.take("version")?;
-        self.take("\"v08\"")?;
-        self.take(";")?;
-        self.take("uuid")?;
-        self.take("{")?;
-        let mut uuids = [0; 4];
-        for uuid in &mut uuids {
-            *uuid = self.number()?;
-            self.take(";")?;
-        }
-        let flags = self.small("flags")?;
-        self.take("}")?;
-        let last_size = self.named("la-size-sect")?;
-        if self.named("bm-byte-per-bit")? != BLOCK as u64 {
-            return Err(self.wrong("expected 4096 bytes for each bit"));
-        }
-        let mut head = Head {
-            uuids,
-            flags,
-            last_size,
-            device_uuid: self.named("device-uuid")?,
-            peer_max_bio_size: 0,
-            ring: Ring::DEFAULT,
-        };
-        // Dumps of versions before 8.4 lack the rest.
-        let word = self.next()?.unwrap_or_default();
-        let has_more = word == "la-peer-max-bio-size";
-        self.waiting.push_front(word);
-        if has_more {
-            head.peer_max_bio_size = self.small("la-peer-max-bio-size")?;
-            head.ring.stripes = self.small("al-stripes")?;
-            head.ring.stripe_blocks = self.small("al-stripe-size-4k")?;
-        }
-        self.take("bm")?;
-        self.take("{")?;
-        Ok(head)
-    }
-
-    /// The words of the bitmap, each with how often it stands there.
-    pub(super) fn bitmap(
-        &mut self,
-        mut each: impl FnMut(u64, u64) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        loop {
-            let word = self.next()?;
-            if word.as_deref() == Some("}") {
-                break;
-            }
-            self.waiting.push_front(word.unwrap_or_default());
-            let mut number = self.number()?;
-            let mut times = 1;
-            let word = self.next()?.unwrap_or_default();
-            if word == "times" {
-                times = number;
-                number = self.number()?;
-            } else {
-                self.waiting.push_front(word);
-            }
-            self.take(";")?;
-            each(number, times)?;
-        }
-        match self.next()? {
-            None => Ok(()),
-            Some(word) => Err(self.wrong(&format!("expected the end, got '{word}'"))),
-        }
-    }
-}
 
 fn open(file: &Path) -> Result<Words<BufReader<File>>, Failure> {
     let opened = File::open(file).map_err(|error| {
@@ -229,7 +47,7 @@ fn open(file: &Path) -> Result<Words<BufReader<File>>, Failure> {
 pub(super) fn verify(file: &Path) -> Outcome {
     let mut words = open(file)?;
     words.head()?;
-    words.bitmap(|_, _| Ok(()))?;
+    words.bitmap(|_, _| Ok::<_, Failure>(()))?;
     println!("input file parsed ok");
     Ok(Exit::Success)
 }
@@ -239,7 +57,7 @@ pub(super) fn run(device: &MetaDevice, file: &Path, log: Log, force: bool) -> Ou
     // A dump that ends in the middle must not be found out by half a bitmap on the disk.
     let mut words = open(file)?;
     words.head()?;
-    words.bitmap(|_, _| Ok(()))?;
+    words.bitmap(|_, _| Ok::<_, Failure>(()))?;
     if device.read_superblock()?.is_ok() {
         confirm(
             force,
@@ -272,20 +90,15 @@ pub(super) fn run(device: &MetaDevice, file: &Path, log: Log, force: bool) -> Ou
     Ok(Exit::Success)
 }
 
-impl Head {
-    fn superblock(&self, geometry: &tandem_engine::meta::geometry::Geometry) -> Superblock {
-        let [current, bitmap, younger, older] = self.uuids;
-        Superblock {
-            clean: true,
-            last_size: self.last_size,
-            uuids: Uuids {
-                current,
-                bitmap,
-                history: [younger, older],
-            },
-            flags: Flags(self.flags).with(Flags::AL_CLEAN),
-            peer_max_bio_size: self.peer_max_bio_size,
-            ..Superblock::created(geometry, self.device_uuid)
+impl From<Unreadable> for Failure {
+    fn from(error: Unreadable) -> Self {
+        let hint = match error {
+            Unreadable::Wrong { .. } => "give a file that dump-md wrote, whole and unchanged",
+            Unreadable::Unclean => "apply it (apply-al) and dump again, where the disk still is",
+        };
+        Failure::Unfit {
+            what: error.to_string(),
+            hint: hint.into(),
         }
     }
 }

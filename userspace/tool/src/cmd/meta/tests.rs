@@ -238,7 +238,7 @@ fn a_dump_that_is_cut_anywhere_changes_nothing() {
 #[test]
 fn a_dump_of_unclean_metadata_is_not_restored() {
     let image = Image::new("unclean-dump", 0);
-    let text = format!("version \"v08\";\n{}\n", dump::UNCLEAN);
+    let text = format!("version \"v08\";\n{}\n", crate::dump_text::UNCLEAN);
     std::fs::write(&image.0, text).unwrap();
     let failure = restore::verify(&image.0).unwrap_err();
     assert!(failure.text().contains("apply-al"), "{}", failure.text());
