@@ -49,6 +49,8 @@ pub struct Driver {
     pub bios: BioSet<Io>,
     /// What is configured. No other lock is taken and nothing waits while it is held.
     pub registry: Mutex<Registry>,
+    /// Resources that are gone, but for a handler that has not come back.
+    behind: Mutex<KVec<Arc<Resource>>>,
     /// Tells user space what changes.
     pub notifier: Notifier,
     /// Writes down what happens to the engine's values, when asked to.
@@ -72,6 +74,7 @@ impl Driver {
                 major: Major::register(MAJOR)?,
                 bios: BioSet::new(BIO_RESERVE * minors)?,
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
+                behind: crate::mutex!(KVec::new(), c"tandem_behind")?,
                 notifier: Notifier::new()?,
                 recorder: Recorder::new()?,
                 faults: Faults::new()?,
@@ -187,6 +190,38 @@ impl Driver {
     pub fn remove_resource(&self, resource: &Arc<Resource>) {
         let mut registry = self.registry.lock();
         registry.resources.retain(|r| !Arc::ptr_eq(r, resource));
+    }
+
+    /// Keeps a resource that is gone until its handlers have come back. False without memory. May
+    /// sleep.
+    pub fn leave_behind(&self, resource: &Arc<Resource>) -> bool {
+        self.behind
+            .lock()
+            .push(resource.clone(), GFP_KERNEL)
+            .is_ok()
+    }
+
+    /// Lets go of those whose handlers have come back. May sleep.
+    pub fn reap(&self) {
+        self.behind.lock().retain(|resource| {
+            let idle = resource.handlers.is_idle();
+            if idle {
+                resource.handlers.join();
+            }
+            !idle
+        });
+    }
+
+    /// Waits for the handlers of all of them: at the end of the module, when they have come back,
+    /// as one that runs keeps it loaded. May sleep.
+    pub fn reap_all(&self) {
+        let behind = core::mem::take(&mut *self.behind.lock());
+        behind.iter().for_each(|resource| resource.handlers.join());
+    }
+
+    /// Looks at those whose handlers have not come back. May sleep.
+    pub fn each_behind(&self, look: impl FnMut(&Arc<Resource>)) {
+        self.behind.lock().iter().for_each(look);
     }
 
     /// Takes a device out. May sleep.

@@ -4,19 +4,16 @@
 //!
 //! One thread of the resource runs them one by one, in the order of the calls; another one runs
 //! `fence-peer`, which must not wait behind a slow one. No lock is held meanwhile, so a handler may
-//! use the tools.
+//! use the tools. Nothing waits for ever for one that does not come back: a resource goes without
+//! it, and the module stays loaded until it has come back.
 #![forbid(unsafe_code)]
-
-use core::sync::atomic::{
-    AtomicBool,
-    Ordering, //
-};
 
 use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::engine::ids::Instant;
 use crate::engine::resource::{
     Call,
     Event,
@@ -32,7 +29,11 @@ use crate::sys::lock::{
 };
 use crate::sys::log::Level;
 use crate::sys::params;
-use crate::sys::signal::Signal;
+use crate::sys::pin::ModulePin;
+use crate::sys::signal::{
+    Signal,
+    WaitQueue, //
+};
 use crate::sys::socket::Address;
 use crate::sys::thread::Thread;
 use crate::words;
@@ -43,6 +44,9 @@ const CALLS: usize = 256;
 /// How long a thread sleeps when nothing wakes it, in milliseconds.
 const IDLE_MS: u32 = 60_000;
 
+/// How long a resource that goes waits for its handlers, in milliseconds.
+const SETTLE_MS: u32 = 30_000;
+
 /// One call.
 #[derive(Clone, Copy)]
 struct Job {
@@ -52,18 +56,52 @@ struct Job {
     handler: Handler,
 }
 
+/// A handler that runs.
+#[derive(Clone, Copy)]
+pub struct Running {
+    /// The volume's number; `None` for the resource.
+    pub volume: Option<u16>,
+    /// Which one.
+    pub handler: Handler,
+    /// Since when.
+    pub since: Instant,
+    /// How many calls wait for their turn after it.
+    pub queued: usize,
+}
+
+/// What a runner has to do.
+struct Work {
+    jobs: Ring<Job>,
+    running: Option<(Job, Instant)>,
+    stopping: bool,
+}
+
+impl Work {
+    fn is_idle(&self) -> bool {
+        self.running.is_none() && (self.stopping || self.jobs.is_empty())
+    }
+}
+
 /// Runs calls one by one.
 struct Runner {
-    jobs: SpinLock<Ring<Job>>,
+    work: SpinLock<Work>,
     wake: Signal,
+    /// It may be idle.
+    rests: WaitQueue,
     thread: Mutex<Option<Thread>>,
 }
 
 impl Runner {
     fn new() -> Result<Self> {
+        let work = Work {
+            jobs: Ring::new(CALLS)?,
+            running: None,
+            stopping: false,
+        };
         Ok(Self {
-            jobs: crate::spinlock!(Ring::new(CALLS)?, c"tandem_handlers")?,
+            work: crate::spinlock!(work, c"tandem_handlers")?,
             wake: Signal::new()?,
+            rests: WaitQueue::new()?,
             thread: crate::mutex!(None, c"tandem_handler")?,
         })
     }
@@ -74,25 +112,66 @@ impl Runner {
         let thread = Thread::spawn(
             &resource.crew,
             fmt!("drbd_{}_{}", name, resource.name_str()),
-            move || of.handlers.of_kind(fencing).work(&of),
+            move || of.handlers.of_kind(fencing).run_all(&of),
         )?;
         *self.thread.lock() = Some(thread);
         Ok(())
     }
 
-    fn work(&self, resource: &Arc<Resource>) {
-        while !resource.handlers.stopping.load(Ordering::Acquire) {
-            let job = self.jobs.lock().pop();
-            match job {
-                Some(job) => run(resource, job),
+    fn run_all(&self, resource: &Arc<Resource>) {
+        while !self.is_stopping() {
+            match self.begin() {
+                Some(job) => {
+                    run(resource, job);
+                    self.work.lock().running = None;
+                    self.rests.wake_all();
+                }
                 None => drop(self.wake.wait_timeout(IDLE_MS)),
             }
         }
     }
 
+    fn begin(&self) -> Option<Job> {
+        let mut work = self.work.lock();
+        if work.stopping {
+            return None;
+        }
+        let job = work.jobs.pop()?;
+        work.running = Some((job, Device::now()));
+        Some(job)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.work.lock().stopping
+    }
+
+    fn is_idle(&self) -> bool {
+        self.work.lock().is_idle()
+    }
+
+    fn settle(&self) -> Result {
+        self.rests
+            .wait_until_killable_timeout(SETTLE_MS, || self.is_idle())
+            .map(drop)
+    }
+
     fn stop(&self) {
+        self.work.lock().stopping = true;
         self.wake.raise();
+    }
+
+    fn join(&self) {
         drop(self.thread.lock().take());
+    }
+
+    fn running(&self) -> Option<Running> {
+        let work = self.work.lock();
+        work.running.map(|(job, since)| Running {
+            volume: job.volume,
+            handler: job.handler,
+            since,
+            queued: work.jobs.len(),
+        })
     }
 }
 
@@ -100,7 +179,6 @@ impl Runner {
 pub struct Handlers {
     ordinary: Runner,
     fencing: Runner,
-    stopping: AtomicBool,
 }
 
 impl Handlers {
@@ -109,7 +187,6 @@ impl Handlers {
         Ok(Self {
             ordinary: Runner::new()?,
             fencing: Runner::new()?,
-            stopping: AtomicBool::new(false),
         })
     }
 
@@ -119,11 +196,38 @@ impl Handlers {
         self.fencing.start(resource, true)
     }
 
-    /// Waits for the handlers that run, and ends the threads. May sleep.
+    /// Waits until all that were called have come back, or for so long that they may never. May
+    /// sleep.
+    ///
+    /// Errors: `EINTR` when the task is killed.
+    pub fn settle(&self) -> Result {
+        self.ordinary.settle()?;
+        self.fencing.settle()
+    }
+
+    /// No handler begins from now on.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
         self.ordinary.stop();
         self.fencing.stop();
+    }
+
+    /// Whether none runs, and none is going to.
+    pub fn is_idle(&self) -> bool {
+        self.ordinary.is_idle() && self.fencing.is_idle()
+    }
+
+    /// Waits for those that run, and for the threads, which were told to stop. May sleep, for as
+    /// long as a handler does.
+    pub fn join(&self) {
+        self.ordinary.join();
+        self.fencing.join();
+    }
+
+    /// Those that run.
+    pub fn running(&self) -> impl Iterator<Item = Running> {
+        [self.ordinary.running(), self.fencing.running()]
+            .into_iter()
+            .flatten()
     }
 
     fn of_kind(&self, fencing: bool) -> &Runner {
@@ -142,13 +246,17 @@ impl Handlers {
             volume,
             handler,
         };
-        let queued = runner.jobs.lock().push(job);
+        let queued = runner.work.lock().jobs.push(job);
         runner.wake.raise();
         queued
     }
 }
 
 fn run(resource: &Arc<Resource>, job: Job) {
+    // Nothing is called any more when the module goes.
+    let Some(_pin) = ModulePin::new() else {
+        return;
+    };
     let device = match job.volume {
         Some(number) => match resource.link.device(number) {
             Some(device) => Some(device),
@@ -165,7 +273,8 @@ fn run(resource: &Arc<Resource>, job: Job) {
         ));
         0
     });
-    if job.call != Call::UNHEARD {
+    // A resource that is gone has nothing more to decide, or to tell.
+    if job.call != Call::UNHEARD && resource.driver.has_resource(resource) {
         let call = job.call;
         resource.post(Event::HandlerDone { call, status });
         resource.handled.raise();
@@ -235,7 +344,9 @@ fn call(resource: &Arc<Resource>, device: Option<&Arc<Device>>, handler: Handler
         Ok(status) => u32::from(status) << 8,
         Err(error) => error.to_errno() as u32,
     };
-    notify::helper_returned(resource, device, word, raw);
+    if resource.driver.has_resource(resource) {
+        notify::helper_returned(resource, device, word, raw);
+    }
     Ok(status)
 }
 

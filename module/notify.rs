@@ -41,7 +41,6 @@ use crate::resource::{
 };
 use crate::status::{
     device_info,
-    highest,
     is_blocked,
     peer_device_info,
     About,
@@ -208,7 +207,8 @@ pub fn put_resource_event(
     put_block(to, &view.context(false, None), false)?;
     put_kind(to, kind, more)?;
     if kind != NotificationType::Destroy {
-        put_block(to, &view.summary().resource_info(), false)?;
+        // As it was told last: what happened since comes behind.
+        put_block(to, &view.core.told.resource_info(), false)?;
     }
     put_block(to, &view.resource_statistics(), false)
 }
@@ -321,6 +321,11 @@ pub fn changed(
     tell_change(resource, core, device, old, new);
 }
 
+/// By what I/O is suspended: by the user, for want of data, for fencing.
+fn suspension(state: DeviceState) -> (bool, bool, bool) {
+    (state.susp, state.susp_nod, state.susp_fen)
+}
+
 /// Tells user space of a volume's change, and of what it changes in the whole.
 fn tell_change(
     resource: &Arc<Resource>,
@@ -332,15 +337,17 @@ fn tell_change(
     let Some(at) = core.position(device) else {
         return;
     };
-    let mut sum = View { resource, core }.summary();
-    // Volumes that changed together are told of one by one, and so is what the peer is in all.
-    if let Some(peer) = core.told_peers.get_mut(at) {
-        *peer = new.peer;
+    // Not as it is: changes are told of one by one, and so is what all volumes are together.
+    if let Some(told) = core.told_states.get_mut(at) {
+        *told = new;
     }
-    sum.peer = highest(core.told_peers.iter().copied());
+    let mut sum = Summary::of(core.told_states.iter().copied());
+    // Suspension is one for all volumes, of which the others follow.
+    sum.suspended = match suspension(old) == suspension(new) {
+        true => core.told.suspended,
+        false => suspension(new),
+    };
     if old.susp != new.susp {
-        // It is one for all volumes, of which the others follow.
-        sum.suspended.0 = new.susp;
         let followed = DeviceState {
             susp: new.susp,
             ..old
@@ -361,7 +368,8 @@ fn tell_change(
         batch.resource((change, view), of_peer || of_device || of_peer_device);
     }
     if of_peer {
-        let conn = core.decisions.conn();
+        // Volumes say more of a connection that is up.
+        let conn = new.conn.min(ConnState::WfReportParams);
         batch.connection((change, view), conn, of_device || of_peer_device);
     }
     if of_device {

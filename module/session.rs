@@ -448,6 +448,7 @@ fn serve(
             // What changed since the call is in force from here on.
             resource.tune(&session);
             resource.post(Event::Handshaken { resolver });
+            crate::send::introduction(resource, &session);
             let loss = crate::receive::run(resource, &session);
             session.fail(resource, loss);
         }

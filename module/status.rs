@@ -147,11 +147,6 @@ fn higher(a: Role, b: Role) -> Role {
     }
 }
 
-/// The highest of some roles.
-pub fn highest(roles: impl Iterator<Item = Role>) -> Role {
-    roles.fold(Role::Unknown, higher)
-}
-
 /// What all volumes have in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Summary {

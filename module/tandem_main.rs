@@ -110,5 +110,6 @@ impl Drop for TandemModule {
         while let Some(resource) = self.driver.resource_after(None) {
             control::remove(&self.driver, &resource);
         }
+        self.driver.reap_all();
     }
 }

@@ -35,8 +35,31 @@ impl debugfs::Writer for File {
             former = Some(name_of(&resource));
             write_resource(&resource, f)?;
         }
-        Ok(())
+        let mut result = Ok(());
+        self.0.each_behind(|resource| {
+            let written = write_handlers(resource, "; the resource is gone", f);
+            result = result.and(written);
+        });
+        result
     }
+}
+
+/// Lines of the handlers that run.
+fn write_handlers(resource: &Resource, more: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = resource.name_str();
+    for running in resource.handlers.running() {
+        let (handler, queued) = (running.handler.as_str(), running.queued);
+        let seconds = Device::now().since(running.since) / 1000;
+        f.write_str(name)?;
+        if let Some(volume) = running.volume {
+            write!(f, "/{volume}")?;
+        }
+        writeln!(
+            f,
+            " handler {seconds} {handler} runs, {queued} more wait for their turn{more}"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,6 +79,7 @@ fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         });
     });
     result?;
+    write_handlers(resource, "", f)?;
     if let Some(session) = resource.session() {
         let pages = session.pool.usage();
         let used = pages.total - pages.idle;

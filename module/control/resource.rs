@@ -3,6 +3,8 @@
 //! Resources: made, changed, deleted, and taken down completely.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering;
+
 use kernel::sync::Arc;
 
 use crate::device::Device;
@@ -51,6 +53,7 @@ impl Call<'_> {
         if self.resource.is_some() {
             return self.resource_exists();
         }
+        self.driver.reap();
         let Ok(resource) = Resource::new(self.driver, name, options) else {
             return RetCode::ERR_NOMEM;
         };
@@ -167,6 +170,9 @@ pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
     if resource.link.device_at(0).is_some() {
         return RetCode::ERR_RES_IN_USE;
     }
+    if resource.handlers.settle().is_err() {
+        return RetCode::ERR_INTR;
+    }
     notify::resource_destroyed(resource);
     driver.remove_resource(resource);
     resource.stop();
@@ -177,6 +183,7 @@ pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
 /// devices open. May sleep.
 pub fn remove(driver: &Driver, resource: &Arc<Resource>) {
     let _config = resource.config.take_anyway();
+    resource.leaving.store(true, Ordering::Release);
     let log = |what: &str, code: RetCode| {
         if !code.is_success() {
             resource.log(format_args!("cannot {}: {}", what, code.text()));

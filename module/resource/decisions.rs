@@ -12,7 +12,7 @@ use crate::engine::resource::{
     Output,
     VolumeRecord, //
 };
-use crate::engine::state::Role;
+use crate::engine::state::DeviceState;
 use crate::recorder::TracedResource;
 use crate::status::Summary;
 
@@ -27,8 +27,8 @@ pub struct Core {
     pub devices: KVec<Arc<Device>>,
     /// What user space was told of all volumes together.
     pub told: Summary,
-    /// What it was told of the peer's role in each volume, at the same positions.
-    pub told_peers: KVec<Role>,
+    /// What it was told of each volume, at the same positions.
+    pub told_states: KVec<DeviceState>,
 }
 
 impl Core {

@@ -8,6 +8,7 @@
 //! Reports look in between ([`Resource::glance`]): an effect may wait for a disk that hangs.
 #![forbid(unsafe_code)]
 
+mod command;
 mod decisions;
 mod effects;
 
@@ -34,7 +35,6 @@ use crate::engine::options::{
 };
 use crate::engine::resource::{
     may_sync,
-    Admin,
     Call,
     Dependency,
     Env,
@@ -88,9 +88,6 @@ pub const MAX_VOLUMES: usize = 64;
 /// Effects of one event; more is a bug of the engine and reported.
 const MAX_EFFECTS: usize = 32 + 32 * MAX_VOLUMES;
 
-/// How long an administrator's command may wait for the peer, in milliseconds.
-const PATIENCE_MS: u32 = 30_000;
-
 /// How often somebody who waits for a handler looks around, in milliseconds.
 const HANDLER_LOOK_MS: u32 = 200;
 
@@ -118,6 +115,8 @@ pub struct Resource {
     worker: Mutex<Option<Thread>>,
     /// One command of the administrator at a time.
     admin: Mutex<()>,
+    /// It goes with the module: no command is cut short.
+    pub leaving: AtomicBool,
     /// A module with a connection stays loaded.
     pub pin: Mutex<Option<ModulePin>>,
     /// One command of the administrator at a time, also while it waits; taken before all locks of a
@@ -155,7 +154,7 @@ impl Resource {
                         records: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         devices: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                         told: notify::nothing_told(),
-                        told_peers: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
+                        told_states: KVec::with_capacity(MAX_VOLUMES, GFP_KERNEL)?,
                     },
                     c"tandem_core"
                 )?,
@@ -167,6 +166,7 @@ impl Resource {
                 stopping: AtomicBool::new(false),
                 worker: crate::mutex!(None, c"tandem_worker")?,
                 admin: crate::mutex!((), c"tandem_admin")?,
+                leaving: AtomicBool::new(false),
                 pin: crate::mutex!(None, c"tandem_pin")?,
                 throttle: crate::spinlock!(Throttle::new(), c"tandem_throttle")?,
                 config: Turn::new()?,
@@ -205,14 +205,18 @@ impl Resource {
         self.name.to_str().unwrap_or("?")
     }
 
-    /// Ends the worker. The connection is StandAlone, no volume is left. May sleep.
-    pub fn stop(&self) {
+    /// Ends the worker. The connection is StandAlone, no volume is left. A handler that does not
+    /// come back is left to the driver. May sleep.
+    pub fn stop(self: &Arc<Self>) {
         drop(self.inspected.lock().take());
         self.receiver.reap();
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();
         drop(self.worker.lock().take());
         self.handlers.stop();
+        if self.handlers.is_idle() || !self.driver.leave_behind(self) {
+            self.handlers.join();
+        }
     }
 
     /// Looks at the engine's value and the records when all that was decided is carried out. May
@@ -233,12 +237,12 @@ impl Resource {
         let _settled = self.events.lock();
         let mut core = self.core.lock();
         let record = VolumeRecord::new(device.number, device.minor);
-        let peer = record.state.peer;
+        let state = record.state;
         let added = core.devices.len() < MAX_VOLUMES
             && self.link.add_device(device.clone())
             && core.records.push_within_capacity(record).is_ok()
             && core.devices.push_within_capacity(device.clone()).is_ok()
-            && core.told_peers.push_within_capacity(peer).is_ok();
+            && core.told_states.push_within_capacity(state).is_ok();
         if added {
             core.decisions.volume_added(device.number, device.minor);
         }
@@ -254,7 +258,7 @@ impl Resource {
         if let Some(at) = at {
             let _ = core.devices.remove(at);
             let _ = core.records.remove(at);
-            let _ = core.told_peers.remove(at);
+            let _ = core.told_states.remove(at);
             core.decisions.volume_removed(at);
         }
         drop(core);
@@ -490,40 +494,6 @@ impl Resource {
         if told.is_some_and(|state| state.aftr_isp != waits && !unused(&state)) {
             self.post_for(device, |volume| Event::Depends { volume, waits });
         }
-    }
-
-    /// Runs a command of the administrator. May sleep.
-    ///
-    /// `make` gets the volume's position, if there is a volume.
-    pub fn command(
-        self: &Arc<Self>,
-        device: Option<&Arc<Device>>,
-        make: impl FnOnce(usize) -> Admin,
-    ) -> RetCode {
-        let _one = self.admin.lock();
-        let token = Token(self.tokens.fetch_add(1, Ordering::Relaxed));
-        let mut known = true;
-        self.post_with(|core| {
-            let at = match device {
-                Some(device) => core.position(device),
-                None => Some(0),
-            };
-            known = at.is_some();
-            Some(Event::Admin(token, make(at?)))
-        });
-        if !known {
-            return RetCode::ERR_MINOR_INVALID;
-        }
-        let answer = || (*self.answer.lock()).filter(|(t, _)| *t == token);
-        if !self
-            .answered
-            .wait_until_timeout(PATIENCE_MS, || answer().is_some())
-        {
-            self.post(Event::GiveUp(token));
-            // What the engine does not give up depends on a handler, which ends some day.
-            let _ = self.answered.wait_until_killable(|| answer().is_some());
-        }
-        answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
     }
 
     /// The worker: tells the engine what interrupts found out, and looks at the clock.

@@ -82,22 +82,8 @@ struct Sender<'a> {
 
 /// Sends until the session is down.
 pub fn run(resource: &Arc<Resource>, session: &Session) {
-    let Ok(packet) = KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL) else {
+    let Ok(mut sender) = Sender::new(resource, session) else {
         return session.fail(resource, Loss::NetworkFailure);
-    };
-    let Ok(integrity) = digests::find(&session.net.data_integrity_alg) else {
-        return session.fail(resource, Loss::NetworkFailure);
-    };
-    let mut sender = Sender {
-        resource,
-        session,
-        packet,
-        more: false,
-        held_back: false,
-        patience: Patience::new(&resource.link, session),
-        integrity,
-        verify: None,
-        csums: None,
     };
     while !session.is_down() {
         if resource.link.has_overflowed() {
@@ -112,6 +98,17 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
             Err(_) => return session.fail(resource, Loss::BrokenPipe),
         }
     }
+}
+
+/// Sends what is queued now: all that this node says of itself, before it hears the peer. Both may
+/// have to part because of that, and each has to know it. May sleep.
+pub fn introduction(resource: &Arc<Resource>, session: &Session) {
+    let Ok(mut sender) = Sender::new(resource, session) else {
+        return session.fail(resource, Loss::NetworkFailure);
+    };
+    // What fails here fails in the sender's own thread, too.
+    while !session.is_down() && matches!(sender.send_next(), Ok(true)) {}
+    sender.release();
 }
 
 /// Timeouts without progress that are left before the peer counts as dead (`ko-count`).
@@ -226,14 +223,32 @@ fn send_all_of(
     Ok(())
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    fn new(resource: &'a Arc<Resource>, session: &'a Session) -> Result<Self> {
+        Ok(Self {
+            resource,
+            session,
+            packet: KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL)?,
+            more: false,
+            held_back: false,
+            patience: Patience::new(&resource.link, session),
+            integrity: digests::find(&session.net.data_integrity_alg)?,
+            verify: None,
+            csums: None,
+        })
+    }
+
+    /// What followed turned out to be nothing.
+    fn release(&mut self) {
+        if core::mem::take(&mut self.held_back) {
+            self.session.data.set_cork(false);
+        }
+    }
+
     /// Nothing is queued: waits for something, or for the time to send a barrier by itself.
     fn idle(&mut self) {
         let link = &self.resource.link;
-        if core::mem::take(&mut self.held_back) {
-            // What followed turned out to be nothing.
-            self.session.data.set_cork(false);
-        }
+        self.release();
         if !link.data_wake.wait_timeout(link.patience_ms()) {
             link.queue_due_barrier();
         }

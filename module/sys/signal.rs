@@ -101,6 +101,21 @@ impl WaitQueue {
         }
     }
 
+    /// Sleeps until `condition` holds, at most `ms` milliseconds, or until the task is killed. May
+    /// sleep. Returns whether it held.
+    ///
+    /// Errors: `EINTR` when killed.
+    pub fn wait_until_killable_timeout(
+        &self,
+        ms: u32,
+        condition: impl FnMut() -> bool,
+    ) -> Result<bool> {
+        match self.wait(Some(ms), Sleep::Killable, condition) {
+            Woken::Killed => Err(EINTR),
+            woken => Ok(woken == Woken::True),
+        }
+    }
+
     fn wait(&self, ms: Option<u32>, sleep: Sleep, mut condition: impl FnMut() -> bool) -> Woken {
         if condition() {
             return Woken::True;

@@ -170,14 +170,14 @@ impl Step<'_> {
         self.answer(token, RetCode(number_of(verdict)));
     }
 
-    /// The command's deadline has passed.
+    /// The command's deadline has passed, perhaps not for the first time.
     pub(super) fn give_up(&mut self, token: Token) {
         match self.resource.pending {
-            // The handler takes its time, and the administrator wrote it.
             Some(Pending {
                 goal: Goal::Fence { .. },
+                since,
                 ..
-            }) if self.is_fencing() => {}
+            }) if self.is_fencing() => self.give_up_fencing(since),
             Some(pending) if pending.token == token => {
                 self.resource.pending = None;
                 if pending.awaits_reply() {
@@ -189,6 +189,16 @@ impl Step<'_> {
                 self.answer_state(token, Err(StateError::CwFailedByPeer));
             }
             _ => {}
+        }
+    }
+
+    /// Nobody waits for the command any more. A promotion would still happen, whenever the handler
+    /// comes back.
+    pub(super) fn abandon_command(&mut self, token: Token) {
+        let fences = |p: &mut Pending| p.token == token && matches!(p.goal, Goal::Fence { .. });
+        match self.resource.pending.take_if(fences) {
+            Some(_) => self.answer_state(token, Err(StateError::CwFailedByPeer)),
+            None => self.give_up(token),
         }
     }
 

@@ -259,7 +259,8 @@ impl Step<'_> {
         };
         self.force(volume, wanted);
         self.leave_unmarked(volume);
-        // It may have failed already, and be waited for.
+        // It may have failed already, and be waited for; or its handler does not come back.
+        self.disk_failed_told(volume);
         self.set_policy(volume, false);
         if wanted.role == Role::Secondary && self.resource.conn == ConnState::WfReportParams {
             // The peer may wait for what the disk does not answer.

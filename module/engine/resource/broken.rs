@@ -32,6 +32,7 @@ impl Event {
             Event::Admin(..)
             | Event::Packet { .. }
             | Event::GiveUp(_)
+            | Event::Abandon(_)
             | Event::Connecting
             | Event::Features(_)
             | Event::Login(_)

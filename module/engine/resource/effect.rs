@@ -204,6 +204,8 @@ pub enum Event {
     Admin(Token, Admin),
     /// The administrator's patience with a command is over.
     GiveUp(Token),
+    /// Whoever gave a command is gone, and waits for nothing any more.
+    Abandon(Token),
     /// The receiver begins to look for the peer.
     Connecting,
     /// The peer told its protocol versions and features.

@@ -5,7 +5,6 @@
 //! The handler `fence-peer` does it. With `resource-and-stonith`, I/O is frozen (`susp_fen`) from
 //! the loss of the connection until the peer is known to be outdated, or is connected again.
 
-use crate::engine::ids::Instant;
 use crate::engine::options::Fencing;
 use crate::engine::state::{
     ConnState,
@@ -25,8 +24,6 @@ use super::Step;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fence {
     pub(super) call: Call,
-    /// Since when it runs.
-    pub(super) since: Instant,
     /// How many connections had been made by then: what the handler says of an earlier time means
     /// nothing.
     connections: u32,
@@ -104,7 +101,6 @@ impl Step<'_> {
                     let call = self.ask_handler(None, Handler::FencePeer);
                     self.resource.fence = Some(Fence {
                         call,
-                        since: self.env.now,
                         connections: self.resource.connections,
                     });
                 }
@@ -240,3 +236,7 @@ impl Step<'_> {
 pub(super) fn has_good_data(s: &DeviceState) -> bool {
     s.role != Role::Primary || s.disk == DiskState::UpToDate || s.peer_disk == DiskState::UpToDate
 }
+
+#[cfg(test)]
+#[path = "fencing_tests.rs"]
+mod tests;

@@ -19,6 +19,7 @@ use super::effect::{
 };
 use super::ending::Why;
 use super::notice::Notice;
+use super::record::VolumeRecord;
 use super::Step;
 
 /// A program to call.
@@ -164,9 +165,11 @@ impl Step<'_> {
         }
     }
 
-    fn disk_failed_told(&mut self, volume: usize) {
-        if let Some(record) = self.volumes.get_mut(volume) {
-            record.failing = None;
+    /// The disk that failed does not wait for its handler any more, if it did.
+    pub(super) fn disk_failed_told(&mut self, volume: usize) {
+        let failing = |v: &mut VolumeRecord| v.failing.take();
+        if self.volumes.get_mut(volume).and_then(failing).is_none() {
+            return;
         }
         if self.state(volume).conn >= ConnState::Connected {
             self.send_state(volume);

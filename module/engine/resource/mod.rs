@@ -258,6 +258,7 @@ impl Step<'_> {
         match event {
             Event::Admin(token, command) => self.admin(token, command),
             Event::GiveUp(token) => self.give_up(token),
+            Event::Abandon(token) => self.abandon_command(token),
             Event::Connecting => self.connecting(),
             Event::Features(features) => self.features(features),
             Event::Login(outcome) => self.login(outcome),

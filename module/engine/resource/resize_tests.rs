@@ -97,9 +97,13 @@ impl Node {
     }
 
     pub(super) fn feed(&mut self, event: Event) -> Vec<Effect> {
+        self.feed_at(0, event)
+    }
+
+    pub(super) fn feed_at(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         let mut effects = Effects::default();
         let env = Env {
-            now: Instant(0),
+            now: Instant(now_ms),
             random: 1,
         };
         self.resource

@@ -2,6 +2,7 @@
 
 //! The roles: who may become Primary or Secondary, and what has to be over before.
 
+use crate::engine::ids::Instant;
 use crate::engine::state::{
     ConnState,
     DeviceState,
@@ -30,7 +31,11 @@ use super::Step;
 const PING_GRACE_MS: u64 = 1500;
 
 /// How often a promotion calls `fence-peer` until the peer is known not to be Primary.
-const FENCE_CALLS: u8 = 3;
+const FENCE_CALLS: u8 = 4;
+
+/// How long a promotion waits for `fence-peer` to come back, in milliseconds: to cut a machine's
+/// power may take minutes.
+const FENCE_MS: u64 = 600_000;
 
 /// Whether a promotion fails only because nobody knows whether the peer is Primary.
 fn is_unsure(error: Option<StateError>, old: DeviceState) -> bool {
@@ -177,6 +182,14 @@ impl Step<'_> {
             Fencer::Called => {}
             Fencer::NotWanted => self.promote_fenced(true),
             Fencer::Unfit => self.promote_unfenced(),
+        }
+    }
+
+    /// A promotion waits for the handler `fence-peer` since then. It takes its time, as the
+    /// administrator wrote it, but one that never comes back has not fenced anybody.
+    pub(super) fn give_up_fencing(&mut self, since: Instant) {
+        if self.env.now.since(since) >= FENCE_MS {
+            self.promote_unfenced();
         }
     }
 

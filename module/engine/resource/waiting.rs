@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a resource waits for, to be shown: commands, states that must not last, frozen I/O.
+//! What a resource waits for, to be shown: commands, states that must not last, frozen I/O. (Of
+//! handlers that run only the driver knows.)
 
 use core::fmt;
 
@@ -29,8 +30,6 @@ pub enum Awaited {
     Departure,
     /// The end of the disk's last I/O.
     Disk,
-    /// The handler `fence-peer`.
-    Fencing,
     /// A handler, before a resync.
     ResyncHandler,
     /// What the peer has to send in that state.
@@ -58,7 +57,6 @@ impl Awaited {
             | Awaited::Promotion
             | Awaited::Departure
             | Awaited::Disk => "command",
-            Awaited::Fencing => "handler",
             Awaited::ResyncHandler | Awaited::Peer(_) | Awaited::CatchUp => "state",
             Awaited::Thaw { .. } => "io",
         }
@@ -76,7 +74,6 @@ impl fmt::Display for Awaited {
             Awaited::Promotion => "the handler fence-peer has to say that the peer is fenced",
             Awaited::Departure => "the connection has to come down",
             Awaited::Disk => "the last I/O of the lower device has to end",
-            Awaited::Fencing => "the handler fence-peer runs",
             Awaited::ResyncHandler => "the handler before a resync runs",
             Awaited::CatchUp => "Ahead: what was sent before has to arrive at the peer",
             Awaited::Peer(conn) => {
@@ -142,13 +139,6 @@ impl Resource {
                 volume: volume.and_then(|at| volumes.get(at)).map(|v| v.number),
                 what,
                 since: pending.since,
-            });
-        }
-        if let Some(fence) = &self.fence {
-            tell(Waiting {
-                volume: None,
-                what: Awaited::Fencing,
-                since: fence.since,
             });
         }
         for record in volumes {

@@ -133,6 +133,7 @@ code_enums! {
         22 Depends { volume, waits },
         23 TooLarge { volume },
         24 PingAnswered,
+        25 Abandon(token),
     }
     Admin {
         0 Attach { volume, disk, options },

@@ -391,13 +391,13 @@ fn a_promotion_without_peer_fences_it_first() {
 }
 
 #[test]
-fn a_handler_that_is_not_sure_is_asked_three_times() {
+fn a_handler_that_is_not_sure_is_asked_four_times() {
     for (status, calls, answer) in [
         (4, 1, SUCCESS),
         (7, 1, SUCCESS),
         (6, 1, NO_UP_TO_DATE_DISK),
-        (5, 3, NO_UP_TO_DATE_DISK),
-        (1, 3, NO_UP_TO_DATE_DISK),
+        (5, 4, NO_UP_TO_DATE_DISK),
+        (1, 4, NO_UP_TO_DATE_DISK),
     ] {
         let mut world = pair(9, fencing(Fencing::ResourceOnly, status));
         world.crash(0);

@@ -16,6 +16,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
     let plain = pair.b.proc()?;
     ensure!(!plain.contains("act_log"), "details without being asked:\n{plain}");
+    let second = plain.lines().nth(1).map(str::trim_end);
+    ensure!(second == Some("srcversion: TANDEM"), "another source:\n{plain}");
     for side in [pair.a, pair.b] {
         side.ok("echo 2 >/sys/module/tandem/parameters/proc_details")?;
     }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Commands of the administrator, and how long they wait.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering;
+
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::control::RetCode;
+use crate::engine::resource::{
+    Admin,
+    Event,
+    Token, //
+};
+
+use super::Resource;
+
+/// How long a command waits until the engine is asked to give it up, in milliseconds.
+const PATIENCE_MS: u32 = 30_000;
+
+impl Resource {
+    /// Runs a command of the administrator. May sleep.
+    ///
+    /// `make` gets the volume's position, if there is a volume. A command whose task is killed
+    /// waits for nothing any more; what it has begun goes on.
+    pub fn command(
+        self: &Arc<Self>,
+        device: Option<&Arc<Device>>,
+        make: impl FnOnce(usize) -> Admin,
+    ) -> RetCode {
+        let _one = self.admin.lock();
+        let token = Token(self.tokens.fetch_add(1, Ordering::Relaxed));
+        let mut known = true;
+        self.post_with(|core| {
+            let at = match device {
+                Some(device) => core.position(device),
+                None => Some(0),
+            };
+            known = at.is_some();
+            Some(Event::Admin(token, make(at?)))
+        });
+        if !known {
+            return RetCode::ERR_MINOR_INVALID;
+        }
+        let answer = || (*self.answer.lock()).filter(|(t, _)| *t == token);
+        loop {
+            match self.wait_for_answer(|| answer().is_some()) {
+                Ok(true) => break,
+                // What is not given up depends on a handler, whose time is not over yet.
+                Ok(false) => self.post(Event::GiveUp(token)),
+                Err(_) => {
+                    self.post(Event::Abandon(token));
+                    break;
+                }
+            }
+        }
+        answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
+    }
+    fn wait_for_answer(&self, answered: impl FnMut() -> bool) -> Result<bool> {
+        if self.leaving.load(Ordering::Acquire) {
+            return Ok(self.answered.wait_until_timeout(PATIENCE_MS, answered));
+        }
+        self.answered
+            .wait_until_killable_timeout(PATIENCE_MS, answered)
+    }
+}
