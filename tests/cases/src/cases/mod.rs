@@ -21,6 +21,7 @@ macro_rules! cases {
 cases! {
     a_bad_network_spoils_nothing,
     a_full_thin_pool_is_a_failed_disk,
+    a_handler_that_hangs_holds_nothing_up,
     a_node_needs_only_our_tool,
     a_primary_as_target_reads_good_data,
     a_primary_that_lost_gives_its_role_up,
