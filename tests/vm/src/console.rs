@@ -44,7 +44,10 @@ const COMPLAINTS: &[&str] = &[
 
 /// Complaints that are the C module's own and known: it sleeps inside a read-side section after a
 /// fence-peer handler succeeded.
-const KNOWN_OF_DRBD: &[&str] = &["Voluntary context switch within RCU read-side critical section"];
+const KNOWN_OF_DRBD: &[&str] = &[
+    "Voluntary context switch within RCU read-side critical section",
+    "at rcu_note_context_switch+",
+];
 
 /// Lines after a complaint that are quoted with it.
 const QUOTED: usize = 40;
@@ -116,8 +119,12 @@ mod tests {
 
     #[test]
     fn only_the_c_module_is_forgiven_its_known_warning() {
-        let text = "WARNING: Voluntary context switch within RCU read-side critical section!";
-        assert!(complaint("a", Driver::Drbd, text).is_none());
-        assert!(complaint("a", Driver::Tandem, text).is_some());
+        for text in [
+            "WARNING: Voluntary context switch within RCU read-side critical section!",
+            "WARNING: kernel/rcu/tree_plugin.h:332 at rcu_note_context_switch+0x375/0x590, CPU#0",
+        ] {
+            assert!(complaint("a", Driver::Drbd, text).is_none());
+            assert!(complaint("a", Driver::Tandem, text).is_some());
+        }
     }
 }

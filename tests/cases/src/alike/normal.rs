@@ -58,13 +58,14 @@ fn unnumbered(line: &str) -> Option<&str> {
 /// - handlers: ours run while other things go on, the C module's receiver and worker wait for them,
 ///   so that what is told next comes earlier or later. Which ones are called, and in which order,
 ///   the handlers themselves note. The older form counts them as other events (`R`);
-/// - a change of a peer's device without any key: the C module tells the end of a connection twice.
+/// - a change without any key: the C module tells the end of a connection, what it suspends, and
+///   what ends that twice.
 pub(super) fn with_peer(text: &str) -> String {
     let may_differ = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         match words.as_slice() {
             ["call" | "response", "helper", ..] => true,
-            ["change", "peer-device", keys @ ..] => keys.len() == KEYS_OF_PEER_DEVICE,
+            ["change", _, keys @ ..] => keys.iter().all(|key| names_object(key)),
             [number, "UH" | "UH-post" | "R", ..] => number.parse::<u32>().is_ok(),
             _ => false,
         }
@@ -73,8 +74,11 @@ pub(super) fn with_peer(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// How many words name a peer's device: name, peer-node-id, conn-name, volume.
-const KEYS_OF_PEER_DEVICE: usize = 4;
+/// Whether a key says what an event is about.
+fn names_object(key: &str) -> bool {
+    let names = ["name:", "peer-node-id:", "conn-name:", "volume:", "minor:"];
+    names.iter().any(|name| key.starts_with(name))
+}
 
 /// The text without what is another each time.
 pub(crate) fn normal(text: &str) -> String {

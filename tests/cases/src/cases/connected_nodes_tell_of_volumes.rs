@@ -22,28 +22,7 @@ pub(crate) const CASE: Case = Case::new("connected_nodes_tell_of_volumes", run)
     .limit(300)
     .on_demand();
 
-const CONFIGURATION: &str = r#"global { usage-count no; }
-common {
-  net { protocol C; verify-alg crc32c; ping-timeout 60; connect-int 1; }
-  disk { resync-rate 512M; c-plan-ahead 0; c-min-rate 0; }
-  handlers {
-    before-resync-source "/run/handler before-source";
-    before-resync-target "/run/handler before-target";
-    after-resync-target "/run/handler after-target";
-  }
-}
-resource r0 {
-  volume 0 { device minor 0; disk /dev/data1; meta-disk internal; }
-  volume 1 { device minor 1; disk /dev/data2; meta-disk internal; }
-  on a { address 10.99.0.1:7789; }
-  on b { address 10.99.0.2:7789; }
-}
-"#;
-
 const BEGIN: &str = "
-~blkdiscard -f /dev/data1
-~blkdiscard -f /dev/data2
-drbdadm create-md r0 --force
 drbdadm sh-dev r0
 drbdadm -d up r0
 drbdadm new-resource r0
@@ -133,7 +112,8 @@ const FOLLOWING: &[Known] = &[];
 
 const STORY: Story = Story {
     name: "volumes",
-    configuration: CONFIGURATION,
+    volumes: 2,
+    options: "",
     begin: BEGIN,
     steps: STEPS,
     acting: ACTING,

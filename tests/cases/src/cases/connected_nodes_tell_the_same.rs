@@ -24,29 +24,8 @@ pub(crate) const CASE: Case = Case::new("connected_nodes_tell_the_same", run)
     .limit(300)
     .on_demand();
 
-/// What both nodes are set up from. A ping may take long on a loaded host: a promotion beside a
-/// Primary that does not answer one would take it for dead.
-const CONFIGURATION: &str = r#"global { usage-count no; }
-common {
-  net { protocol C; verify-alg crc32c; ping-timeout 60; connect-int 1; }
-  disk { resync-rate 512M; c-plan-ahead 0; c-min-rate 0; }
-  handlers {
-    before-resync-source "/run/handler before-source";
-    before-resync-target "/run/handler before-target";
-    after-resync-target "/run/handler after-target";
-  }
-}
-resource r0 {
-  volume 0 { device minor 0; disk /dev/data1; meta-disk internal; }
-  on a { address 10.99.0.1:7789; }
-  on b { address 10.99.0.2:7789; }
-}
-"#;
-
 /// What both do before they know each other.
 const BEGIN: &str = "
-~blkdiscard -f /dev/data1
-drbdadm create-md r0 --force
 drbdadm dump | sed 's/10\\.99\\.0\\.[12]/HOST/; s/ on [ab]:/ on HOST:/'
 drbdadm dump-xml r0 | sed 's/10\\.99\\.0\\.[12]/HOST/'
 drbdadm sh-resources
@@ -190,7 +169,8 @@ const ACTING: &[Known] = &[
         command: "get-gi 0",
         ours: ":1:1:1:1:0:0:0",
         theirs: ":1:1:1:1:0:0:1",
-        why: "a disk that comes back under a Primary did not crash; the C module says so until its \
+        why:
+            "a disk that comes back under a Primary did not crash; the C module says so until its \
               state changes again",
     },
 ];
@@ -226,7 +206,8 @@ const BACK: &str = "a disk that our Primary detached and attaches again says tha
 
 const STORY: Story = Story {
     name: "connected",
-    configuration: CONFIGURATION,
+    volumes: 1,
+    options: "",
     begin: BEGIN,
     steps: STEPS,
     acting: ACTING,
