@@ -115,7 +115,8 @@ fn goes_without(a: &Side<'_>) -> Result<()> {
     a.new_resource()?;
     a.setup("down r0")?;
     a.ok(&format!(
-        "echo 4 >/run/go; until ! grep -q handler {WAITING}; do :; done; rmmod tandem && /payload/load-driver
+        "echo 4 >/run/go; until ! grep -q handler {WAITING}; do :; done
+        rmmod tandem && /payload/load-driver
         printf /run/handler >/sys/module/tandem/parameters/usermode_helper"
     ))
     .map(drop)

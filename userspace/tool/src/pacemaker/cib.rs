@@ -4,7 +4,9 @@
 //!
 //! Sources: Pacemaker's `node_state` as `lib/pengine/unpack.c` reads it. Until feature set 3.17
 //! `in_ccm` was `true` or `false` and `crmd` `online` or `offline`; since then both are the second
-//! of the epoch since when it is so, and `0` when it is not. (The fuzz targets have this file, too.)
+//! of the epoch since when it is so, and `0` when it is not.
+//!
+//! The fuzz targets have this file, too.
 
 use anyhow::{
     Context,
