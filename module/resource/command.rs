@@ -59,6 +59,8 @@ impl Resource {
         }
         answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
     }
+
+    /// Whether it was answered in time. Errors: `EINTR` when the task is killed.
     fn wait_for_answer(&self, answered: impl FnMut() -> bool) -> Result<bool> {
         if self.leaving.load(Ordering::Acquire) {
             return Ok(self.answered.wait_until_timeout(PATIENCE_MS, answered));
