@@ -19,6 +19,9 @@ pub(crate) const DATA_WRITES: u32 = 16;
 /// See above.
 pub(crate) const DATA_READS: u32 = 32;
 
+/// What [`keep_writing`] begins.
+pub(crate) const WRITER: &str = "writes";
+
 /// How long something that is under way may take.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -53,19 +56,24 @@ pub(crate) fn fragile(side: &Side<'_>) -> Result<String> {
 /// In sync, node a Primary and with a fragile disk; returns its path.
 pub(crate) fn in_sync_on_fragile(pair: &Pair<'_>) -> Result<String> {
     let lower = fragile(&pair.a)?;
-    pair.a.create_md_on(&lower)?;
+    in_sync_on(pair, &lower)?;
+    Ok(lower)
+}
+
+/// In sync, node a Primary and with that lower device.
+pub(crate) fn in_sync_on(pair: &Pair<'_>, lower: &str) -> Result<()> {
+    pair.a.create_md_on(lower)?;
     pair.b.create_md()?;
     for side in [pair.a, pair.b] {
         side.new_resource()?;
     }
-    pair.a.attach_to(&lower, "")?;
+    pair.a.attach_to(lower, "")?;
     pair.b.attach()?;
     pair.a.connect(&pair.b, "")?;
     pair.b.connect(&pair.a, "")?;
     pair.a.await_event("connection:Connected")?;
     pair.a.primary_force()?;
-    pair.await_in_sync()?;
-    Ok(lower)
+    pair.await_in_sync()
 }
 
 /// The fragile disk does not answer any more.
@@ -86,6 +94,21 @@ pub(crate) fn begin(side: &Side<'_>, name: &str, command: &str) -> Result<()> {
         ({command}; echo $? >>/run/{name}.end) </dev/null >/run/{name}.out 2>&1 &"
     ))
     .map(drop)
+}
+
+/// Begins to write a MiB again and again, until [`stop_writing`].
+pub(crate) fn keep_writing(side: &Side<'_>) -> Result<()> {
+    let writes = format!(
+        "rm -f /run/stop; until [ -e /run/stop ]; do dd if=/dev/urandom of={DEVICE} oflag=direct \
+         bs=64k count=16 conv=notrunc status=none || exit; done"
+    );
+    begin(side, WRITER, &writes)
+}
+
+/// Ends that; fails if a write has failed.
+pub(crate) fn stop_writing(side: &Side<'_>) -> Result<()> {
+    side.ok("touch /run/stop")?;
+    await_end(side, WRITER, 0)
 }
 
 /// Waits until it has ended with that exit code.

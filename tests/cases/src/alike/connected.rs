@@ -31,6 +31,33 @@ drbdadm up r0 && await_proc 'cs:Connected.*ds:Inc.*/Inconsistent C r-'
 drbdadm new-current-uuid r0/0 --clear-bitmap && await_proc 'ds:UpToDate/UpToDate'",
 );
 
+/// A known difference of the node whose disk came back.
+pub(crate) const NOT_CRASHED: Known = Known {
+    command: "get-gi 0",
+    ours: ":1:1:1:1:0:0:0",
+    theirs: ":1:1:1:1:0:0:1",
+    why: "a disk that comes back under a Primary did not crash; the C module says so until its \
+          state changes again",
+};
+
+/// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
+pub(crate) const BACK: &str =
+    "a disk that our Primary detached and attaches again says that it lacks some";
+/// A known difference of the peer of such a node.
+pub(crate) const BACK_BITMAP: Known = Known {
+    command: "events",
+    ours: "WFBitMapS peer-disk:Consistent",
+    theirs: "WFBitMapS peer-disk:Inconsistent",
+    why: BACK,
+};
+/// And the one that follows from it.
+pub(crate) const BACK_SOURCE: Known = Known {
+    command: "events",
+    ours: "SyncSource peer-disk:Inconsistent",
+    theirs: "replication:SyncSource",
+    why: BACK,
+};
+
 /// A story for two nodes, with what differs on purpose.
 pub(crate) struct Story {
     /// The name of its transcripts.

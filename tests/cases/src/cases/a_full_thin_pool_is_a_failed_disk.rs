@@ -11,7 +11,7 @@ use crate::{
     case::{Case, TANDEM},
     pair::Pair,
     thin::{enlarge, make_in_pool, LARGEST, THIN},
-    trouble::attach_again,
+    trouble::{attach_again, in_sync_on},
 };
 
 pub(crate) const CASE: Case = Case::new("a_full_thin_pool_is_a_failed_disk", run)
@@ -24,18 +24,7 @@ const MORE: u32 = 32768;
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     make_in_pool(&pair.a, LITTLE)?;
-    pair.a.create_md_on(THIN)?;
-    pair.b.create_md()?;
-    for side in [pair.a, pair.b] {
-        side.new_resource()?;
-    }
-    pair.a.attach_to(THIN, "")?;
-    pair.b.attach()?;
-    pair.a.connect(&pair.b, "")?;
-    pair.b.connect(&pair.a, "")?;
-    pair.a.await_event("connection:Connected")?;
-    pair.a.primary_force()?;
-    pair.await_in_sync()?;
+    in_sync_on(pair, THIN)?;
 
     pair.a.secondary()?;
     pair.b.primary()?;

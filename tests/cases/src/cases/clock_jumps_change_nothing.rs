@@ -9,7 +9,7 @@ use vm::side::{Side, DEVICE};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin},
+    trouble::{keep_writing, stop_writing},
 };
 
 pub(crate) const CASE: Case = Case::new("clock_jumps_change_nothing", run).pairs(&[TANDEM]);
@@ -24,13 +24,9 @@ const JUMPS: [&str; 6] = [
     "-1 day",
 ];
 
-/// Writes a MiB again and again.
-const WRITES: &str = "until [ -e /run/stop ]; do dd if=/dev/urandom of=/dev/drbd0 oflag=direct \
-    bs=64k count=16 conv=notrunc status=none || exit; done";
-
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
-    begin(&pair.a, "writes", &format!("rm -f /run/stop; {WRITES}"))?;
+    keep_writing(&pair.a)?;
     for side in [pair.a, pair.b] {
         for jump in JUMPS {
             side.ok(&format!("date -s '{jump}'"))?;
@@ -46,8 +42,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.b.connect(&pair.a, "")?;
     pair.await_in_sync()?;
     pair.b.ok("date -s '+1 hour'")?;
-    pair.a.ok("touch /run/stop")?;
-    await_end(&pair.a, "writes", 0)?;
+    stop_writing(&pair.a)?;
     pair.expect_equal()
 }
 

@@ -10,7 +10,7 @@ use crate::{
     alike::{
         connected::{
             Step::{self, Acts, Follows},
-            Story, IN_SYNC, UP,
+            Story, BACK, BACK_BITMAP, BACK_SOURCE, IN_SYNC, NOT_CRASHED, UP,
         },
         Known,
     },
@@ -78,28 +78,12 @@ cat /run/handled",
 ];
 
 /// What differs on purpose, on the node that acts.
-const ACTING: &[Known] = &[Known {
-    command: "get-gi 0",
-    ours: ":1:1:1:1:0:0:0",
-    theirs: ":1:1:1:1:0:0:1",
-    why: "a disk that comes back under a Primary did not crash; the C module says so until its \
-          state changes again",
-}];
+const ACTING: &[Known] = &[NOT_CRASHED];
 
 /// And on its peer.
 const FOLLOWING: &[Known] = &[
-    Known {
-        command: "events",
-        ours: "WFBitMapS peer-disk:Consistent",
-        theirs: "WFBitMapS peer-disk:Inconsistent",
-        why: BACK,
-    },
-    Known {
-        command: "events",
-        ours: "SyncSource peer-disk:Inconsistent",
-        theirs: "replication:SyncSource",
-        why: BACK,
-    },
+    BACK_BITMAP,
+    BACK_SOURCE,
     Known {
         command: "events",
         ours: "WFBitMapS ro:Primary/Primary ds:UpToDate/Consistent",
@@ -107,9 +91,6 @@ const FOLLOWING: &[Known] = &[
         why: BACK,
     },
 ];
-
-/// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
-const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
 
 const STORY: Story = Story {
     name: "two-primaries",

@@ -11,7 +11,7 @@ use crate::{
     alike::{
         connected::{
             Step::{self, Acts, Follows},
-            Story,
+            Story, BACK, BACK_BITMAP, BACK_SOURCE, NOT_CRASHED,
         },
         Known,
     },
@@ -165,30 +165,13 @@ const ACTING: &[Known] = &[
         theirs: "cs:Connected ro:Secondary/Secondary ds:UpToDate/Inconsistent r---",
         why: WORSE,
     },
-    Known {
-        command: "get-gi 0",
-        ours: ":1:1:1:1:0:0:0",
-        theirs: ":1:1:1:1:0:0:1",
-        why:
-            "a disk that comes back under a Primary did not crash; the C module says so until its \
-              state changes again",
-    },
+    NOT_CRASHED,
 ];
 
 /// And on its peer.
 const FOLLOWING: &[Known] = &[
-    Known {
-        command: "events",
-        ours: "WFBitMapS peer-disk:Consistent",
-        theirs: "WFBitMapS peer-disk:Inconsistent",
-        why: BACK,
-    },
-    Known {
-        command: "events",
-        ours: "SyncSource peer-disk:Inconsistent",
-        theirs: "replication:SyncSource",
-        why: BACK,
-    },
+    BACK_BITMAP,
+    BACK_SOURCE,
     Known {
         command: "events",
         ours: "WFBitMapS ro:Secondary/Primary ds:UpToDate/Consistent",
@@ -200,9 +183,6 @@ const FOLLOWING: &[Known] = &[
 /// Why an Inconsistent disk is not outdated.
 const WORSE: &str = "what is worse than outdated stays so; with the C module, a disk that never \
                      was in sync is good afterwards";
-
-/// Why the disk of a peer that attaches it is in another state. (That peer has the other module.)
-const BACK: &str = "a disk that our Primary detached and attaches again says that it lacks some";
 
 const STORY: Story = Story {
     name: "connected",

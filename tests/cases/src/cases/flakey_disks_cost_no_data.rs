@@ -10,7 +10,7 @@ use vm::side::{Side, LOWER};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{attach_again, await_end, begin},
+    trouble::{attach_again, keep_writing, stop_writing},
 };
 
 pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
@@ -20,16 +20,13 @@ pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
 const SECTORS: u64 = 32768;
 const PART: &str = "/dev/mapper/part";
 
-const WRITES: &str = "rm -f /run/stop; until [ -e /run/stop ]; do dd if=/dev/urandom \
-    of=/dev/drbd0 oflag=direct bs=64k count=16 conv=notrunc status=none || exit; done";
-
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync_on_parts(SECTORS, "")?;
     for (side, peer) in [(pair.a, pair.b), (pair.b, pair.a)] {
         side.net_options(&peer, "--verify-alg=sha1")?;
         side.ok("modprobe dm-flakey")?;
     }
-    begin(&pair.a, "writes", WRITES)?;
+    keep_writing(&pair.a)?;
     for side in [pair.b, pair.a, pair.b, pair.a] {
         // A second well, a second with errors.
         flakey(&side, "1 1 1 error_writes")?;
@@ -39,8 +36,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         attach_again(&side, PART, "")?;
         pair.await_in_sync()?;
     }
-    pair.a.ok("touch /run/stop")?;
-    await_end(&pair.a, "writes", 0)?;
+    stop_writing(&pair.a)?;
     pair.expect_equal()?;
 
     flakey(&pair.b, "0 9999 1 drop_writes")?;

@@ -10,7 +10,7 @@ use vm::side::Side;
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin, expect_running},
+    trouble::{expect_running, keep_writing, stop_writing, WRITER},
     unload::{module, unload},
 };
 
@@ -19,12 +19,9 @@ pub(crate) const CASE: Case = Case::new("unload_under_load_is_refused", run).pai
 /// How often it is tried.
 const TRIES: u32 = 10;
 
-const WRITES: &str = "rm -f /run/stop; until [ -e /run/stop ]; do dd if=/dev/urandom \
-    of=/dev/drbd0 oflag=direct bs=64k count=16 conv=notrunc status=none || exit; done";
-
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync()?;
-    begin(&pair.a, "writes", WRITES)?;
+    keep_writing(&pair.a)?;
     for _ in 0..TRIES {
         refused(&pair.a)?;
         refused(&pair.b)?;
@@ -33,12 +30,11 @@ fn run(pair: &Pair<'_>) -> Result<()> {
         side.expect_not_logged("-> (ProtocolError|BrokenPipe|NetworkFailure|Timeout)")?;
     }
     unload(&pair.b)?;
-    expect_running(&pair.a, "writes")?;
+    expect_running(&pair.a, WRITER)?;
     pair.b.ok("/payload/load-driver")?;
     pair.joins(&pair.b, "")?;
     pair.await_in_sync()?;
-    pair.a.ok("touch /run/stop")?;
-    await_end(&pair.a, "writes", 0)?;
+    stop_writing(&pair.a)?;
     pair.expect_equal()?;
     pair.a.secondary()?;
     unload(&pair.a)?;
