@@ -41,22 +41,22 @@ impl World {
     /// Attaches the disk of a node.
     pub fn attach(&mut self, n: usize) -> Token {
         let node = &mut self.nodes[n];
-        if node.state().disk != DiskState::Diskless || node.lower {
+        if node.state().disk != DiskState::Diskless || node.vol.lower {
             node.token += 1;
             return Token(node.token);
         }
-        node.disk.apply_log();
+        node.vol.disk.apply_log();
         let slots = node.config.al_extents;
         let log = ActivityLog::new(vec![LogSlot::default(); slots], vec![0; slots], RING, 0);
-        node.attaching = Some(DiskTables {
-            bitmap: node.disk.bitmap(),
+        node.vol.attaching = Some(DiskTables {
+            bitmap: node.vol.disk.bitmap(),
             log: log.expect("log"),
         });
         let disk = EngineDisk {
-            superblock: node.disk.superblock(),
+            superblock: node.vol.disk.superblock(),
             geometry: geometry(),
-            laid_out_for: node.lower_sizes(),
-            max_capacity: node.disk.sectors(),
+            laid_out_for: node.vol.lower_sizes(),
+            max_capacity: node.vol.disk.sectors(),
             max_bio_bytes: 1 << 20,
             limits: QueueLimits::default(),
             discard: node.config.discard,
@@ -65,7 +65,7 @@ impl World {
         self.admin(
             n,
             Admin::Attach {
-                volume: 0,
+                volume: self.volume,
                 disk,
                 options,
             },
@@ -80,25 +80,42 @@ impl World {
 
     /// Lets the disk of a node grow, which its engine hears when it looks.
     pub fn grow(&mut self, n: usize, sectors: u64) {
-        let disk = &mut self.nodes[n].disk;
+        let disk = &mut self.nodes[n].vol.disk;
         disk.show(disk.sectors() + sectors);
         self.tell(n, || format!("its disk grows by {sectors} sectors"));
     }
 
     /// Gives the volume another size.
     pub fn resize(&mut self, n: usize, wish: SizeWish) -> Token {
-        self.admin(n, Admin::Resize { volume: 0, wish })
+        self.admin(
+            n,
+            Admin::Resize {
+                volume: self.volume,
+                wish,
+            },
+        )
     }
 
     /// Promotes a node.
     pub fn promote(&mut self, n: usize, force: bool) -> Token {
-        self.admin(n, Admin::Promote { volume: 0, force })
+        self.admin(
+            n,
+            Admin::Promote {
+                volume: self.volume,
+                force,
+            },
+        )
     }
 
     /// Demotes a node.
     pub fn demote(&mut self, n: usize) -> Token {
-        self.nodes[n].open = false;
-        self.admin(n, Admin::Demote { volume: 0 })
+        self.nodes[n].vol.open = false;
+        self.admin(
+            n,
+            Admin::Demote {
+                volume: self.volume,
+            },
+        )
     }
 
     /// Disconnects a node.
@@ -111,7 +128,7 @@ impl World {
         self.admin(
             n,
             Admin::Detach {
-                volume: 0,
+                volume: self.volume,
                 force: false,
             },
         )

@@ -16,8 +16,8 @@ use crate::world::World;
 
 impl World {
     pub(crate) fn unpark(&mut self, n: usize) {
-        while self.nodes[n].volume.has_room() {
-            let Some(app) = self.nodes[n].parked.pop_front() else {
+        while self.nodes[n].vol.engine.has_room() {
+            let Some(app) = self.nodes[n].vol.parked.pop_front() else {
                 return;
             };
             self.submit(n, app);
@@ -33,20 +33,23 @@ impl World {
                     AppKind::Write(operation) => operation,
                     _ => Operation::Flush,
                 };
-                node.volume
+                node.vol
+                    .engine
                     .write(op, app.extent, app.flags, &mut fx)
                     .map(Some)
             }
-            AppKind::Read(_) => node
-                .volume
-                .read(app.extent, &mut fx)
-                .map(|route| match route {
-                    ReadRoute::Local => None,
-                    ReadRoute::Slot(ticket) => Some(ticket),
-                }),
+            AppKind::Read(_) => {
+                node.vol
+                    .engine
+                    .read(app.extent, &mut fx)
+                    .map(|route| match route {
+                        ReadRoute::Local => None,
+                        ReadRoute::Slot(ticket) => Some(ticket),
+                    })
+            }
         };
         match taken {
-            Ok(Some(ticket)) => node.requests[ticket.index as usize] = Some(app),
+            Ok(Some(ticket)) => node.vol.requests[ticket.index as usize] = Some(app),
             Ok(None) => {
                 let delay = self.rng.within(1, self.config.disk);
                 let what = if self.disk_fails(n) {
@@ -54,10 +57,10 @@ impl World {
                 } else {
                     What::DirectRead(Box::new(app))
                 };
-                self.nodes[n].direct_reads += 1;
+                self.nodes[n].vol.direct_reads += 1;
                 self.after(n, delay, what);
             }
-            Err(Refusal::Full) => node.parked.push_front(app),
+            Err(Refusal::Full) => node.vol.parked.push_front(app),
             Err(Refusal::Io) => self.completed(n, app, false),
         }
         self.finish(n, fx);
@@ -67,10 +70,10 @@ impl World {
     pub(crate) fn direct_read_failed(&mut self, n: usize, app: App) {
         let mut fx = Effects::new();
         let node = &mut self.nodes[n];
-        node.direct_reads -= 1;
-        match node.volume.read_failed(app.extent, &mut fx) {
-            Ok(ticket) => node.requests[ticket.index as usize] = Some(app),
-            Err(Refusal::Full) => node.parked.push_back(app),
+        node.vol.direct_reads -= 1;
+        match node.vol.engine.read_failed(app.extent, &mut fx) {
+            Ok(ticket) => node.vol.requests[ticket.index as usize] = Some(app),
+            Err(Refusal::Full) => node.vol.parked.push_back(app),
             Err(Refusal::Io) => self.completed(n, app, false),
         }
         self.finish(n, fx);
@@ -150,10 +153,10 @@ impl World {
             sent: None,
             peer_life: self.nodes[1 - n].life,
         };
-        if self.nodes[n].volume.has_room() && self.nodes[n].parked.is_empty() {
+        if self.nodes[n].vol.engine.has_room() && self.nodes[n].vol.parked.is_empty() {
             self.submit(n, app);
         } else {
-            self.nodes[n].parked.push_back(app);
+            self.nodes[n].vol.parked.push_back(app);
         }
     }
 
@@ -170,7 +173,7 @@ impl World {
                 self.tell(n, || "application's flush is done".into());
                 // A flush is the own disk's: who lives on the peer's is promised nothing.
                 let node = &self.nodes[n];
-                if node.volume.policy().local == LocalUse::Full && !node.broken {
+                if node.vol.engine.policy().local == LocalUse::Full && !node.vol.broken {
                     self.oracle.flushed(completed);
                     if self.peer_is_flushed(n) {
                         self.oracle.peer_flushed();
@@ -201,12 +204,12 @@ impl World {
     fn has(&self, n: usize, app: &App) -> bool {
         let node = &self.nodes[n];
         let on_disk = |&(_, content): &(u64, &u32)| !self.oracle.is_older(*content, app.id);
-        let content = node.disk.read(app.extent);
+        let content = node.vol.disk.read(app.extent);
         let mut missing = (app.extent.sector..).zip(&content).filter(|s| !on_disk(s));
         match app.sent {
             // In our send buffer.
             Some(WantedAck::None) => true,
-            Some(WantedAck::Received) => missing.all(|(sector, _)| node.holds(sector, app.id)),
+            Some(WantedAck::Received) => missing.all(|(sector, _)| node.vol.holds(sector, app.id)),
             Some(WantedAck::Written) | None => missing.next().is_none(),
         }
     }
@@ -222,7 +225,7 @@ impl World {
         let expected = seen.conn >= ConnState::Connected && seen.peer_disk == DiskState::UpToDate;
         let good = there.state().disk == DiskState::UpToDate;
         let has = self.has(peer, app);
-        let suspect = there.suspect;
+        let suspect = there.vol.suspect;
         // It may have had it, and lost it with its power before the answer came here.
         let lost = expected && there.life != app.peer_life;
         if expected && good && same_life && !has && !suspect {
@@ -234,7 +237,7 @@ impl World {
             self.oracle.behind[peer] = true;
         }
         let safe = expected && good && same_life && has && app.sent == Some(WantedAck::Written);
-        let own = self.nodes[n].disk.read(app.extent);
+        let own = self.nodes[n].vol.disk.read(app.extent);
         let lacks = own.iter().any(|&c| self.oracle.is_older(c, app.id));
         if lacks {
             // Only the peer has it, whatever its state is called here.
@@ -242,12 +245,12 @@ impl World {
             self.oracle.behind[peer] &= !has;
         }
         let node = &self.nodes[n];
-        let keeps = node.lower && node.volume.policy().local == LocalUse::Full;
-        if app.flags.fua && keeps && !node.broken && !lacks {
+        let keeps = node.vol.lower && node.vol.engine.policy().local == LocalUse::Full;
+        if app.flags.fua && keeps && !node.vol.broken && !lacks {
             self.oracle.forced(app.id, app.extent, safe && !suspect);
         }
         let node = &self.nodes[n];
-        if keeps && !node.suspect && lacks {
+        if keeps && !node.vol.suspect && lacks {
             self.fail(format!("write {} completed without the own disk", app.id));
         }
     }

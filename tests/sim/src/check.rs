@@ -13,8 +13,8 @@ impl World {
     /// A node is going to be Primary: the generation that it starts may reach its disk even if it
     /// crashes before anybody can use it.
     pub(crate) fn promoting(&mut self, n: usize) {
-        if self.forcing.take() == Some(n) {
-            let disk = self.nodes[n].disk.cached.clone();
+        if self.oracle.forcing.take() == Some(n) {
+            let disk = self.nodes[n].vol.disk.cached.clone();
             self.oracle.adopt(&disk);
             self.oracle.behind = [n == 1, n == 0];
             return;
@@ -23,7 +23,7 @@ impl World {
             // Both were declared good by force, before they ever met.
             self.oracle.split |= self.oracle.declared.is_some_and(|other| other != n);
             self.oracle.declared = Some(n);
-            let disk = self.nodes[n].disk.cached.clone();
+            let disk = self.nodes[n].vol.disk.cached.clone();
             let volume = self.config.volume() as usize;
             return self.oracle.adopt(&disk[..volume]);
         }
@@ -40,7 +40,7 @@ impl World {
         if serves_itself && !self.oracle.split && self.oracle.behind[n] {
             self.tell(n, || "promoted although it misses writes: split".into());
             self.oracle.split = true;
-            self.nodes[n].parting =
+            self.nodes[n].vol.parting =
                 self.oracle.missed[n] && self.nodes[n].state().conn < ConnState::Connected;
         }
     }
@@ -49,15 +49,15 @@ impl World {
     pub(crate) fn promoted(&mut self, n: usize) {
         // Where that could not be saved, nothing is read from the disk, and nothing kept.
         let serves_itself = self.nodes[n].state().disk == DiskState::UpToDate
-            && self.nodes[n].volume.keeps_metadata();
-        self.oracle.parted |= core::mem::take(&mut self.nodes[n].parting) && serves_itself;
+            && self.nodes[n].vol.engine.keeps_metadata();
+        self.oracle.parted |= core::mem::take(&mut self.nodes[n].vol.parting) && serves_itself;
         if self.unborn() || !serves_itself || self.oracle.split {
             return;
         }
         if self.oracle.torn && !self.oracle.weak[n] {
-            self.oracle.take_over(&self.nodes[n].disk.cached);
+            self.oracle.take_over(&self.nodes[n].vol.disk.cached);
         }
-        let result = self.oracle.check_content(&self.nodes[n].disk.cached, n);
+        let result = self.oracle.check_content(&self.nodes[n].vol.disk.cached, n);
         self.check(result);
         let other = &self.nodes[1 - n];
         if self.oracle.dual && other.up && other.state().role == Role::Primary {
@@ -65,8 +65,8 @@ impl World {
             return;
         }
         let (cached, durable) = (
-            self.nodes[n].disk.cached.clone(),
-            self.nodes[n].disk.durable.clone(),
+            self.nodes[n].vol.disk.cached.clone(),
+            self.nodes[n].vol.disk.durable.clone(),
         );
         self.oracle.settle(n, &cached, &durable);
     }
@@ -78,24 +78,25 @@ impl World {
 
     /// Checks that nothing is left over on a pair that is in sync and idle.
     pub fn check_rest(&mut self) {
+        let volume = self.volume;
         for (node, name) in self.nodes.iter().zip(NAMES) {
-            let c = node.volume.counters();
+            let c = node.vol.engine.counters();
             let epochs = node.stream.unacked_epochs();
             let left = [
-                ("requests", u64::from(node.volume.requests())),
+                ("requests", u64::from(node.vol.engine.requests())),
                 (
                     "requests of the peer",
-                    u64::from(node.volume.peer_requests()),
+                    u64::from(node.vol.engine.peer_requests()),
                 ),
-                ("requests without slot", node.parked.len() as u64),
+                ("requests without slot", node.vol.parked.len() as u64),
                 ("unanswered by the peer", u64::from(c.peer_pending)),
                 ("unanswered to the peer", u64::from(c.unanswered)),
                 ("at the disk", u64::from(c.local_pending)),
                 ("epochs", epochs as u64),
-                ("held", u64::from(node.volume.policy().hold)),
+                ("held", u64::from(node.vol.engine.policy().hold)),
                 ("events", node.events.len() as u64),
-                ("waiting", u64::from(node.records[0].since.is_some())),
-                ("metadata writes", node.meta.len() as u64),
+                ("waiting", u64::from(node.records[volume].since.is_some())),
+                ("metadata writes", node.vol.meta.len() as u64),
                 (
                     "packets",
                     node.conn
@@ -112,7 +113,7 @@ impl World {
     /// An operation of a node's disk failed.
     pub(crate) fn disk_broke(&mut self, n: usize) {
         let node = &self.nodes[n];
-        let passed_on = node.records[0].options.on_io_error == OnIoError::PassOn;
+        let passed_on = node.records[self.volume].options.on_io_error == OnIoError::PassOn;
         let other = node.state().conn >= ConnState::Connected
             && node.state().peer_disk == DiskState::UpToDate;
         if passed_on && !other {
@@ -169,7 +170,7 @@ impl World {
         self.nodes.iter().all(|node| {
             let s = node.state();
             let both = [s.disk, s.peer_disk] == [DiskState::Inconsistent; 2];
-            node.up && node.gave_up && s.conn == ConnState::Connected && both
+            node.up && node.vol.gave_up && s.conn == ConnState::Connected && both
         })
     }
 
@@ -179,15 +180,15 @@ impl World {
                 self.fail("both nodes served data of their own, and were merged unseen".into());
             }
             for node in &mut self.nodes {
-                node.suspect = node.broken;
-                node.gave_up = false;
+                node.vol.suspect = node.vol.broken;
+                node.vol.gave_up = false;
             }
             self.oracle.behind = [false; 2];
             self.oracle.missed = [false; 2];
             self.oracle.weak = [false; 2];
             if self.oracle.torn && !self.oracle.split {
                 // What is equal now is what there is.
-                let disk = self.nodes[0].disk.cached.clone();
+                let disk = self.nodes[0].vol.disk.cached.clone();
                 self.oracle.take_over(&disk);
                 self.oracle.torn = false;
             }
@@ -198,8 +199,8 @@ impl World {
     /// First sector in which the disks differ, where nothing rotted.
     pub fn difference(&self) -> Option<usize> {
         let [a, b] = &self.nodes;
-        let volume = a.disk.superblock().last_size as usize;
-        let equal = a.disk.cached.iter().zip(&b.disk.cached);
+        let volume = a.vol.disk.superblock().last_size as usize;
+        let equal = a.vol.disk.cached.iter().zip(&b.vol.disk.cached);
         equal
             .take(volume)
             .position(|(&a, &b)| a != b && a != ROT && b != ROT)
@@ -213,7 +214,7 @@ impl World {
         let mut suspects: Vec<u64> = Vec::new();
         for &sector in &self.oracle.touched {
             let [a, b] = &self.nodes;
-            let [a, b] = [a, b].map(|node| node.disk.cached[sector as usize]);
+            let [a, b] = [a, b].map(|node| node.vol.disk.cached[sector as usize]);
             if a != b && a != ROT && b != ROT {
                 suspects.push(sector / 8);
             }
@@ -224,12 +225,12 @@ impl World {
         }
         let mut covered = Vec::new();
         for node in &mut self.nodes {
-            let on_disk = node.disk.bitmap();
-            let log = node.disk.log_extents();
-            let attached = node.up && node.lower;
+            let on_disk = node.vol.disk.bitmap();
+            let log = node.vol.disk.log_extents();
+            let attached = node.up && node.vol.lower;
             for &block in &suspects {
                 let marked = if attached {
-                    node.volume.bitmap().is_some_and(|b| b.is_set(block))
+                    node.vol.engine.bitmap().is_some_and(|b| b.is_set(block))
                 } else {
                     on_disk.is_set(block)
                 };
@@ -244,8 +245,8 @@ impl World {
                 let i = block as usize * 8;
                 let text = format!(
                     "block {block} differs and nobody knows: a {:?} b {:?}",
-                    &a.disk.cached[i..i + 8],
-                    &b.disk.cached[i..i + 8]
+                    &a.vol.disk.cached[i..i + 8],
+                    &b.vol.disk.cached[i..i + 8]
                 );
                 return self.fail(text);
             }
@@ -259,13 +260,13 @@ impl World {
                 let [a, b] = &self.nodes;
                 let text = format!(
                     "in sync, but sector {sector} differs: a {} b {}",
-                    a.disk.cached[sector], b.disk.cached[sector]
+                    a.vol.disk.cached[sector], b.vol.disk.cached[sector]
                 );
                 return self.fail(text);
             }
             let result = self
                 .oracle
-                .check_content(&self.nodes[0].disk.cached.clone(), 0);
+                .check_content(&self.nodes[0].vol.disk.cached.clone(), 0);
             self.check(result);
         }
     }

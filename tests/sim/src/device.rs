@@ -21,7 +21,7 @@ use crate::world::World;
 impl World {
     /// Carries the effects of a volume's step out, and what follows from them.
     pub(crate) fn finish(&mut self, n: usize, mut fx: Effects) {
-        let mut more = self.nodes[n].volume.has_work();
+        let mut more = self.nodes[n].vol.engine.has_work();
         loop {
             let effects: Vec<VolumeEffect> = fx.take().collect();
             for effect in effects {
@@ -30,8 +30,8 @@ impl World {
             if !more {
                 return;
             }
-            self.nodes[n].volume.resume(&mut fx);
-            more = self.nodes[n].volume.has_work();
+            self.nodes[n].vol.engine.resume(&mut fx);
+            more = self.nodes[n].vol.engine.has_work();
         }
     }
 
@@ -66,7 +66,7 @@ impl World {
                 self.kick_sender(n);
             }
             VolumeEffect::Complete { ticket, ok } => {
-                let slot = &mut self.nodes[n].requests[ticket.index as usize];
+                let slot = &mut self.nodes[n].vol.requests[ticket.index as usize];
                 if let Some(app) = slot {
                     app.done = true;
                     let app = app.clone();
@@ -74,11 +74,11 @@ impl World {
                 }
             }
             VolumeEffect::Release(ticket) => {
-                self.nodes[n].requests[ticket.index as usize] = None;
+                self.nodes[n].vol.requests[ticket.index as usize] = None;
             }
             VolumeEffect::WriteLog => self.after(n, 0, What::WriteLog),
             VolumeEffect::Room => {
-                if !self.nodes[n].parked.is_empty() {
+                if !self.nodes[n].vol.parked.is_empty() {
                     self.after(n, 0, What::Unpark);
                 }
                 let early = |conn: &Conn| conn.rx_wait == RxWait::Early;
@@ -97,7 +97,7 @@ impl World {
             VolumeEffect::PeerWritePutOff { epoch } => self.peer_write_put_off(n, epoch),
             VolumeEffect::PutOff(epoch) => self.put_off(n, epoch),
             VolumeEffect::ReleasePeer(ticket) => {
-                self.nodes[n].payloads[ticket.index as usize] = None;
+                self.nodes[n].vol.payloads[ticket.index as usize] = None;
                 self.kick_receiver(n);
             }
             VolumeEffect::Report(report) => self.report(n, report),
@@ -118,7 +118,7 @@ impl World {
     fn report(&mut self, n: usize, report: Report) {
         match report {
             Report::ResyncFinished => {
-                self.nodes[n].resync_finished = true;
+                self.nodes[n].vol.resync_finished = true;
                 self.kick_worker(n);
             }
             Report::IoError { write } => {
@@ -132,11 +132,36 @@ impl World {
             }
             Report::PeerWriteFailed => {}
             Report::Congested(limit) => {
-                self.post(n, Event::Congested { volume: 0, limit }, false);
+                self.post(
+                    n,
+                    Event::Congested {
+                        volume: self.volume,
+                        limit,
+                    },
+                    false,
+                );
             }
-            Report::Relieved => self.post(n, Event::Relieved { volume: 0 }, false),
-            Report::TooLarge => self.post(n, Event::TooLarge { volume: 0 }, false),
-            Report::Drained => self.post(n, Event::Drained { volume: 0 }, false),
+            Report::Relieved => self.post(
+                n,
+                Event::Relieved {
+                    volume: self.volume,
+                },
+                false,
+            ),
+            Report::TooLarge => self.post(
+                n,
+                Event::TooLarge {
+                    volume: self.volume,
+                },
+                false,
+            ),
+            Report::Drained => self.post(
+                n,
+                Event::Drained {
+                    volume: self.volume,
+                },
+                false,
+            ),
             Report::Broken(invariant) => self.broke(n, invariant),
         }
     }
@@ -152,8 +177,8 @@ impl World {
         let fails = rate != 0 && self.rng.below(1000) < rate;
         if fails {
             self.tell(n, || "DISK ERROR".into());
-            self.nodes[n].broken = true;
-            self.nodes[n].suspect = true;
+            self.nodes[n].vol.broken = true;
+            self.nodes[n].vol.suspect = true;
             self.disk_broke(n);
         }
         fails
@@ -163,26 +188,26 @@ impl World {
         let delay = self.rng.within(1, self.config.disk);
         let op = self.next_op();
         let node = &mut self.nodes[n];
-        let watched = node.volume.policy().disk_timeout_ms != 0;
-        let starts = !watched || node.volume.local_starts(ticket, true);
+        let watched = node.vol.engine.policy().disk_timeout_ms != 0;
+        let starts = !watched || node.vol.engine.local_starts(ticket, true);
         self.begin_watch(n);
         let node = &mut self.nodes[n];
-        let Some(app) = node.requests[ticket.index as usize]
+        let Some(app) = node.vol.requests[ticket.index as usize]
             .clone()
-            .filter(|_| node.lower && starts)
+            .filter(|_| node.vol.lower && starts)
         else {
             return self.after(n, 0, What::LocalFailed(ticket));
         };
         match app.kind {
             AppKind::Write(_) => {
-                let request = node.volume.local_request(ticket);
+                let request = node.vol.engine.local_request(ticket);
                 let operation = request.map_or(Operation::Write, |(operation, _)| operation);
                 let data = self.contents_after(n, operation, app.extent, app.data);
-                if !self.nodes[n].disk.submit(op, app.extent, data) {
+                if !self.nodes[n].vol.disk.submit(op, app.extent, data) {
                     self.fail(format!("overlapping writes at the disk of {}", NAMES[n]));
                 }
                 if app.flags.fua {
-                    self.nodes[n].disk.force(op);
+                    self.nodes[n].vol.disk.force(op);
                 }
                 self.check_logged(n, app.extent);
                 let what = if self.disk_fails(n) {
@@ -197,7 +222,7 @@ impl World {
             }
             AppKind::Flush(_) => {
                 let node = &mut self.nodes[n];
-                let flushed = node.disk.begin_flush();
+                let flushed = node.vol.disk.begin_flush();
                 self.after(n, delay, What::LocalFlush(ticket, flushed));
             }
             AppKind::Read(_) => self.after(n, delay, What::LocalRead(ticket)),
@@ -207,10 +232,10 @@ impl World {
     /// Lets somebody look after the disk while it has something.
     fn begin_watch(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let policy = node.volume.policy();
+        let policy = node.vol.engine.policy();
         let due = policy.disk_timeout_ms != 0 && !policy.abandon;
-        if due && !node.watching && node.volume.counters().local_pending != 0 {
-            node.watching = true;
+        if due && !node.vol.watching && node.vol.engine.counters().local_pending != 0 {
+            node.vol.watching = true;
             let ms = u64::from(policy.disk_timeout_ms / 4).clamp(1, 500);
             self.after(n, ms, What::Watch);
         }
@@ -219,17 +244,17 @@ impl World {
     pub(crate) fn watch_disk(&mut self, n: usize) {
         let mut fx = Effects::new();
         let now = Instant(self.now);
-        self.nodes[n].watching = false;
-        self.nodes[n].volume.watch_disk(now, &mut fx);
+        self.nodes[n].vol.watching = false;
+        self.nodes[n].vol.engine.watch_disk(now, &mut fx);
         self.finish(n, fx);
         self.begin_watch(n);
     }
 
     pub(crate) fn check_logged(&mut self, n: usize, extent: Extent) {
-        if !self.nodes[n].volume.policy().log {
+        if !self.nodes[n].vol.engine.policy().log {
             return;
         }
-        let logged = self.nodes[n].disk.log_extents();
+        let logged = self.nodes[n].vol.disk.log_extents();
         for e in extent.sector / 8192..=(extent.end() - 1) / 8192 {
             if !logged.contains(&(e as u32)) {
                 self.fail(format!(
@@ -245,14 +270,14 @@ impl World {
         let op = self.next_op();
         self.begin_watch(n);
         let node = &mut self.nodes[n];
-        let view = node.volume.peer_view(ticket).filter(|_| node.lower);
+        let view = node.vol.engine.peer_view(ticket).filter(|_| node.vol.lower);
         let Some(view) = view else {
             return self.after(n, 0, What::PeerFailed(ticket));
         };
         if view.answer == Answer::Request && self.rng.chance(self.config.scarce) {
             // No memory for it.
             let mut fx = Effects::new();
-            self.nodes[n].volume.digest_unread(ticket, &mut fx);
+            self.nodes[n].vol.engine.digest_unread(ticket, &mut fx);
             return self.finish(n, fx);
         }
         if view.operation == Operation::Read {
@@ -263,16 +288,16 @@ impl World {
             };
             return self.after(n, delay, what);
         }
-        let data = node.payloads[ticket.index as usize]
+        let data = node.vol.payloads[ticket.index as usize]
             .take()
             .unwrap_or_default();
         let whole = data.len() as u32 * 512 == view.extent.bytes;
         let data = self.contents_after(n, view.operation, view.extent, data);
-        if !whole || !self.nodes[n].disk.submit(op, view.extent, data) {
+        if !whole || !self.nodes[n].vol.disk.submit(op, view.extent, data) {
             self.fail(format!("bad write of the peer at the disk of {}", NAMES[n]));
         }
         if view.flags.fua {
-            self.nodes[n].disk.force(op);
+            self.nodes[n].vol.disk.force(op);
         }
         let what = if self.disk_fails(n) {
             What::WriteFailed(Err(ticket), op)
@@ -284,19 +309,19 @@ impl World {
 
     pub(crate) fn log_begin(&mut self, n: usize) {
         let mut block = Box::new([0; BLOCK_BYTES]);
-        let Some(write) = self.nodes[n].volume.log_prepare(&mut block, crc32c) else {
+        let Some(write) = self.nodes[n].vol.engine.log_prepare(&mut block, crc32c) else {
             return;
         };
         let mut pages = Vec::new();
         for &page in write.pages() {
             let mut image = Box::new([0; PAGE_BYTES]);
-            if self.nodes[n].volume.take_bitmap_page(page, &mut image) {
+            if self.nodes[n].vol.engine.take_bitmap_page(page, &mut image) {
                 pages.push(MetaWrite::Page(page, image));
             }
         }
         let node = &mut self.nodes[n];
-        node.log_busy = true;
-        node.log_block = Some(MetaWrite::Log(write.block, block));
+        node.vol.log_busy = true;
+        node.vol.log_block = Some(MetaWrite::Log(write.block, block));
         if pages.is_empty() {
             self.log_step(n);
         } else {
@@ -307,24 +332,24 @@ impl World {
     /// A transaction of the log could not be written: the disk has to go.
     pub(crate) fn log_failed(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        node.log_busy = false;
-        node.log_block = None;
+        node.vol.log_busy = false;
+        node.vol.log_block = None;
         let mut fx = Effects::new();
-        self.nodes[n].volume.log_committed(false, &mut fx);
+        self.nodes[n].vol.engine.log_committed(false, &mut fx);
         self.finish(n, fx);
         self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
     }
 
     /// The pages, or the block, of a log transaction are on disk.
     pub(crate) fn log_step(&mut self, n: usize) {
-        match self.nodes[n].log_block.take() {
+        match self.nodes[n].vol.log_block.take() {
             Some(block) => self.write_meta(n, vec![block], true),
             None => {
-                self.nodes[n].log_busy = false;
+                self.nodes[n].vol.log_busy = false;
                 let mut fx = Effects::new();
-                self.nodes[n].volume.log_committed(true, &mut fx);
+                self.nodes[n].vol.engine.log_committed(true, &mut fx);
                 self.finish(n, fx);
-                if !self.nodes[n].log_busy {
+                if !self.nodes[n].vol.log_busy {
                     self.log_begin(n);
                 }
             }

@@ -35,7 +35,7 @@ impl World {
         data: Vec<u32>,
     ) {
         let mut fx = Effects::new();
-        let wanted = self.nodes[n].volume.digest_made(ticket, &mut fx);
+        let wanted = self.nodes[n].vol.engine.digest_made(ticket, &mut fx);
         self.finish(n, fx);
         if !wanted {
             return;
@@ -57,10 +57,13 @@ impl World {
 
     /// The source has read its copy; true if it is to be sent.
     pub(crate) fn differs_at_target(&mut self, n: usize, ticket: PeerTicket, own: &[u32]) -> bool {
-        let told = self.nodes[n].told[ticket.index as usize].iter();
+        let told = self.nodes[n].vol.told[ticket.index as usize].iter();
         let equal = told.flat_map(|word| word.to_le_bytes()).eq(digest_of(own));
         let mut fx = Effects::new();
-        let differs = self.nodes[n].volume.resync_checked(ticket, equal, &mut fx);
+        let differs = self.nodes[n]
+            .vol
+            .engine
+            .resync_checked(ticket, equal, &mut fx);
         self.equal_blocks += u64::from(equal);
         self.finish(n, fx);
         differs

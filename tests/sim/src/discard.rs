@@ -54,7 +54,7 @@ impl World {
         }
         let node = &self.nodes[n];
         let limits = node.config.discard;
-        let mut contents = node.disk.read(extent);
+        let mut contents = node.vol.disk.read(extent);
         for part in limits.parts(operation, extent) {
             for sector in part.extent.sector..part.extent.end() {
                 let at = (sector - extent.sector) as usize;
@@ -72,7 +72,7 @@ impl World {
     pub fn discard(&mut self, n: usize, operation: Operation, sector: u64, sectors: u32) -> u32 {
         let extent = Extent::new(sector, sectors * 512);
         let id = self.oracle.start(extent);
-        self.zeroes.insert(id);
+        self.oracle.zeroes.insert(id);
         let data = vec![id; sectors as usize];
         self.tell(n, || {
             format!("application: {operation:?} {id} of {sector}+{sectors}")
@@ -88,7 +88,7 @@ impl World {
             true => Operation::Discard,
             false => Operation::Zeroes { unmap },
         };
-        let room = self.nodes[n].volume.capacity().saturating_sub(sector);
+        let room = self.nodes[n].vol.engine.capacity().saturating_sub(sector);
         let most = self.most_sectors(n, operation).min(room as u32);
         if most != 0 {
             self.discard(n, operation, sector, (3 * sectors).min(most));
@@ -97,7 +97,7 @@ impl World {
 
     /// The largest request of that kind that the device of a node takes now, in sectors.
     pub fn most_sectors(&self, n: usize, operation: Operation) -> u32 {
-        let limits = self.nodes[n].limits;
+        let limits = self.nodes[n].vol.limits;
         let bytes = match operation {
             Operation::Discard => limits.discard,
             Operation::Zeroes { .. } => limits.zeroes,
@@ -108,7 +108,7 @@ impl World {
 
     /// The target asked for resync data that may be told to be zeroes. True if it is.
     pub(crate) fn tells_zeroes(&mut self, n: usize, view: PeerView, data: &[u32]) -> bool {
-        let zero = !data.is_empty() && data.iter().all(|id| self.zeroes.contains(id));
+        let zero = !data.is_empty() && data.iter().all(|id| self.oracle.zeroes.contains(id));
         if zero {
             let command = Command::RsDeallocated;
             let desc = BlockDesc {
@@ -132,10 +132,10 @@ impl World {
     ) -> Result<(), Trouble> {
         let extent = Extent::new(desc.sector, desc.size);
         let mut fx = Effects::new();
-        let taken = self.nodes[n].volume.resync_zeroes(extent, &mut fx);
+        let taken = self.nodes[n].vol.engine.resync_zeroes(extent, &mut fx);
         if let Ok(Some(ticket)) = taken {
-            self.nodes[n].payloads[ticket.index as usize] = Some(names.to_vec());
-            self.nodes[n].resynced += u64::from(extent.bytes / 4096);
+            self.nodes[n].vol.payloads[ticket.index as usize] = Some(names.to_vec());
+            self.nodes[n].vol.resynced += u64::from(extent.bytes / 4096);
         }
         self.finish(n, fx);
         taken.map_err(|e| Trouble::Protocol(format!("zeroes {extent:?}: {e:?}")))?;

@@ -31,8 +31,8 @@ pub enum What {
     SendDone(u64, Ticket),
     /// A turn of the receiver.
     RxData(u64),
-    /// A disk flush for the peer's barrier completed.
-    EpochFlushed(u64, Flush),
+    /// Flushes of all volumes' disks for the peer's barrier completed.
+    EpochFlushed(u64, Vec<(usize, Flush)>),
     /// A reply cannot be sent any more.
     ReplyDropped(PeerTicket),
     /// Somebody looks whether the disk still answers.
@@ -78,7 +78,7 @@ pub enum What {
     /// A handler came back.
     HandlerDone(Call, u8),
     /// The handler `fence-peer` looks whether the peer has obeyed; how often it will look again.
-    Fenced(Call, Token, u8),
+    Fenced(Call, Vec<Token>, u8),
 }
 
 impl What {
@@ -104,6 +104,8 @@ pub enum Ev {
         n: usize,
         /// Its life.
         life: u32,
+        /// The volume that it is about.
+        volume: usize,
         /// What.
         what: What,
     },
@@ -140,7 +142,8 @@ impl World {
     /// Something is due on a node; unless its disk hangs, and would have to answer.
     pub(crate) fn turn(&mut self, n: usize, what: What) {
         if self.hung[n] && what.is_of_disk() {
-            self.stuck[n].push(what);
+            let volume = self.volume;
+            self.stuck[n].push((volume, what));
         } else {
             self.happen(n, what);
         }
@@ -165,57 +168,61 @@ impl World {
             What::Sender(id) => self.sender(n, id),
             What::SendDone(id, ticket) => self.send_done(n, id, ticket),
             What::RxData(id) => self.receive_data(n, id),
-            What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, flushed),
+            What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, &flushed),
             What::ReplyDropped(ticket) => {
-                self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+                self.nodes[n].vol.engine.peer_reply_sent(ticket, &mut fx);
                 self.finish(n, fx);
             }
             What::Unanswered(id, mutings) => self.unanswered(n, id, mutings),
             What::Lost(id, loss) => self.lost(n, id, loss),
             What::LocalWrite(ticket, op) => {
                 self.write_done(n, op);
-                self.nodes[n].volume.local_done(ticket, true, &mut fx);
+                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
             What::LocalFlush(ticket, flushed) => {
-                self.nodes[n].disk.end_flush(flushed);
-                self.nodes[n].volume.local_done(ticket, true, &mut fx);
+                self.nodes[n].vol.disk.end_flush(flushed);
+                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
             What::LocalRead(ticket) => {
-                self.nodes[n].fill_read(ticket);
-                self.nodes[n].volume.local_done(ticket, true, &mut fx);
+                self.nodes[n].vol.fill_read(ticket);
+                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
             What::DirectRead(mut app) => {
-                self.nodes[n].direct_reads -= 1;
-                app.data = self.nodes[n].disk.read(app.extent);
+                self.nodes[n].vol.direct_reads -= 1;
+                app.data = self.nodes[n].vol.disk.read(app.extent);
                 self.completed(n, *app, true);
             }
             What::LocalFailed(ticket) => {
-                self.nodes[n].volume.local_done(ticket, false, &mut fx);
+                self.nodes[n].vol.engine.local_done(ticket, false, &mut fx);
                 self.finish(n, fx);
             }
             What::PeerWrite(ticket, op) => {
                 self.write_done(n, op);
-                self.nodes[n].volume.peer_io_done(ticket, true, &mut fx);
+                self.nodes[n].vol.engine.peer_io_done(ticket, true, &mut fx);
                 self.finish(n, fx);
                 self.kick_resync(n);
             }
             What::PeerRead(ticket) => {
                 let node = &mut self.nodes[n];
-                if let Some(view) = node.volume.peer_view(ticket) {
-                    node.payloads[ticket.index as usize] = Some(node.disk.read(view.extent));
+                if let Some(view) = node.vol.engine.peer_view(ticket) {
+                    node.vol.payloads[ticket.index as usize] =
+                        Some(node.vol.disk.read(view.extent));
                 }
-                node.volume.peer_io_done(ticket, true, &mut fx);
+                node.vol.engine.peer_io_done(ticket, true, &mut fx);
                 self.finish(n, fx);
             }
             What::PeerFailed(ticket) => {
-                self.nodes[n].volume.peer_io_done(ticket, false, &mut fx);
+                self.nodes[n]
+                    .vol
+                    .engine
+                    .peer_io_done(ticket, false, &mut fx);
                 self.finish(n, fx);
             }
             What::WriteLog => {
-                if !self.nodes[n].log_busy {
+                if !self.nodes[n].vol.log_busy {
                     self.log_begin(n);
                 }
             }
@@ -226,15 +233,25 @@ impl World {
             What::HandlerDone(call, status) => {
                 self.post(n, Event::HandlerDone { call, status }, false);
             }
-            What::Fenced(call, token, left) => self.fenced(n, call, token, left),
-            What::DiskTrouble(kind) => self.post(n, Event::IoError { volume: 0, kind }, false),
+            What::Fenced(call, tokens, left) => self.fenced(n, call, tokens, left),
+            What::DiskTrouble(kind) => self.post(
+                n,
+                Event::IoError {
+                    volume: self.volume,
+                    kind,
+                },
+                false,
+            ),
             What::DirectReadFailed(app) => self.direct_read_failed(n, *app),
             What::WriteFailed(whose, op) => {
                 let Self { nodes, rng, .. } = self;
-                nodes[n].disk.fail(op, rng);
+                nodes[n].vol.disk.fail(op, rng);
                 match whose {
-                    Ok(ticket) => self.nodes[n].volume.local_done(ticket, false, &mut fx),
-                    Err(ticket) => self.nodes[n].volume.peer_io_done(ticket, false, &mut fx),
+                    Ok(ticket) => self.nodes[n].vol.engine.local_done(ticket, false, &mut fx),
+                    Err(ticket) => self.nodes[n]
+                        .vol
+                        .engine
+                        .peer_io_done(ticket, false, &mut fx),
                 }
                 self.finish(n, fx);
                 self.kick_resync(n);
@@ -245,12 +262,12 @@ impl World {
 
     /// Resync or verify ask for more.
     fn resync_turn(&mut self, n: usize) {
-        self.nodes[n].resync_tick = false;
+        self.nodes[n].vol.resync_tick = false;
         let now = self.clock(n);
-        self.nodes[n].volume.sync_tick(now, 0);
+        self.nodes[n].vol.engine.sync_tick(now, 0);
         loop {
             let mut fx = Effects::new();
-            let more = self.nodes[n].volume.resync_more(&mut fx);
+            let more = self.nodes[n].vol.engine.resync_more(&mut fx);
             self.finish(n, fx);
             if !more {
                 break;
@@ -259,23 +276,23 @@ impl World {
         self.verify_on(n);
         let node = &self.nodes[n];
         let asks = match node.state().conn {
-            ConnState::SyncTarget => node.volume.resync_progress().is_some(),
-            ConnState::VerifyS => node.volume.verify_progress().is_some(),
+            ConnState::SyncTarget => node.vol.engine.resync_progress().is_some(),
+            ConnState::VerifyS => node.vol.engine.verify_progress().is_some(),
             // Who answers gives way to the application, too.
-            _ => self.config.settings && syncs(&node.volume),
+            _ => self.config.settings && syncs(&node.vol.engine),
         };
         if asks {
-            self.nodes[n].resync_tick = true;
+            self.nodes[n].vol.resync_tick = true;
             self.after(n, 20, What::Resync);
         }
     }
 
     pub(crate) fn write_done(&mut self, n: usize, op: u64) {
-        if let Some(extent) = self.nodes[n].disk.complete(op) {
+        if let Some(extent) = self.nodes[n].vol.disk.complete(op) {
             let content = self
                 .story
                 .is_some()
-                .then(|| self.nodes[n].disk.read(extent));
+                .then(|| self.nodes[n].vol.disk.read(extent));
             let content = content.unwrap_or_default();
             self.tell(n, || {
                 format!(
@@ -297,9 +314,9 @@ impl World {
     }
 
     pub(crate) fn kick_resync(&mut self, n: usize) {
-        let volume = &self.nodes[n].volume;
-        if !self.nodes[n].resync_tick && syncs(volume) {
-            self.nodes[n].resync_tick = true;
+        let volume = &self.nodes[n].vol.engine;
+        if !self.nodes[n].vol.resync_tick && syncs(volume) {
+            self.nodes[n].vol.resync_tick = true;
             self.after(n, 1, What::Resync);
         }
     }

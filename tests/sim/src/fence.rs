@@ -3,7 +3,7 @@
 //! The handler `fence-peer`: another way to the peer, that works also when the link does not.
 
 use tandem_engine::engine::resource::{Admin, Call, Event, Token};
-use tandem_engine::engine::state::{DiskState, Role};
+use tandem_engine::engine::state::{DeviceState, DiskState};
 
 use crate::event::What;
 use crate::world::World;
@@ -27,35 +27,40 @@ const LOOKS: u8 = 20;
 const PAUSE_MS: u64 = 10;
 
 impl World {
-    /// Node `n` wants its peer to be fenced.
+    /// Node `n` wants its peer to be fenced: all volumes are.
     pub(crate) fn fence(&mut self, n: usize, call: Call) {
         let peer = &self.nodes[1 - n];
         let delay = self.rng.within(1, PAUSE_MS);
-        let verdict = match peer.state().role {
+        let verdict = match peer.serves() {
             _ if !peer.up => DEAD,
-            Role::Primary => ACTIVE,
+            true => ACTIVE,
             _ if self.rng.chance(10) => FAILED,
             _ => {
-                let token = self.admin(1 - n, Admin::Outdate { volume: 0 });
-                return self.after(n, delay, What::Fenced(call, token, LOOKS));
+                let mut tokens = Vec::new();
+                self.each_volume(|world| {
+                    let volume = world.volume;
+                    tokens.push(world.admin(1 - n, Admin::Outdate { volume }));
+                });
+                return self.after(n, delay, What::Fenced(call, tokens, LOOKS));
             }
         };
         self.after(n, delay, What::HandlerDone(call, verdict));
     }
 
-    /// The handler looks at what became of its command.
-    pub(crate) fn fenced(&mut self, n: usize, call: Call, token: Token, left: u8) {
+    /// The handler looks at what became of its commands.
+    pub(crate) fn fenced(&mut self, n: usize, call: Call, tokens: Vec<Token>, left: u8) {
         let peer = &self.nodes[1 - n];
-        let done = self.answer(1 - n, token).is_some();
+        let mut answers = tokens.iter().map(|&token| self.answer(1 - n, token));
+        let done = answers.all(|answer| answer.is_some());
         if peer.up && !done && left != 0 {
-            return self.after(n, PAUSE_MS, What::Fenced(call, token, left - 1));
+            return self.after(n, PAUSE_MS, What::Fenced(call, tokens, left - 1));
         }
-        let state = peer.state();
-        let status = match state.disk {
+        let outdated = |s: &DeviceState| s.disk == DiskState::Outdated;
+        let status = match peer.states().iter().all(outdated) {
             _ if !peer.up => DEAD,
-            _ if state.role == Role::Primary => ACTIVE,
-            DiskState::Outdated => OUTDATED,
-            _ => FAILED,
+            _ if peer.serves() => ACTIVE,
+            true => OUTDATED,
+            false => FAILED,
         };
         self.post(n, Event::HandlerDone { call, status }, false);
     }

@@ -6,7 +6,6 @@ use tandem_engine::engine::resource::Loss;
 use tandem_engine::engine::state::Role;
 
 use crate::event::What;
-use crate::node::Node;
 use crate::story::OUTSIDE;
 use crate::world::World;
 
@@ -108,42 +107,12 @@ impl World {
         self.tell(n, || "CRASH".into());
         self.stop_timer(n);
         self.stuck[n].clear();
-        let primary = self.nodes[n].state().role == Role::Primary;
         let conn = self.nodes[n].conn.as_ref().map(|c| c.id);
-        // What waits behind the first write was not begun.
-        let waiting = core::mem::take(&mut self.nodes[n].meta);
-        if let Some(op) = waiting.into_values().next() {
-            if self.rng.chance(50) {
-                let text = format!("perhaps torn on disk: {}", op.describe());
-                self.tell(n, || text);
-                let node = &mut self.nodes[n];
-                node.disk.end_flush(op.flush);
-                for write in &op.writes {
-                    node.disk.write_meta(write, Some(&mut self.rng));
-                }
-            }
-        }
-        let node = &mut self.nodes[n];
-        node.disk.crash(&mut self.rng);
-        let life = node.life + 1;
-        let (disk, config) = (node.disk.clone(), node.config.clone());
-        let (token, suspect, gave_up) = (node.token, node.suspect, node.gave_up);
-        let mut fresh = Node::new(disk, config);
-        fresh.up = false;
-        fresh.life = life;
-        fresh.token = token;
-        fresh.suspect = suspect;
-        fresh.gave_up = gave_up;
-        self.nodes[n] = fresh;
         let peer = 1 - n;
-        // A promotion that was not through does not make a Primary.
-        let served = primary && !self.oracle.torn;
-        self.oracle.torn |= primary;
-        self.oracle.weak[n] = true;
-        self.oracle.weak_peer[n] = !served || self.oracle.dual;
-        if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
-            self.oracle.behind[n] = true;
-        }
+        self.each_volume(|world| world.crash_disk(n));
+        self.nodes[n] = self.nodes[n].after_crash();
+        let view = self.volume;
+        self.nodes[n].look_at(view);
         if let (Some(id), Some(_)) = (conn, &self.nodes[peer].conn) {
             let mut delay = self.rng.within(1, self.config.notice);
             if self.config.bytes && id > self.cut_conn {
@@ -153,7 +122,35 @@ impl World {
         }
     }
 
-    /// A node's disk does not answer any more.
+    /// The power of a node's disk is lost, and with it what of its writes nobody knows.
+    fn crash_disk(&mut self, n: usize) {
+        // What waits behind the first write was not begun.
+        let waiting = core::mem::take(&mut self.nodes[n].vol.meta);
+        if let Some(op) = waiting.into_values().next() {
+            if self.rng.chance(50) {
+                let text = format!("perhaps torn on disk: {}", op.describe());
+                self.tell(n, || text);
+                let disk = &mut self.nodes[n].vol.disk;
+                disk.end_flush(op.flush);
+                for write in &op.writes {
+                    disk.write_meta(write, Some(&mut self.rng));
+                }
+            }
+        }
+        self.nodes[n].vol.disk.crash(&mut self.rng);
+        let primary = self.nodes[n].state().role == Role::Primary;
+        let peer = 1 - n;
+        // A promotion that was not through does not make a Primary.
+        let served = primary && !self.oracle.torn;
+        self.oracle.torn |= primary;
+        self.oracle.weak[n] = true;
+        self.oracle.weak_peer[n] = !served || self.oracle.dual;
+        if !primary && self.nodes[peer].up && !self.oracle.behind[peer] {
+            self.oracle.behind[n] = true;
+        }
+    }
+
+    /// A node's disks do not answer any more.
     pub fn hang_disk(&mut self, n: usize) {
         self.tell(n, || "DISK HANGS".into());
         self.hung[n] = true;
@@ -163,9 +160,12 @@ impl World {
     pub fn wake_disk(&mut self, n: usize) {
         self.tell(n, || "DISK ANSWERS".into());
         self.hung[n] = false;
-        for what in core::mem::take(&mut self.stuck[n]) {
+        let view = self.volume;
+        for (volume, what) in core::mem::take(&mut self.stuck[n]) {
+            self.look_at(volume);
             self.after(n, 0, what);
         }
+        self.look_at(view);
     }
 
     /// A node gets power again; nothing is configured.

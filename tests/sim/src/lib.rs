@@ -34,6 +34,7 @@ pub mod shrink;
 pub mod story;
 mod tear;
 pub mod verify;
+pub mod vol;
 mod watch;
 pub mod words;
 pub mod worker;

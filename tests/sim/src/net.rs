@@ -10,7 +10,7 @@ use tandem_engine::engine::volume::Effects;
 use tandem_engine::engine::wire::Command;
 
 use crate::event::{Ev, What};
-use crate::node::{Conn, Item, Net, RxWait};
+use crate::node::{Conn, Item, Net, Queued, RxWait};
 use crate::packet::Packet;
 use crate::world::World;
 
@@ -98,18 +98,22 @@ impl World {
             return;
         };
         self.tell(n, || format!("session {} closes", conn.id));
-        if let Some(ticket) = conn.sending {
+        let view = self.volume;
+        if let Some((volume, ticket)) = conn.sending {
+            self.look_at(volume);
             let mut fx = Effects::new();
-            self.nodes[n].volume.send_done(ticket, &mut fx);
+            self.nodes[n].vol.engine.send_done(ticket, &mut fx);
             self.finish(n, fx);
         }
-        for (item, _) in conn.tx {
-            if let Item::Reply(ticket) = item {
+        for queued in conn.tx {
+            if let Item::Reply(ticket) = queued.item {
+                self.look_at(queued.volume);
                 let mut fx = Effects::new();
-                self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+                self.nodes[n].vol.engine.peer_reply_sent(ticket, &mut fx);
                 self.finish(n, fx);
             }
         }
+        self.look_at(view);
         if self.config.bytes && conn.id > self.cut_conn {
             self.tear(1 - n, conn.id);
         }
@@ -137,6 +141,7 @@ impl World {
             return;
         };
         let id = conn.id;
+        packet.address(self.volume);
         let delay = self.rng.within(1, self.config.wire);
         let cause = self.cause;
         let version = self.version(n);
@@ -161,10 +166,14 @@ impl World {
     }
 
     pub(crate) fn queue(&mut self, n: usize, item: Item) {
-        let cause = self.cause;
+        let (volume, cause) = (self.volume, self.cause);
         match &mut self.nodes[n].conn {
             Some(conn) => {
-                conn.tx.push_back((item, cause));
+                conn.tx.push_back(Queued {
+                    item,
+                    volume,
+                    cause,
+                });
                 self.kick_sender(n);
             }
             None => {

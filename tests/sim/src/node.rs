@@ -2,29 +2,26 @@
 
 //! One node: the engine's values and what its driver keeps beside them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 
+use tandem_engine::engine::bitmap_code::TransferCursor;
 use tandem_engine::engine::control::RetCode;
 use tandem_engine::engine::ids::{Extent, PeerTicket, Ticket};
 use tandem_engine::engine::life::Pings;
 use tandem_engine::engine::options::{DiskOptions, NetOptions, ResourceOptions};
-use tandem_engine::engine::resource::{
-    Effect, Event, Handler, LowerSizes, Resource, Token, VolumeRecord,
-};
-use tandem_engine::engine::state::DeviceState;
+use tandem_engine::engine::resource::{Effect, Event, Handler, Resource, Token, VolumeRecord};
+use tandem_engine::engine::state::{DeviceState, Role};
 use tandem_engine::engine::stream::Stream;
 use tandem_engine::engine::trace::Traced;
-use tandem_engine::engine::volume::{
-    DiscardLimits, DiskTables, Operation, OverlapNode, PeerSlot, RequestLimits, Slot, Tables,
-    Volume, WantedAck, WriteFlags,
-};
+use tandem_engine::engine::volume::{DiscardLimits, Operation, WantedAck, WriteFlags};
 
-use crate::disk::{Disk, Flush, MetaWrite, META_SECTORS};
+use crate::disk::{Flush, MetaWrite};
 use crate::listener::Listener;
 use crate::oracle::{Completed, Lows};
 use crate::packet::Packet;
 use crate::story::Cause;
-use crate::Heap;
+use crate::vol::Vol;
 
 /// A request of the application.
 #[derive(Clone, Debug)]
@@ -75,6 +72,17 @@ pub enum Item {
     Packet(Packet),
 }
 
+/// An item in the queue of the data socket.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// What is to be put there.
+    pub item: Item,
+    /// The volume that it is of.
+    pub volume: usize,
+    /// Why.
+    pub cause: Cause,
+}
+
 /// What the receiver of the data socket waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RxWait {
@@ -100,9 +108,9 @@ pub struct Conn {
     /// Of two conflicting requests, this node's wins.
     pub resolver: bool,
     /// The data socket's queue.
-    pub tx: VecDeque<(Item, Cause)>,
-    /// The write whose payload is being sent.
-    pub sending: Option<Ticket>,
+    pub tx: VecDeque<Queued>,
+    /// The write whose payload is being sent, and of which volume.
+    pub sending: Option<(usize, Ticket)>,
     /// A turn of the sender is scheduled.
     pub tx_scheduled: bool,
     /// What came on the data socket.
@@ -121,8 +129,8 @@ pub struct Conn {
     pub stage: u8,
     /// The handshake has ended.
     pub met: bool,
-    /// The bitmap that is being received: next bit.
-    pub bitmap: Option<tandem_engine::engine::bitmap_code::TransferCursor>,
+    /// The bitmap that is being received: of which volume, and the next bit.
+    pub bitmap: Option<(usize, TransferCursor)>,
 }
 
 /// The receiver thread.
@@ -163,44 +171,12 @@ pub struct Node {
     pub up: bool,
     /// How often it crashed.
     pub life: u32,
-    /// The disk, attached or not.
-    pub disk: Disk,
     /// The engine's resource.
     pub resource: Traced<Resource, Listener>,
-    /// The engine's record of the volume.
+    /// The engine's records of the volumes.
     pub records: Vec<VolumeRecord>,
-    /// The engine's volume.
-    pub volume: Traced<Volume<Heap>, Listener>,
     /// The engine's stream.
     pub stream: Traced<Stream, Listener>,
-    /// Tables of the disk that is being attached.
-    pub attaching: Option<DiskTables<Heap>>,
-    /// It is going to be Primary although the other one has what it misses.
-    pub parting: bool,
-    /// The largest requests that its device takes.
-    pub limits: RequestLimits,
-    /// A lower disk is in use.
-    pub lower: bool,
-    /// Flushes of it for barriers of the peer.
-    pub flushes: u32,
-    /// Reads of the application that its disk serves without a slot.
-    pub direct_reads: u32,
-    /// An operation of it has failed.
-    pub broken: bool,
-    /// An operation of it or of a former one has failed since both were in sync.
-    pub suspect: bool,
-    /// Its disk was given up since both were in sync: it failed, did not answer, or was taken away.
-    pub gave_up: bool,
-    /// Somebody is going to look whether the disk still answers.
-    pub watching: bool,
-    /// Requests by slot.
-    pub requests: Vec<Option<App>>,
-    /// Requests without slot.
-    pub parked: VecDeque<App>,
-    /// Payloads of peer requests by slot.
-    pub payloads: Vec<Option<Vec<u32>>>,
-    /// What the peer has told to be in blocks that are verified, by slot of a peer request.
-    pub told: Vec<Vec<u32>>,
     /// Events for the resource; whether the receiver waits for it.
     pub events: VecDeque<(Event, bool, Cause)>,
     /// Why the present event came, or itself once it is told.
@@ -221,36 +197,16 @@ pub struct Node {
     pub pause: u64,
     /// The session.
     pub conn: Option<Conn>,
-    /// The log is being written.
-    pub log_busy: bool,
-    /// The block to write when the pages are durable.
-    pub log_block: Option<MetaWrite>,
-    /// Metadata writes: one is at the disk at a time, in this order.
-    pub meta: BTreeMap<u64, MetaOp>,
-    /// When the last of them is done.
-    pub meta_until: u64,
     /// How far its clock is ahead of the world's, in ms.
     pub skew: u64,
     /// The key of the event that looks at the clock for the resource.
     pub timer: Option<(u64, u64)>,
-    /// A resync ended (flag).
-    pub resync_finished: bool,
-    /// A verify ended (flag).
-    pub verify_finished: bool,
-    /// A resync tick is scheduled.
-    pub resync_tick: bool,
-    /// The device may be opened for writing.
-    pub writable: bool,
-    /// The device is open.
-    pub open: bool,
     /// Next token of the administrator.
     pub token: u32,
     /// Commands of the administrator since the last crash, and when they were given.
     pub commands: Vec<(Token, u64)>,
     /// Answers to the administrator.
     pub answers: Vec<(Token, u16, i32)>,
-    /// Blocks that a resync brought here, since the last look.
-    pub resynced: u64,
     /// Configuration of the node.
     pub config: NodeConfig,
     /// Notices, as an administrator would see them.
@@ -259,6 +215,12 @@ pub struct Node {
     pub handled: bool,
     /// Handlers that were called.
     pub handlers: Vec<Handler>,
+    /// Its part of the volume in view.
+    pub vol: Vol,
+    /// Of the others, in their order.
+    hidden: Vec<Vol>,
+    /// Which volume is in view.
+    at: usize,
 }
 
 /// What does not change by crashes.
@@ -305,43 +267,27 @@ impl Default for NodeConfig {
 }
 
 impl Node {
-    /// A node with power and a disk, nothing configured.
-    pub fn new(disk: Disk, config: NodeConfig) -> Self {
-        let (slots, peers) = (config.slots, config.peers);
-        let tables = Tables {
-            slots: vec![Slot::default(); slots],
-            peers: vec![PeerSlot::default(); peers],
-            overlap_nodes: vec![OverlapNode::default(); 2 * (slots + peers)],
-            overlap_heads: vec![0; 16],
-        };
+    /// A node with power and its parts of volumes, of which there is at least one; nothing is
+    /// configured.
+    pub fn new(vols: Vec<Vol>, config: NodeConfig) -> Self {
         let ear = || config.listener.clone();
         let (name, epoch) = (format_args!("simulated"), config.net.max_epoch_size);
         let options = ResourceOptions::default();
         let mut resource =
             Traced::<Resource, _>::resource(ear(), ear().next_value(), name, options);
-        resource.volume_added(0, 0);
+        let mut records = Vec::new();
+        for number in 0..vols.len() {
+            resource.volume_added(number as u16, number as u32);
+            records.push(VolumeRecord::new(number as u16, number as u32));
+        }
+        let mut hidden = vols;
+        let vol = hidden.remove(0);
         Self {
             up: true,
             life: 0,
-            disk,
             resource,
-            records: vec![VolumeRecord::new(0, 0)],
-            volume: Traced::<Volume<Heap>, _>::volume(ear(), ear().next_value(), name, tables),
+            records,
             stream: Traced::<Stream, _>::stream(ear(), ear().next_value(), name, epoch),
-            attaching: None,
-            parting: false,
-            limits: RequestLimits::ANY,
-            lower: false,
-            flushes: 0,
-            direct_reads: 0,
-            broken: false,
-            suspect: false,
-            gave_up: false,
-            watching: false,
-            requests: vec![None; slots],
-            parked: VecDeque::new(),
-            payloads: vec![None; peers],
-            told: vec![Vec::new(); peers],
             events: VecDeque::new(),
             event_cause: Cause::Nothing,
             effects: VecDeque::new(),
@@ -352,53 +298,71 @@ impl Node {
             net: Net::Off,
             pause: 0,
             conn: None,
-            log_busy: false,
-            log_block: None,
-            meta: BTreeMap::new(),
-            meta_until: 0,
             skew: 0,
             timer: None,
-            resync_finished: false,
-            verify_finished: false,
-            resync_tick: false,
-            writable: false,
-            open: false,
             token: 0,
             commands: Vec::new(),
             answers: Vec::new(),
-            resynced: 0,
             config,
+            notices: Vec::new(),
             handled: false,
             handlers: Vec::new(),
-            notices: Vec::new(),
+            vol,
+            hidden,
+            at: 0,
         }
     }
 
-    /// The state of its volume.
+    /// The node as it is without power: only its disks are left.
+    pub(crate) fn after_crash(&self) -> Self {
+        Self {
+            up: false,
+            life: self.life + 1,
+            token: self.token,
+            ..Self::new(
+                self.each(|vol| vol.after_crash(&self.config)),
+                self.config.clone(),
+            )
+        }
+    }
+
+    /// Shows another volume.
+    pub(crate) fn look_at(&mut self, volume: usize) {
+        exchange(&mut self.vol, &mut self.hidden, self.at, volume);
+        self.at = volume;
+    }
+
+    /// The part of a volume, in view or not.
+    pub fn vol_of(&self, volume: usize) -> &Vol {
+        match volume.cmp(&self.at) {
+            Ordering::Equal => &self.vol,
+            Ordering::Less => &self.hidden[volume],
+            Ordering::Greater => &self.hidden[volume - 1],
+        }
+    }
+
+    /// What `look` finds of each volume, in their order.
+    pub fn each<T>(&self, look: impl FnMut(&Vol) -> T) -> Vec<T> {
+        let volumes = 0..self.records.len();
+        volumes
+            .map(|volume| self.vol_of(volume))
+            .map(look)
+            .collect()
+    }
+
+    /// The states of all volumes.
+    pub fn states(&self) -> Vec<DeviceState> {
+        self.records.iter().map(|record| record.state).collect()
+    }
+
+    /// Whether it is Primary for any volume.
+    pub fn serves(&self) -> bool {
+        self.states().iter().any(|s| s.role == Role::Primary)
+    }
+
+    /// The state of the volume in view.
     pub fn state(&self) -> DeviceState {
-        self.records[0].state
-    }
-
-    /// The sizes of its lower devices, which only tell what they have now.
-    pub fn lower_sizes(&self) -> LowerSizes {
-        LowerSizes {
-            data: self.disk.sectors(),
-            meta: META_SECTORS,
-        }
-    }
-
-    /// Whether write `id` or a later one of that sector is in memory, on its way to the disk.
-    pub fn holds(&self, sector: u64, id: u32) -> bool {
-        let waits = |index: usize| {
-            let ticket = PeerTicket {
-                index: index as u32,
-            };
-            let extent = self.volume.peer_view(ticket)?.extent;
-            let at = sector.checked_sub(extent.sector)?;
-            self.payloads[index].as_ref()?.get(at as usize).copied()
-        };
-        let waiting = (0..self.payloads.len()).filter_map(waits).max();
-        waiting.max(self.disk.under_way(sector)) >= Some(id)
+        self.records[self.at].state
     }
 
     /// The last command was an attach, and that disk's data is not what applications have seen.
@@ -413,24 +377,30 @@ impl Node {
         let waits = |&&(token, at): &&(Token, u64)| at < time && !answered(token);
         self.commands.iter().find(waits).map(|&(token, _)| token)
     }
+}
 
-    /// The disk has served a read; nobody may wait for it any more.
-    pub(crate) fn fill_read(&mut self, ticket: Ticket) {
-        let wanted = self.volume.is_at_disk(ticket);
-        let app = self.requests[ticket.index as usize].as_mut();
-        if let Some(app) = app.filter(|_| wanted) {
-            app.data = self.disk.read(app.extent);
-        }
+/// Puts another one of several into view; the hidden ones keep their order.
+pub(crate) fn exchange<T>(shown: &mut T, hidden: &mut Vec<T>, at: usize, wanted: usize) {
+    if wanted != at {
+        let place = |of: usize, without: usize| of - usize::from(of > without);
+        let next = hidden.remove(place(wanted, at));
+        let former = core::mem::replace(shown, next);
+        hidden.insert(place(at, wanted), former);
     }
+}
 
-    /// Requests of the application that are not completed.
-    pub fn open_requests(&self) -> usize {
-        self.parked.len()
-            + self
-                .requests
-                .iter()
-                .flatten()
-                .filter(|app| !app.done)
-                .count()
+#[cfg(test)]
+mod tests {
+    use super::exchange;
+
+    #[test]
+    fn what_is_not_in_view_keeps_its_order() {
+        let (mut shown, mut hidden) = ('a', vec!['b', 'c']);
+        exchange(&mut shown, &mut hidden, 0, 2);
+        assert_eq!((shown, &hidden[..]), ('c', &['a', 'b'][..]));
+        exchange(&mut shown, &mut hidden, 2, 1);
+        assert_eq!((shown, &hidden[..]), ('b', &['a', 'c'][..]));
+        exchange(&mut shown, &mut hidden, 1, 1);
+        assert_eq!((shown, &hidden[..]), ('b', &['a', 'c'][..]));
     }
 }

@@ -9,10 +9,12 @@
 //! Where two nodes write at the same time, the order of names says nothing of concurrent writes:
 //! a content is too old only if it was completed before a write began that was completed, too.
 
+use std::collections::BTreeSet;
+
 use tandem_engine::engine::ids::Extent;
 use tandem_engine::engine::volume::WantedAck;
 
-use crate::verify::ROT;
+use crate::verify::{Watch, ROT};
 
 /// First number of a write.
 const FIRST_WRITE: u32 = 10;
@@ -70,6 +72,12 @@ pub struct Oracle {
     lost: Vec<(u32, u32)>,
     /// Sectors that were ever written.
     pub touched: Vec<u64>,
+    /// The writes that are zeroes.
+    pub zeroes: BTreeSet<u32>,
+    /// The verify that began last.
+    pub verify: Watch,
+    /// The node whose data is being declared good by force, as nobody's is.
+    pub(crate) forcing: Option<usize>,
     /// The node misses a completed write.
     pub behind: [bool; 2],
     /// The node never had a write that was completed without it.
@@ -126,6 +134,9 @@ impl Oracle {
             losses: 0,
             lost: vec![(0, 0); sectors as usize],
             touched: Vec::new(),
+            zeroes: BTreeSet::new(),
+            verify: Watch::default(),
+            forcing: None,
             behind: [false; 2],
             missed: [false; 2],
             went_on: [false; 2],

@@ -21,6 +21,8 @@ use crate::worker::show;
 #[derive(Clone, Debug)]
 pub struct Packet {
     bytes: Vec<u8>,
+    header: Header,
+    version: u32,
     wire_len: u64,
     /// Contents of the sectors that follow.
     pub blocks: Vec<u32>,
@@ -51,8 +53,25 @@ impl Packet {
         Self {
             wire_len: (head + length) as u64,
             bytes,
+            header,
+            version,
             blocks,
             cause: Cause::Nothing,
+        }
+    }
+
+    /// The number of the volume it is for.
+    pub(crate) fn volume(&self) -> usize {
+        usize::from(self.header.volume)
+    }
+
+    /// Says which volume it is for: the first one, as long as nobody says it.
+    pub(crate) fn address(&mut self, volume: usize) {
+        let volume = volume as u16;
+        if self.header.volume != volume {
+            self.header.volume = volume;
+            let head = self.header.emit(&mut self.bytes, self.version);
+            head.expect("header");
         }
     }
 

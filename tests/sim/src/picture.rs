@@ -66,7 +66,7 @@ impl World {
 
     fn node_line(&self, n: usize) -> String {
         let node = &self.nodes[n];
-        let uuids = node.disk.superblock().uuids;
+        let uuids = node.vol.disk.superblock().uuids;
         let state = if node.up {
             show(node.state())
         } else {
@@ -80,7 +80,7 @@ impl World {
     }
 
     fn range(&self, n: usize, block: u64) -> &[u32] {
-        let cached = &self.nodes[n].disk.cached;
+        let cached = &self.nodes[n].vol.disk.cached;
         let first = (block * BLOCK_SECTORS) as usize;
         let last = (first + BLOCK_SECTORS as usize).min(cached.len());
         cached.get(first..last).unwrap_or(&[])
@@ -90,11 +90,12 @@ impl World {
         let own = self.range(n, block).to_vec();
         let first = (block * BLOCK_SECTORS) as usize;
         let node = &mut self.nodes[n];
-        let durable = node.disk.durable.get(first..first + own.len());
-        let attached = node.up && node.lower;
-        let in_memory = attached && node.volume.bitmap().is_some_and(|b| b.is_set(block));
-        let on_disk = node.disk.bitmap().is_set(block);
+        let durable = node.vol.disk.durable.get(first..first + own.len());
+        let attached = node.up && node.vol.lower;
+        let in_memory = attached && node.vol.engine.bitmap().is_some_and(|b| b.is_set(block));
+        let on_disk = node.vol.disk.bitmap().is_set(block);
         let logged = node
+            .vol
             .disk
             .log_extents()
             .contains(&((block / EXTENT_BITS) as u32));

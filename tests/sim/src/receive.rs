@@ -7,7 +7,7 @@ use tandem_engine::engine::broken::Invariant;
 use tandem_engine::engine::ids::{Extent, Ticket};
 use tandem_engine::engine::options::WireProtocol;
 use tandem_engine::engine::resource::{
-    Event, IoKind, Loss, PeerSyncParams, RarePacket, WriteOrder,
+    Event, IoKind, Loss, PeerSyncParams, RarePacket, VolumeRecord, WriteOrder,
 };
 use tandem_engine::engine::stream::{BarrierStep, EpochStep};
 use tandem_engine::engine::volume::{
@@ -23,7 +23,7 @@ use tandem_engine::engine::wire::params::{ProtocolSettings, SyncParams};
 use tandem_engine::engine::wire::state::{
     SizeReport, StateReport, StateRequest, SyncUuid, UuidReport,
 };
-use tandem_engine::engine::wire::{Command, WireError};
+use tandem_engine::engine::wire::{Command, Header, WireError};
 
 use crate::digest::words_of;
 use crate::disk::Flush;
@@ -81,7 +81,7 @@ impl World {
         conn.rx_scheduled = false;
         // What came there during the handshake.
         self.receive_meta(n, id);
-        if self.nodes[n].records[0].holds_peer() {
+        if self.nodes[n].records.iter().any(VolumeRecord::holds_peer) {
             // Until a handler has answered; `event_done` goes on.
             return;
         }
@@ -97,8 +97,7 @@ impl World {
         };
         let stage = conn.stage;
         self.cause = packet.cause;
-        let version = self.version(n);
-        self.tell(n, || format!("takes {}", packet.describe(version)));
+        self.tell_taken(n, &packet);
         let taken = if stage == 0 {
             self.features(n, &packet)
         } else {
@@ -134,6 +133,15 @@ impl World {
         }
     }
 
+    pub(crate) fn tell_taken(&mut self, n: usize, packet: &Packet) {
+        let volume = packet.volume();
+        if volume < self.volumes() {
+            self.look_at(volume);
+        }
+        let version = self.version(n);
+        self.tell(n, || format!("takes {}", packet.describe(version)));
+    }
+
     pub(crate) fn features(&mut self, n: usize, packet: &Packet) -> Result<RxWait, Trouble> {
         let (header, body) = packet
             .open(Packet::early())
@@ -146,6 +154,16 @@ impl World {
             conn.stage = 2;
         }
         Ok(RxWait::Resource)
+    }
+
+    /// What follows is about the volume that a packet is for.
+    pub(crate) fn look_at_volume_of(&mut self, header: &Header) -> Result<(), Trouble> {
+        let volume = usize::from(header.volume);
+        if volume >= self.volumes() {
+            return Err(Trouble::Protocol(format!("no volume {volume}")));
+        }
+        self.look_at(volume);
+        Ok(())
     }
 
     pub(crate) fn data_packet(&mut self, n: usize, packet: &Packet) -> Result<RxWait, Trouble> {
@@ -164,6 +182,7 @@ impl World {
                 header.length
             )));
         }
+        self.look_at_volume_of(&header)?;
         let rare = match command {
             Command::Data | Command::Trim | Command::Zeroes => {
                 return self.receive_write(n, command, body, &packet.blocks);
@@ -173,10 +192,10 @@ impl World {
                 let h = DataHeader::parse(command, body)?;
                 let extent = Extent::new(h.sector, 512 * packet.blocks.len() as u32);
                 let mut fx = Effects::new();
-                let taken = self.nodes[n].volume.resync_data(extent, &mut fx);
+                let taken = self.nodes[n].vol.engine.resync_data(extent, &mut fx);
                 if let Ok(Some(ticket)) = taken {
-                    self.nodes[n].payloads[ticket.index as usize] = Some(packet.blocks.clone());
-                    self.nodes[n].resynced += u64::from(extent.bytes / 4096);
+                    self.nodes[n].vol.payloads[ticket.index as usize] = Some(packet.blocks.clone());
+                    self.nodes[n].vol.resynced += u64::from(extent.bytes / 4096);
                 }
                 self.finish(n, fx);
                 taken.map_err(|e| Trouble::Protocol(format!("resync data {extent:?}: {e:?}")))?;
@@ -230,14 +249,14 @@ impl World {
     fn receive_read(&mut self, n: usize, body: &[u8], blocks: &[u32]) -> Result<RxWait, Trouble> {
         let h = DataHeader::parse(Command::DataReply, body)?;
         let ticket = Ticket::from_block_id(h.block_id);
-        if self.nodes[n].volume.remote_read(ticket).is_none() {
+        if self.nodes[n].vol.engine.remote_read(ticket).is_none() {
             return Err(Trouble::Protocol("data reply to nothing".into()));
         }
-        if let Some(app) = &mut self.nodes[n].requests[ticket.index as usize] {
+        if let Some(app) = &mut self.nodes[n].vol.requests[ticket.index as usize] {
             app.data = blocks.to_vec();
         }
         let mut fx = Effects::new();
-        let volume = &mut self.nodes[n].volume;
+        let volume = &mut self.nodes[n].vol.engine;
         let taken = volume.peer_answered(ticket, true, false, &mut fx);
         self.finish(n, fx);
         taken.map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
@@ -247,7 +266,8 @@ impl World {
     fn receive_mark(&mut self, n: usize, desc: BlockDesc) -> Result<RxWait, Trouble> {
         let extent = Extent::new(desc.sector, desc.size);
         self.nodes[n]
-            .volume
+            .vol
+            .engine
             .peer_marked(extent)
             .map_err(|e| Trouble::Protocol(format!("out of sync: {e:?}")))?;
         Ok(RxWait::Nothing)
@@ -275,7 +295,7 @@ impl World {
             }
         };
         let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
-        if !self.nodes[n].volume.has_or_makes_peer_room() {
+        if !self.nodes[n].vol.engine.has_or_makes_peer_room() {
             return Err(Trouble::Wait(RxWait::Room));
         }
         let place = WritePlace {
@@ -286,7 +306,7 @@ impl World {
         let ack =
             WantedAck::of_packet(h.flags, agreed.version, protocol.unwrap_or(WireProtocol::C));
         let mut fx = Effects::new();
-        let taken = self.nodes[n].volume.peer_write(
+        let taken = self.nodes[n].vol.engine.peer_write(
             operation,
             extent,
             WriteFlags::of_packet(h.flags),
@@ -297,7 +317,7 @@ impl World {
             &mut fx,
         );
         if let Ok(ticket) = taken {
-            self.nodes[n].payloads[ticket.index as usize] = Some(blocks.to_vec());
+            self.nodes[n].vol.payloads[ticket.index as usize] = Some(blocks.to_vec());
         }
         self.finish(n, fx);
         match taken {
@@ -338,10 +358,11 @@ impl World {
         };
         let mut fx = Effects::new();
         let taken = self.nodes[n]
-            .volume
+            .vol
+            .engine
             .peer_read(extent, request.block_id, purpose, &mut fx);
         if let Ok(ticket) = taken {
-            self.nodes[n].told[ticket.index as usize] = words_of(digest);
+            self.nodes[n].vol.told[ticket.index as usize] = words_of(digest);
         }
         self.finish(n, fx);
         match taken {
@@ -383,7 +404,7 @@ impl World {
 
     fn refuse(&mut self, n: usize, kind: AckKind, extent: Extent, block_id: u64) {
         let mut fx = Effects::new();
-        let volume = &mut self.nodes[n].volume;
+        let volume = &mut self.nodes[n].vol.engine;
         volume.refuse_peer(kind, extent, block_id, &mut fx);
         self.finish(n, fx);
     }
@@ -432,20 +453,29 @@ impl World {
             return;
         };
         let id = conn.id;
-        let flushed = self.nodes[n].disk.begin_flush();
         let delay = self.rng.within(1, self.config.disk);
-        if self.disk_fails(n) {
-            // What the barrier is for cannot be promised.
-            self.after(n, 0, What::DiskTrouble(IoKind::Metadata));
+        let (mut flushes, mut failed) = (Vec::new(), false);
+        self.each_volume(|world| {
+            flushes.push((world.volume, world.nodes[n].vol.disk.begin_flush()));
+            if world.disk_fails(n) {
+                // What the barrier is for cannot be promised.
+                failed = true;
+                world.after(n, 0, What::DiskTrouble(IoKind::Metadata));
+            }
+        });
+        if failed {
             return self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
         }
-        self.nodes[n].flushes += 1;
-        self.after(n, delay, What::EpochFlushed(id, flushed));
+        self.each_volume(|world| world.nodes[n].vol.flushes += 1);
+        self.after(n, delay, What::EpochFlushed(id, flushes));
     }
 
-    pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushed: Flush) {
-        self.nodes[n].disk.end_flush(flushed);
-        self.nodes[n].flushes -= 1;
+    pub(crate) fn epoch_flushed(&mut self, n: usize, id: u64, flushes: &[(usize, Flush)]) {
+        for &(volume, flushed) in flushes {
+            self.look_at(volume);
+            self.nodes[n].vol.disk.end_flush(flushed);
+            self.nodes[n].vol.flushes -= 1;
+        }
         let Some(conn) = self.nodes[n].conn.as_mut().filter(|c| c.id == id) else {
             return;
         };
@@ -465,16 +495,20 @@ impl World {
     ) -> Result<RxWait, Trouble> {
         let version = self.version(n);
         let node = &mut self.nodes[n];
-        let bits = node.volume.bitmap().map_or(0, |bitmap| bitmap.bits());
+        let bits = node.vol.engine.bitmap().map_or(0, |bitmap| bitmap.bits());
         let Some(conn) = &mut node.conn else {
             return Ok(RxWait::Nothing);
         };
-        if !node.records[0].awaits_bitmap() {
+        let at = self.volume;
+        if !node.records[at].awaits_bitmap() {
             conn.bitmap = None;
             return Ok(RxWait::Nothing);
         }
-        let volume = &mut node.volume;
-        let cursor = conn.bitmap.get_or_insert(TransferCursor::new(bits));
+        let volume = &mut node.vol.engine;
+        let (of, cursor) = conn.bitmap.get_or_insert((at, TransferCursor::new(bits)));
+        if *of != at {
+            return Err(Trouble::Protocol("two bitmaps at once".into()));
+        }
         let bad = |e| Trouble::Protocol(format!("bitmap: {e:?}"));
         if command == Command::Bitmap {
             let words = cursor
@@ -494,7 +528,13 @@ impl World {
             return Ok(RxWait::Nothing);
         }
         conn.bitmap = None;
-        self.post(n, Event::BitmapReceived { volume: 0 }, true);
+        self.post(
+            n,
+            Event::BitmapReceived {
+                volume: self.volume,
+            },
+            true,
+        );
         Ok(RxWait::Resource)
     }
 }

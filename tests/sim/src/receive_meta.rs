@@ -45,8 +45,7 @@ impl World {
             .and_then(|c| c.rx_meta.pop_front())
         {
             self.cause = packet.cause;
-            let version = self.version(n);
-            self.tell(n, || format!("takes {}", packet.describe(version)));
+            self.tell_taken(n, &packet);
             if let Err(Trouble::Protocol(text)) = self.meta_packet(n, &packet) {
                 self.fail(format!("{}: meta socket: {text}", ["a", "b"][n]));
             }
@@ -62,6 +61,7 @@ impl World {
         if command.on_meta_socket(version) != Some(header.length) {
             return Err(Trouble::Protocol(format!("{command:?}")));
         }
+        self.look_at_volume_of(&header)?;
         match command {
             Command::BarrierAck => {
                 let ack = BarrierAck::parse(command, body)?;
@@ -69,17 +69,8 @@ impl World {
                     .stream
                     .barrier_acked(ack.barrier, ack.set_size)
                     .map_err(|e| Trouble::Protocol(format!("{e:?}")))?;
-                if self.peer_is_flushed(n) {
-                    self.oracle.peer_flushed();
-                }
-                loop {
-                    let mut fx = Effects::new();
-                    let done = self.nodes[n].volume.barrier_acked(ack.barrier, &mut fx);
-                    self.finish(n, fx);
-                    if done {
-                        return Ok(());
-                    }
-                }
+                self.each_volume(|world| world.barrier_acked(n, ack.barrier));
+                return Ok(());
             }
             Command::Ping => {
                 self.ping(n, Command::PingAck);
@@ -118,15 +109,30 @@ impl World {
         }
     }
 
+    /// The peer has all writes of an epoch on its disks.
+    fn barrier_acked(&mut self, n: usize, barrier: u32) {
+        if self.peer_is_flushed(n) {
+            self.oracle.peer_flushed();
+        }
+        loop {
+            let mut fx = Effects::new();
+            let done = self.nodes[n].vol.engine.barrier_acked(barrier, &mut fx);
+            self.finish(n, fx);
+            if done {
+                return;
+            }
+        }
+    }
+
     fn block_ack(&mut self, n: usize, command: Command, ack: BlockAck) -> Result<(), Trouble> {
         let extent = Extent::new(ack.sector, ack.size);
         let ticket = Ticket::from_block_id(ack.block_id);
         let resync = ack.block_id == ID_SYNCER;
         if command == Command::NegRsDReply {
-            self.watch.refused(extent);
+            self.oracle.verify.refused(extent);
         }
         let mut fx = Effects::new();
-        let volume = &mut self.nodes[n].volume;
+        let volume = &mut self.nodes[n].vol.engine;
         volume.peer_numbered(ack.seq_num, &mut fx);
         let taken = match command {
             Command::RsWriteAck if resync => volume.resync_acked(extent, true, &mut fx),

@@ -39,9 +39,10 @@ impl World {
             return;
         }
         let item = match conn.tx.pop_front() {
-            Some((item, cause)) => {
-                self.cause = cause;
-                item
+            Some(queued) => {
+                self.cause = queued.cause;
+                self.look_at(queued.volume);
+                queued.item
             }
             None => match node.stream.take_barrier() {
                 Some(number) => Item::Barrier(number),
@@ -65,19 +66,19 @@ impl World {
                 self.transmit(n, false, packet);
             }
             Item::Read(ticket) => {
-                let Some(view) = self.nodes[n].volume.send_begin(ticket, 0, now) else {
+                let Some(view) = self.nodes[n].vol.engine.send_begin(ticket, 0, now) else {
                     return;
                 };
                 self.block_request(n, Command::DataRequest, view.extent, ticket.block_id());
                 let mut fx = Effects::new();
-                self.nodes[n].volume.send_done(ticket, &mut fx);
+                self.nodes[n].vol.engine.send_done(ticket, &mut fx);
                 self.finish(n, fx);
             }
             Item::Write(ticket, epoch) => {
-                let Some(view) = self.nodes[n].volume.send_begin(ticket, epoch, now) else {
+                let Some(view) = self.nodes[n].vol.engine.send_begin(ticket, epoch, now) else {
                     return;
                 };
-                let app = self.nodes[n].requests[ticket.index as usize].as_mut();
+                let app = self.nodes[n].vol.requests[ticket.index as usize].as_mut();
                 let data = app.map_or(Vec::new(), |app| {
                     app.sent = Some(view.ack);
                     app.data.clone()
@@ -103,8 +104,9 @@ impl World {
                     .emit(command, o),
                 });
                 self.transmit(n, false, packet);
+                let volume = self.volume;
                 if let Some(conn) = &mut self.nodes[n].conn {
-                    conn.sending = Some(ticket);
+                    conn.sending = Some((volume, ticket));
                 }
                 let delay = self.rng.below(2 * self.config.wire);
                 self.after(n, delay, What::SendDone(id, ticket));
@@ -116,8 +118,8 @@ impl World {
 
     /// Gives the peer what was read for it.
     fn send_reply(&mut self, n: usize, version: u32, ticket: PeerTicket) {
-        let view = self.nodes[n].volume.peer_view(ticket);
-        let data = self.nodes[n].payloads[ticket.index as usize].take();
+        let view = self.nodes[n].vol.engine.peer_view(ticket);
+        let data = self.nodes[n].vol.payloads[ticket.index as usize].take();
         if let Some(view) = view {
             let data = data.unwrap_or_default();
             let command = match view.answer {
@@ -145,17 +147,17 @@ impl World {
             }
         }
         let mut fx = Effects::new();
-        self.nodes[n].volume.peer_reply_sent(ticket, &mut fx);
+        self.nodes[n].vol.engine.peer_reply_sent(ticket, &mut fx);
         self.finish(n, fx);
     }
 
     pub(crate) fn send_bitmap(&mut self, n: usize, version: u32) {
-        let bits = self.nodes[n].volume.bitmap().map_or(0, |b| b.bits());
+        let bits = self.nodes[n].vol.engine.bitmap().map_or(0, |b| b.bits());
         let rle = self.nodes[n].config.net.use_rle && version >= 90;
         let mut cursor = TransferCursor::new(bits);
         while !cursor.is_done() {
             let mut code = [0; 64];
-            let Some(bitmap) = self.nodes[n].volume.bitmap() else {
+            let Some(bitmap) = self.nodes[n].vol.engine.bitmap() else {
                 return;
             };
             let encoded = encode(&mut code, cursor.bit(), bits, |from, set| {
@@ -182,7 +184,13 @@ impl World {
             };
             self.transmit(n, false, packet);
         }
-        self.post(n, Event::BitmapSent { volume: 0 }, false);
+        self.post(
+            n,
+            Event::BitmapSent {
+                volume: self.volume,
+            },
+            false,
+        );
     }
 
     pub(crate) fn block_request(&mut self, n: usize, command: Command, extent: Extent, id: u64) {
@@ -202,7 +210,7 @@ impl World {
         };
         conn.sending = None;
         let mut fx = Effects::new();
-        self.nodes[n].volume.send_done(ticket, &mut fx);
+        self.nodes[n].vol.engine.send_done(ticket, &mut fx);
         self.finish(n, fx);
         self.kick_sender(n);
     }

@@ -122,8 +122,9 @@ impl World {
         if let Some(fixed) = body.get(..rule.fixed as usize) {
             if command == Command::DataReply {
                 let reply = DataHeader::parse(command, fixed).ok()?;
+                self.look_at(usize::from(header.volume).min(self.volumes() - 1));
                 let ticket = Ticket::from_block_id(reply.block_id);
-                self.nodes[n].volume.remote_read(ticket);
+                self.nodes[n].vol.engine.remote_read(ticket);
             }
         }
         Some(Loss::ProtocolError)

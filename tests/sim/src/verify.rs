@@ -31,10 +31,12 @@ const UNREADABLE: u32 = 0;
 const DIGEST_BYTES: usize = 4 * BLOCK_SECTORS as usize;
 
 /// What the running verify has to find.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Watch {
     source: usize,
     session: u64,
+    /// How often a node had been muted or heard again when it began.
+    mutings: u64,
     /// Which verify it is.
     round: u64,
     /// Rotten sectors of its range.
@@ -64,16 +66,22 @@ impl World {
     /// A sector of a node's disk loses its content.
     pub fn rot(&mut self, n: usize, sector: u64) {
         self.tell(n, || format!("sector {sector} ROTS"));
-        let disk = &mut self.nodes[n].disk;
+        let disk = &mut self.nodes[n].vol.disk;
         disk.cached[sector as usize] = ROT;
         disk.durable[sector as usize] = ROT;
-        self.watch.sectors.retain(|&s| s != sector);
+        self.oracle.verify.sectors.retain(|&s| s != sector);
     }
 
     /// Begins a verify, or says where the running one stops.
     pub fn verify(&mut self, n: usize, start: Option<u64>, stop: u64) -> Token {
         let range = VerifyRange { start, stop };
-        self.admin(n, Admin::Verify { volume: 0, range })
+        self.admin(
+            n,
+            Admin::Verify {
+                volume: self.volume,
+                range,
+            },
+        )
     }
 
     fn session(&self, n: usize) -> u64 {
@@ -82,23 +90,24 @@ impl World {
 
     /// Whether a sector is rotten on one disk only.
     fn differs(&self, sector: u64) -> bool {
-        let [a, b] = [0, 1].map(|n: usize| self.nodes[n].disk.cached[sector as usize]);
+        let [a, b] = [0, 1].map(|n: usize| self.nodes[n].vol.disk.cached[sector as usize]);
         a != b && (a == ROT || b == ROT)
     }
 
     pub(crate) fn start_verify(&mut self, n: usize, side: VerifySide, range: VerifyRange) {
         let now = self.clock(n);
         let node = &mut self.nodes[n];
-        node.verify_finished = false;
-        let first = node.volume.start_verify(side, range, now);
+        node.vol.verify_finished = false;
+        let first = node.vol.engine.start_verify(side, range, now);
         if side == VerifySide::Source {
-            let end = range.stop.min(node.disk.sectors());
+            let end = range.stop.min(node.vol.disk.sectors());
             let mut sectors: Vec<u64> = (first..end).filter(|&s| self.differs(s)).collect();
             sectors.retain(|&s| s / BLOCK_SECTORS * BLOCK_SECTORS < range.stop);
-            self.watch.source = n;
-            self.watch.session = self.session(n);
-            self.watch.round += 1;
-            self.watch.sectors = sectors;
+            self.oracle.verify.source = n;
+            self.oracle.verify.session = self.session(n);
+            self.oracle.verify.mutings = self.mutings;
+            self.oracle.verify.round += 1;
+            self.oracle.verify.sectors = sectors;
         }
         self.kick_resync(n);
     }
@@ -107,7 +116,7 @@ impl World {
     pub(crate) fn verify_on(&mut self, n: usize) {
         loop {
             let mut fx = Effects::new();
-            let more = self.nodes[n].volume.verify_more(&mut fx);
+            let more = self.nodes[n].vol.engine.verify_more(&mut fx);
             self.finish(n, fx);
             if !more {
                 return;
@@ -116,57 +125,59 @@ impl World {
     }
 
     pub(crate) fn stop_verify_at(&mut self, n: usize, sector: u64) {
-        if self.watch.source == n {
+        if self.oracle.verify.source == n {
             // Whether a later stop was heard before the end is a race.
-            self.watch.sectors.retain(|&s| s < sector);
+            self.oracle.verify.sectors.retain(|&s| s < sector);
         }
         let mut fx = Effects::new();
-        self.nodes[n].volume.stop_verify_at(sector, &mut fx);
+        self.nodes[n].vol.engine.stop_verify_at(sector, &mut fx);
         self.finish(n, fx);
     }
 
     pub(crate) fn stop_verify(&mut self, n: usize) {
         let mut fx = Effects::new();
-        self.nodes[n].volume.stop_verify(&mut fx);
+        self.nodes[n].vol.engine.stop_verify(&mut fx);
         self.finish(n, fx);
     }
 
     /// The engine says that a verify is through.
     pub(crate) fn verify_finished(&mut self, n: usize) {
-        self.nodes[n].verify_finished = true;
+        self.nodes[n].vol.verify_finished = true;
         self.kick_worker(n);
         let verifies = self.nodes[n].state().conn == ConnState::VerifyS;
         let id = self.session(n);
-        if self.watch.source == n && self.watch.session == id && verifies {
-            self.watch.finished += 1;
+        if self.oracle.verify.source == n && self.oracle.verify.session == id && verifies {
+            self.oracle.verify.finished += 1;
             self.check_found(n);
             // The last outcome arrives before that.
             let delay = (self.last_arrival[n][1] + 1).saturating_sub(self.now);
-            self.after(1 - n, delay, What::VerifyTold(self.watch.round));
+            self.after(1 - n, delay, What::VerifyTold(self.oracle.verify.round));
         }
     }
 
     /// The target of a verify has heard all outcomes.
     pub(crate) fn verify_told(&mut self, n: usize, round: u64) {
-        let heard = self.watch.session > self.cut_conn && self.muted == [false; 2];
+        let heard = self.oracle.verify.session > self.cut_conn
+            && self.muted == [false; 2]
+            && self.mutings == self.oracle.verify.mutings;
         // If another has begun, nobody knows any more what this one should have found.
-        if heard && self.watch.round == round {
+        if heard && self.oracle.verify.round == round {
             self.check_found(n);
         }
     }
 
     /// What differed when the verify began, and still does, is marked.
     fn check_found(&mut self, n: usize) {
-        if [0, 1].map(|n| self.session(n)) != [self.watch.session; 2] {
+        if [0, 1].map(|n| self.session(n)) != [self.oracle.verify.session; 2] {
             // A crash changes what is on a disk, too.
             return;
         }
-        let Some(bitmap) = self.nodes[n].volume.bitmap() else {
+        let Some(bitmap) = self.nodes[n].vol.engine.bitmap() else {
             return;
         };
         let marked = |&&sector: &&u64| bitmap.is_set(sector / BLOCK_SECTORS);
         let differing = |&&sector: &&u64| self.differs(sector);
-        let mut missed = self.watch.sectors.iter().filter(differing);
+        let mut missed = self.oracle.verify.sectors.iter().filter(differing);
         if let Some(sector) = missed.find(|sector| !marked(sector)) {
             let name = NAMES[n];
             let text = format!("a verify has not found sector {sector}: {name} does not know");
@@ -203,9 +214,9 @@ impl World {
         let answer = BlockRequest::parse(Command::OvReply, head)?;
         let extent = Extent::new(answer.sector, answer.size);
         let mut fx = Effects::new();
-        let taken = self.nodes[n].volume.verify_answered(extent, &mut fx);
+        let taken = self.nodes[n].vol.engine.verify_answered(extent, &mut fx);
         if let Ok(Some(ticket)) = taken {
-            self.nodes[n].told[ticket.index as usize] = words_of(digest);
+            self.nodes[n].vol.told[ticket.index as usize] = words_of(digest);
         }
         self.finish(n, fx);
         taken.map_err(|e| Trouble::Protocol(format!("digest of {extent:?}: {e:?}")))?;
@@ -214,20 +225,23 @@ impl World {
 
     /// The own copy of a block that is verified was read.
     pub(crate) fn compare(&mut self, n: usize, ticket: PeerTicket, view: PeerView, own: &[u32]) {
-        let told = self.nodes[n].told[ticket.index as usize].clone();
+        let told = self.nodes[n].vol.told[ticket.index as usize].clone();
         let readable = view.answer == (Answer::Compare { failed: false });
         let equal = readable && told[..own.len()] == *own;
         // What a verify finds that was given up, perhaps with the disk, says nothing.
         // A write that failed may have left anything.
-        let sound = self.nodes.iter().all(|node| !node.suspect);
+        let sound = self.nodes.iter().all(|node| !node.vol.suspect);
         let matters = readable
             && sound
             && told.iter().any(|&content| content != UNREADABLE)
-            && self.nodes[n].volume.verify_progress().is_some();
+            && self.nodes[n].vol.engine.verify_progress().is_some();
         let mut fx = Effects::new();
-        let settled = self.nodes[n].volume.verify_compared(ticket, equal, &mut fx);
+        let settled = self.nodes[n]
+            .vol
+            .engine
+            .verify_compared(ticket, equal, &mut fx);
         if settled && !equal {
-            self.watch.found += 1;
+            self.oracle.verify.found += 1;
             let mut pairs = own.iter().zip(&told);
             let alarm = pairs.any(|(own, told)| own != told && *own != ROT && *told != ROT);
             if matters && alarm {

@@ -68,24 +68,24 @@ impl World {
         }
         if new.role == Role::Primary && lives_on_peer && self.oracle.torn {
             let Self { nodes, oracle, .. } = self;
-            oracle.take_over(&nodes[1 - n].disk.cached);
+            oracle.take_over(&nodes[1 - n].vol.disk.cached);
         }
         if new.role == Role::Primary && lives_on_peer && self.oracle.weak[1 - n] {
             // Nobody but the peer has what it shows, and what the peer lost is lost: flushes of a
             // Primary are its own disk's, which is gone.
             let Self { nodes, oracle, .. } = self;
-            oracle.live_on(&nodes[1 - n].disk.cached);
+            oracle.live_on(&nodes[1 - n].vol.disk.cached);
         }
         self.look_for_sync();
     }
 
     /// A node's disk fails, hangs, or is taken away.
     fn gives_up(&mut self, n: usize, new: DeviceState) {
-        self.nodes[n].gave_up = true;
+        self.nodes[n].vol.gave_up = true;
         let other = self.nodes[1 - n].state();
         let left = other.conn < ConnState::Connected && other.disk == DiskState::Inconsistent;
         // It counts on a target that has left, as its last acknowledgement says that it has all:
         // the target did not look at that any more.
-        self.nodes[1 - n].gave_up |= left && new.peer_disk == DiskState::UpToDate;
+        self.nodes[1 - n].vol.gave_up |= left && new.peer_disk == DiskState::UpToDate;
     }
 }

@@ -2,7 +2,7 @@
 
 //! Words for what the engine wants, as the story has them.
 
-use tandem_engine::engine::resource::Effect;
+use tandem_engine::engine::resource::{Effect, Event, Outgoing, RarePacket};
 use tandem_engine::engine::state::DeviceState;
 use tandem_engine::engine::volume::{LocalUse, MirrorUse, Policy, ResyncUse};
 
@@ -67,6 +67,14 @@ pub fn policy(policy: &Policy) -> String {
 /// What a resource wants of its driver; packets and states are told elsewhere.
 pub fn effect(effect: &Effect) -> String {
     match effect {
+        Effect::Send {
+            packet: Outgoing::State(s),
+            ..
+        } => match DeviceState::unpack(s.state) {
+            Some(state) => format!("send P_STATE {}", show(state)),
+            None => format!("{effect:?}"),
+        },
+        Effect::Send { packet, .. } => format!("send {packet:x?}"),
         Effect::SetPolicy { policy: p, .. } => policy(p),
         Effect::Answer(token, code) => format!("answers command {}: {}", token.0, code.0),
         Effect::ConnectionMade => "connection: made".into(),
@@ -91,5 +99,64 @@ pub fn effect(effect: &Effect) -> String {
         Effect::StopNetwork => "stops looking for the peer".into(),
         Effect::Notice { notice, .. } => format!("notice: {notice:?}"),
         other => format!("{other:x?}"),
+    }
+}
+
+/// The volume that an effect is for.
+pub(crate) fn volume_of(effect: &Effect) -> Option<usize> {
+    match *effect {
+        Effect::Changed { volume, .. }
+        | Effect::SetPolicy { volume, .. }
+        | Effect::LoseConnection { volume }
+        | Effect::InstallDisk { volume }
+        | Effect::SetLimits { volume, .. }
+        | Effect::ReleaseDisk { volume }
+        | Effect::ResizeBitmap { volume, .. }
+        | Effect::MoveMetadata { volume, .. }
+        | Effect::TuneDisk { volume }
+        | Effect::SetCapacity { volume, .. }
+        | Effect::SaveSuperblock { volume }
+        | Effect::SaveBitmap { volume }
+        | Effect::FillBitmap { volume, .. }
+        | Effect::SendBitmap { volume }
+        | Effect::SetResyncLimits { volume, .. }
+        | Effect::StartResync { volume, .. }
+        | Effect::StopResync { volume }
+        | Effect::StartVerify { volume, .. }
+        | Effect::StopVerifyAt { volume, .. }
+        | Effect::StopVerify { volume } => Some(volume),
+        Effect::Send { volume, .. } | Effect::SendStateReply { volume, .. } => {
+            Some(usize::from(volume))
+        }
+        Effect::CallHandler { volume, .. } | Effect::Notice { volume, .. } => volume,
+        Effect::Answer(..)
+        | Effect::ConnectionMade
+        | Effect::ConnectionChanged { .. }
+        | Effect::SetWriteOrder { .. }
+        | Effect::TuneNetwork
+        | Effect::Ping
+        | Effect::StartNetwork
+        | Effect::CloseNetwork
+        | Effect::LookAgain { .. }
+        | Effect::StopNetwork => None,
+    }
+}
+
+/// An event, for the story.
+pub(crate) fn told_event(event: &Event) -> String {
+    match event {
+        Event::Packet {
+            packet: RarePacket::State(s),
+            ..
+        } => match DeviceState::unpack(s.state) {
+            Some(state) => format!("P_STATE {}", show(state)),
+            None => format!("{event:?}"),
+        },
+        Event::Packet { packet, .. } => format!("{packet:x?}"),
+        Event::Admin(token, command) => {
+            let text = format!("{command:?}");
+            format!("admin {} {}", token.0, text.split('{').next().unwrap_or(""))
+        }
+        other => format!("{other:?}"),
     }
 }

@@ -15,7 +15,7 @@ use tandem_engine::engine::wire::Command;
 
 use crate::disk::MetaWrite;
 use crate::event::What;
-use crate::node::{Item, MetaOp, Net, RxWait};
+use crate::node::{Item, MetaOp, Net, Node, RxWait};
 use crate::packet::Packet;
 use crate::story::Cause;
 use crate::world::World;
@@ -71,62 +71,82 @@ impl World {
         let Some((event, receiver, cause)) = next else {
             return;
         };
-        let node = &mut self.nodes[n];
-        node.records[0].bits = node.volume.out_of_sync();
-        node.records[0].open_count = u32::from(node.open);
-        node.records[0].lower = match node.lower {
-            true => node.lower_sizes(),
-            false => LowerSizes::default(),
-        };
+        self.each_volume(|world| world.look_below(n));
         let env = Env {
             now: self.clock(n),
             random: self.rng.draw(),
         };
         let node = &mut self.nodes[n];
         let mut out = Collect(Vec::new());
-        let before = node.state();
+        let before = node.states();
         node.ending = matches!(event, Event::Disconnected(_));
         node.handled = matches!(event, Event::HandlerDone { .. });
         let told = if self.story.is_some() {
-            format_event(&event)
+            crate::words::told_event(&event)
         } else {
             String::new()
         };
+        if let Event::Admin(_, Admin::Demote { volume }) | Event::Drained { volume } = event {
+            self.look_at(volume);
+        }
         let node = &mut self.nodes[n];
         // Nobody may begin to write while it is being decided that nobody does.
-        let demoting = node.writable
+        let demoting = node.vol.writable
             && matches!(
                 event,
                 Event::Admin(_, Admin::Demote { .. }) | Event::Drained { .. }
             );
-        node.writable &= !demoting;
+        node.vol.writable &= !demoting;
         node.resource
             .handle(&mut node.records, env, event, &mut out);
         node.effects = out.0.into();
         self.set_timer(n);
         let node = &mut self.nodes[n];
         node.handling = Some(receiver);
-        let after = node.state();
-        node.writable |= demoting && after.role == Role::Primary;
+        node.vol.writable |= demoting && node.state().role == Role::Primary;
         self.cause = cause;
         self.tell(n, || format!("event {told}"));
         self.nodes[n].event_cause = self.cause;
-        self.watch(n, before, after);
+        self.each_volume(|world| {
+            let after = world.nodes[n].state();
+            world.watch(n, before[world.volume], after);
+        });
         self.kick_worker(n);
     }
 
-    /// What the resource hears next: what its volume has reported goes first.
+    /// What the resource knows of the lower device before it hears of an event.
+    fn look_below(&mut self, n: usize) {
+        let Node { vol, records, .. } = &mut self.nodes[n];
+        let record = &mut records[self.volume];
+        record.bits = vol.engine.out_of_sync();
+        record.open_count = u32::from(vol.open);
+        record.lower = match vol.lower {
+            true => vol.lower_sizes(),
+            false => LowerSizes::default(),
+        };
+    }
+
+    /// What the resource hears next: what its volumes have reported goes first.
     fn next_event(&mut self, n: usize) -> Option<(Event, bool, Cause)> {
-        let node = &mut self.nodes[n];
-        if core::mem::take(&mut node.resync_finished) {
-            let failed = node.volume.resync_failed();
-            let event = Event::ResyncFinished { volume: 0, failed };
-            return Some((event, false, self.cause));
+        let (mut reported, cause) = (None, self.cause);
+        self.each_volume(|world| {
+            let report = reported.take();
+            reported = report.or_else(|| world.reported(n));
+        });
+        reported
+            .map(|event| (event, false, cause))
+            .or_else(|| self.nodes[n].events.pop_front())
+    }
+
+    /// What the volume has reported last.
+    fn reported(&mut self, n: usize) -> Option<Event> {
+        let volume = self.volume;
+        let vol = &mut self.nodes[n].vol;
+        if core::mem::take(&mut vol.resync_finished) {
+            let failed = vol.engine.resync_failed();
+            return Some(Event::ResyncFinished { volume, failed });
         }
-        if core::mem::take(&mut node.verify_finished) {
-            return Some((Event::VerifyFinished { volume: 0 }, false, self.cause));
-        }
-        node.events.pop_front()
+        core::mem::take(&mut vol.verify_finished).then_some(Event::VerifyFinished { volume })
     }
 
     fn event_done(&mut self, n: usize, receiver: bool) {
@@ -151,13 +171,16 @@ impl World {
     }
 
     fn carry_effect(&mut self, n: usize, effect: Effect) {
+        if let Some(volume) = crate::words::volume_of(&effect) {
+            self.look_at(volume);
+        }
         if self.story.is_some() && !matches!(effect, Effect::Changed { .. }) {
-            self.tell(n, || format!("  {}", format_effect(&effect)));
+            self.tell(n, || format!("  {}", crate::words::effect(&effect)));
         }
         match effect {
             Effect::Answer(token, code) => self.answered(n, token, code),
             Effect::Changed { old, new, .. } => {
-                self.nodes[n].writable = new.role == Role::Primary;
+                self.nodes[n].vol.writable = new.role == Role::Primary;
                 self.tell(n, || crate::words::change(old, new));
                 if old.role != Role::Primary && new.role == Role::Primary {
                     self.promoted(n);
@@ -166,34 +189,34 @@ impl World {
             Effect::ConnectionMade | Effect::ConnectionChanged { .. } => {}
             Effect::SetPolicy { policy, .. } => {
                 let mut fx = Effects::new();
-                self.nodes[n].volume.set_policy(policy, &mut fx);
+                self.nodes[n].vol.engine.set_policy(policy, &mut fx);
                 self.finish(n, fx);
                 self.kick_receiver(n);
                 self.kick_resync(n);
             }
             Effect::LoseConnection { .. } => {
                 let mut fx = Effects::new();
-                self.nodes[n].volume.connection_lost(&mut fx);
+                self.nodes[n].vol.engine.connection_lost(&mut fx);
                 self.finish(n, fx);
             }
             Effect::InstallDisk { .. } => {
                 let node = &mut self.nodes[n];
-                let tables = node.attaching.take();
-                node.volume.set_disk(tables);
-                node.lower = true;
-                node.broken = false;
+                let tables = node.vol.attaching.take();
+                node.vol.engine.set_disk(tables);
+                node.vol.lower = true;
+                node.vol.broken = false;
             }
-            Effect::SetLimits { limits, .. } => self.nodes[n].limits = limits,
+            Effect::SetLimits { limits, .. } => self.nodes[n].vol.limits = limits,
             Effect::ReleaseDisk { .. } => self.after(n, 1, What::TryRelease),
             Effect::ResizeBitmap {
                 sectors, set_new, ..
             } => self.resize_bitmap(n, sectors, set_new),
             Effect::MoveMetadata { .. } => self.fail("external metadata moves".into()),
-            Effect::SetCapacity { sectors, .. } => self.nodes[n].volume.set_capacity(sectors),
+            Effect::SetCapacity { sectors, .. } => self.nodes[n].vol.engine.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
             Effect::SaveBitmap { .. } => self.save_bitmap(n),
             Effect::FillBitmap { set, .. } => {
-                self.nodes[n].volume.fill_bitmap(set);
+                self.nodes[n].vol.engine.fill_bitmap(set);
                 self.save_bitmap(n);
             }
             Effect::Send { packet, .. } => self.send_rare(n, packet),
@@ -207,14 +230,15 @@ impl World {
                 let mut fx = Effects::new();
                 let now = self.clock(n);
                 self.nodes[n]
-                    .volume
+                    .vol
+                    .engine
                     .start_resync(now, tells_digests, &mut fx);
                 self.finish(n, fx);
                 self.kick_resync(n);
             }
             Effect::StopResync { .. } => {
                 let mut fx = Effects::new();
-                self.nodes[n].volume.stop_resync(&mut fx);
+                self.nodes[n].vol.engine.stop_resync(&mut fx);
                 self.finish(n, fx);
             }
             Effect::StartVerify { side, range, .. } => self.start_verify(n, side, range),
@@ -307,16 +331,16 @@ impl World {
             },
             false => limits,
         };
-        self.nodes[n].volume.set_resync_limits(limits);
+        self.nodes[n].vol.engine.set_resync_limits(limits);
     }
 
     fn send_rare(&mut self, n: usize, packet: Outgoing) {
-        if packet.relies_on_metadata() && !self.nodes[n].volume.keeps_metadata() {
+        if packet.relies_on_metadata() && !self.nodes[n].vol.engine.keeps_metadata() {
             return;
         }
         let version = self.version(n);
         let net = self.nodes[n].resource.net().cloned().unwrap_or_default();
-        let disk = self.nodes[n].records[0].options.clone();
+        let disk = self.nodes[n].records[self.volume].options.clone();
         let plain = |command, emit: &dyn Fn(Command, &mut [u8]) -> usize| {
             Packet::new(version, command, vec![], |o| Ok(emit(command, o)))
         };
@@ -355,7 +379,7 @@ impl World {
         let filling = Bitmap::<Heap>::filling(set_new);
         let words = vec![filling; Bitmap::<Heap>::words_needed(sectors) as usize];
         let changed = vec![0; Bitmap::<Heap>::changed_needed(sectors) as usize];
-        let volume = &mut self.nodes[n].volume;
+        let volume = &mut self.nodes[n].vol.engine;
         let resized = volume.resize_bitmap((words, changed), sectors, set_new);
         if resized.is_err() {
             self.fail("the memory for a bitmap is too small".into());
@@ -364,8 +388,8 @@ impl World {
 
     fn save_superblock(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let disk = node.records[0].disk.as_ref();
-        let Some(disk) = disk.filter(|_| node.volume.keeps_metadata()) else {
+        let disk = node.records[self.volume].disk.as_ref();
+        let Some(disk) = disk.filter(|_| node.vol.engine.keeps_metadata()) else {
             return;
         };
         let mut superblock = disk.superblock;
@@ -379,9 +403,9 @@ impl World {
     pub(crate) fn save_bitmap(&mut self, n: usize) {
         let mut writes = Vec::new();
         let mut from = 0;
-        while let Some(page) = self.nodes[n].volume.next_changed_page(from) {
+        while let Some(page) = self.nodes[n].vol.engine.next_changed_page(from) {
             let mut image = Box::new([0; PAGE_BYTES]);
-            if self.nodes[n].volume.take_bitmap_page(page, &mut image) {
+            if self.nodes[n].vol.engine.take_bitmap_page(page, &mut image) {
                 writes.push(MetaWrite::Page(page, image));
             }
             from = page + 1;
@@ -395,8 +419,8 @@ impl World {
     /// Starts metadata writes, with a flush of the data before them.
     pub(crate) fn write_meta(&mut self, n: usize, writes: Vec<MetaWrite>, for_log: bool) {
         let op = self.next_op();
-        let flush = self.nodes[n].disk.begin_flush();
-        self.nodes[n].meta.insert(
+        let flush = self.nodes[n].vol.disk.begin_flush();
+        self.nodes[n].vol.meta.insert(
             op,
             MetaOp {
                 writes,
@@ -406,8 +430,8 @@ impl World {
         );
         let delay = self.rng.within(1, self.config.meta);
         let node = &mut self.nodes[n];
-        node.meta_until = node.meta_until.max(self.now) + delay;
-        let delay = node.meta_until - self.now;
+        node.vol.meta_until = node.vol.meta_until.max(self.now) + delay;
+        let delay = node.vol.meta_until - self.now;
         let what = if self.disk_fails(n) {
             What::MetaFailed(op)
         } else {
@@ -418,7 +442,7 @@ impl World {
 
     /// Metadata could not be written: some of it may have been.
     pub(crate) fn meta_failed(&mut self, n: usize, op: u64) {
-        let Some(op) = self.nodes[n].meta.remove(&op) else {
+        let Some(op) = self.nodes[n].vol.meta.remove(&op) else {
             return;
         };
         let Self { nodes, rng, .. } = self;
@@ -426,14 +450,14 @@ impl World {
         // Either the flush before it failed, or the write.
         let flushed = rng.chance(50);
         if flushed {
-            node.disk.end_flush(op.flush);
+            node.vol.disk.end_flush(op.flush);
         }
         for write in &op.writes {
             if flushed {
-                node.disk.write_meta(write, Some(rng));
+                node.vol.disk.write_meta(write, Some(rng));
             }
         }
-        node.volume.metadata_failed();
+        node.vol.engine.metadata_failed();
         if op.for_log {
             return self.log_failed(n);
         }
@@ -444,18 +468,18 @@ impl World {
 
     pub(crate) fn meta_done(&mut self, n: usize, op: u64) {
         let node = &mut self.nodes[n];
-        let Some(op) = node.meta.remove(&op) else {
+        let Some(op) = node.vol.meta.remove(&op) else {
             return;
         };
-        if op.for_log && !node.volume.keeps_metadata() {
+        if op.for_log && !node.vol.engine.keeps_metadata() {
             // What it relies on was on its way before it, and came to nothing: it is not written.
             return self.log_failed(n);
         }
         self.tell(n, || format!("on disk: {}", op.describe()));
         let node = &mut self.nodes[n];
-        node.disk.end_flush(op.flush);
+        node.vol.disk.end_flush(op.flush);
         for write in &op.writes {
-            node.disk.write_meta(write, None);
+            node.vol.disk.write_meta(write, None);
         }
         if op.for_log {
             self.log_step(n);
@@ -468,34 +492,48 @@ impl World {
     /// The disk is given up: waits until nothing uses it, then saves the bitmap.
     pub(crate) fn try_release(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let asked = node.flushes != 0 || node.direct_reads != 0;
-        let pending = node.volume.counters().local_pending != 0 || asked;
-        let busy = pending || node.log_busy || node.worker_busy;
+        let asked = node.vol.flushes != 0 || node.vol.direct_reads != 0;
+        let pending = node.vol.engine.counters().local_pending != 0 || asked;
+        let busy = pending || node.vol.log_busy || node.worker_busy;
         if busy {
             return self.after(n, 5, What::TryRelease);
         }
-        if node.broken {
+        if node.vol.broken {
             // Nothing can be written any more, and what was not flushed may be gone.
             let Self { nodes, rng, .. } = self;
-            nodes[n].disk.crash(rng);
+            nodes[n].vol.disk.crash(rng);
             self.disk_died(n);
         }
         let node = &mut self.nodes[n];
         let mut from = 0;
-        while let Some(page) = node.volume.next_changed_page(from).filter(|_| !node.broken) {
+        while let Some(page) = node
+            .vol
+            .engine
+            .next_changed_page(from)
+            .filter(|_| !node.vol.broken)
+        {
             let mut image = Box::new([0; PAGE_BYTES]);
-            node.volume.take_bitmap_page(page, &mut image);
-            let flush = node.disk.begin_flush();
-            node.disk.end_flush(flush);
-            node.disk.write_meta(&MetaWrite::Page(page, image), None);
+            node.vol.engine.take_bitmap_page(page, &mut image);
+            let flush = node.vol.disk.begin_flush();
+            node.vol.disk.end_flush(flush);
+            node.vol
+                .disk
+                .write_meta(&MetaWrite::Page(page, image), None);
             from = page + 1;
         }
-        node.volume.set_disk(None);
-        node.lower = false;
+        node.vol.engine.set_disk(None);
+        node.vol.lower = false;
         // What a verify has found is in a bitmap that goes with the disk.
-        self.watch.give_up();
-        let saved = !self.nodes[n].broken;
-        self.post(n, Event::DiskReleased { volume: 0, saved }, false);
+        self.oracle.verify.give_up();
+        let saved = !self.nodes[n].vol.broken;
+        self.post(
+            n,
+            Event::DiskReleased {
+                volume: self.volume,
+                saved,
+            },
+            false,
+        );
     }
 
     fn answered(
@@ -528,36 +566,4 @@ pub fn show(s: tandem_engine::engine::state::DeviceState) -> String {
         s.disk.as_str(),
         s.peer_disk.as_str()
     )
-}
-
-fn format_event(event: &Event) -> String {
-    match event {
-        Event::Packet {
-            packet: tandem_engine::engine::resource::RarePacket::State(s),
-            ..
-        } => match tandem_engine::engine::state::DeviceState::unpack(s.state) {
-            Some(state) => format!("P_STATE {}", show(state)),
-            None => format!("{event:?}"),
-        },
-        Event::Packet { packet, .. } => format!("{packet:x?}"),
-        Event::Admin(token, command) => {
-            let text = format!("{command:?}");
-            format!("admin {} {}", token.0, text.split('{').next().unwrap_or(""))
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn format_effect(effect: &Effect) -> String {
-    match effect {
-        Effect::Send {
-            packet: Outgoing::State(s),
-            ..
-        } => match tandem_engine::engine::state::DeviceState::unpack(s.state) {
-            Some(state) => format!("send P_STATE {}", show(state)),
-            None => format!("{effect:?}"),
-        },
-        Effect::Send { packet, .. } => format!("send {packet:x?}"),
-        other => crate::words::effect(other),
-    }
 }

@@ -2,19 +2,20 @@
 
 //! The world of a pair: the queue of what will happen, the link, the power, the administrator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tandem_engine::engine::ids::Instant;
+use tandem_engine::engine::meta::superblock::Flags;
 use tandem_engine::engine::resource::Loss;
 
 use crate::dialect::Dialect;
 use crate::disk::Disk;
 use crate::event::{Ev, What};
-use crate::node::{Node, NodeConfig};
+use crate::node::{exchange, Node, NodeConfig};
 use crate::oracle::Oracle;
 use crate::rng::Rng;
 use crate::story::{Cause, Line, OUTSIDE};
-use crate::verify::Watch;
+use crate::vol::Vol;
 use crate::worker::show;
 
 /// How long things take and how large they are.
@@ -52,7 +53,9 @@ pub struct Config {
     pub bytes: bool,
     /// The handler `fence-peer` outdates the peer, if it can.
     pub fences: bool,
-    /// Size of the volumes, in sectors.
+    /// How many volumes there are.
+    pub volumes: usize,
+    /// Size of each volume, by node, in sectors.
     pub sectors: [u64; 2],
     /// Sectors by which the disks can grow.
     pub spare: u64,
@@ -79,6 +82,7 @@ impl Default for Config {
             tears: false,
             bytes: false,
             fences: false,
+            volumes: 1,
             sectors: [6 * 8192; 2],
             spare: 0,
             node: NodeConfig::default(),
@@ -115,20 +119,20 @@ pub struct World {
     pub disk_errors: [u64; 2],
     /// The node's disk does not answer for data.
     pub(crate) hung: [bool; 2],
-    /// What it would have answered.
-    pub(crate) stuck: [Vec<What>; 2],
+    /// What it would have answered, and of which volume.
+    pub(crate) stuck: [Vec<(usize, What)>; 2],
     /// How long things take.
     pub config: Config,
-    /// What the application may expect.
+    /// The volume that the present thing is about.
+    pub(crate) volume: usize,
+    /// What the application may expect of that volume.
     pub oracle: Oracle,
+    /// And of the others, in their order.
+    hidden: Vec<Oracle>,
     /// Requests of resyncs for what the source has, too.
     pub equal_blocks: u64,
-    /// The writes that are zeroes.
-    pub zeroes: BTreeSet<u32>,
     /// Requests of resyncs that were answered with "all zeroes".
     pub thin_answers: u64,
-    /// The verify that began last.
-    pub watch: Watch,
     /// A node gets packets that its peer did not send.
     pub harmed: bool,
     /// What happened, if anybody wants to read it.
@@ -137,8 +141,6 @@ pub struct World {
     pub cause: Cause,
     /// The first broken promise.
     pub failure: Option<String>,
-    /// The node whose data is being declared good by force, as nobody's is.
-    pub(crate) forcing: Option<usize>,
     pub(crate) meeting: bool,
     pub(crate) next_conn: u64,
     pub(crate) cut_conn: u64,
@@ -153,13 +155,19 @@ impl World {
     pub fn new(seed: u64, config: Config) -> Self {
         let node = |n: usize| {
             let all = config.sectors[n] + config.spare;
-            let mut disk = Disk::new(all, n as u32 + 1, n as u64 + 77);
-            disk.show(config.sectors[n]);
-            Node::new(disk, config.node.clone())
+            let vol = |volume: usize| {
+                let mut disk = Disk::new(all, n as u32 + 1, (n + 1000 * volume) as u64 + 77);
+                disk.show(config.sectors[n]);
+                Vol::new(disk, &config.node)
+            };
+            Node::new((0..config.volumes).map(vol).collect(), config.node.clone())
         };
-        let mut oracle = Oracle::new(config.volume(), 1);
-        oracle.synced = false;
-        oracle.dual = config.node.net.allow_two_primaries;
+        let oracle = || {
+            let mut oracle = Oracle::new(config.volume(), 1);
+            oracle.synced = false;
+            oracle.dual = config.node.net.allow_two_primaries;
+            oracle
+        };
         Self {
             now: 0,
             order: 0,
@@ -173,16 +181,15 @@ impl World {
             disk_errors: [0; 2],
             hung: [false; 2],
             stuck: Default::default(),
-            oracle,
+            volume: 0,
+            oracle: oracle(),
+            hidden: (1..config.volumes).map(|_| oracle()).collect(),
             equal_blocks: 0,
-            zeroes: BTreeSet::new(),
             thin_answers: 0,
-            watch: Watch::default(),
             harmed: false,
             story: None,
             cause: Cause::Nothing,
             failure: None,
-            forcing: None,
             meeting: false,
             next_conn: 0,
             cut_conn: 0,
@@ -195,34 +202,69 @@ impl World {
 
     /// Two nodes whose disks were in sync when they went down.
     pub fn synced(seed: u64, config: Config) -> Self {
-        use tandem_engine::engine::meta::superblock::Flags;
         let mut world = Self::new(seed, config);
-        for node in &mut world.nodes {
-            // What they do not show yet was never the same.
-            let shown = node.disk.sectors() as usize;
-            node.disk.cached[..shown].fill(1);
-            node.disk.durable[..shown].fill(1);
-            let mut superblock = node.disk.superblock();
-            superblock.uuids.current = 0x1000;
-            superblock.uuids.history = [0x2000, 0x3000];
-            superblock.last_size = node.disk.sectors();
-            superblock
-                .flags
-                .put(Flags::CONSISTENT.with(Flags::WAS_UP_TO_DATE), true);
-            node.disk.put_superblock(&superblock);
-        }
-        world.oracle.synced = true;
+        world.each_volume(|world| {
+            for node in &mut world.nodes {
+                let disk = &mut node.vol.disk;
+                // What they do not show yet was never the same.
+                let shown = disk.sectors() as usize;
+                disk.cached[..shown].fill(1);
+                disk.durable[..shown].fill(1);
+                let mut superblock = disk.superblock();
+                superblock.uuids.current = 0x1000;
+                superblock.uuids.history = [0x2000, 0x3000];
+                superblock.last_size = disk.sectors();
+                superblock
+                    .flags
+                    .put(Flags::CONSISTENT.with(Flags::WAS_UP_TO_DATE), true);
+                disk.put_superblock(&superblock);
+            }
+            world.oracle.synced = true;
+        });
         world
+    }
+
+    /// How many volumes there are.
+    pub fn volumes(&self) -> usize {
+        1 + self.hidden.len()
+    }
+
+    /// From here on, all is about that volume.
+    pub fn look_at(&mut self, volume: usize) {
+        for node in &mut self.nodes {
+            node.look_at(volume);
+        }
+        exchange(&mut self.oracle, &mut self.hidden, self.volume, volume);
+        self.volume = volume;
+    }
+
+    /// Does something with each volume.
+    pub fn each_volume(&mut self, mut act: impl FnMut(&mut Self)) {
+        let former = self.volume;
+        for volume in 0..self.volumes() {
+            self.look_at(volume);
+            act(self);
+        }
+        self.look_at(former);
+    }
+
+    /// Whether something is so for each volume.
+    pub fn all_volumes(&mut self, mut so: impl FnMut(&mut Self) -> bool) -> bool {
+        let mut all = true;
+        self.each_volume(|world| all &= so(world));
+        all
     }
 
     /// Notes something for the reader of the story: on node `place`, or [`OUTSIDE`]. What follows
     /// from here on, follows from this.
     pub fn tell(&mut self, place: usize, text: impl FnOnce() -> String) {
+        let volume = (self.volumes() > 1).then_some(self.volume);
         if let Some(story) = &mut self.story {
+            let about = volume.map_or(String::new(), |volume| format!("/{volume} "));
             story.push(Line {
                 at: self.now,
                 place,
-                text: text(),
+                text: about + &text(),
                 cause: self.cause,
             });
             self.cause = Cause::Line(story.len() - 1);
@@ -254,8 +296,16 @@ impl World {
     }
 
     pub(crate) fn after(&mut self, n: usize, delay: u64, what: What) {
-        let life = self.nodes[n].life;
-        self.at(delay, Ev::Node { n, life, what });
+        let (life, volume) = (self.nodes[n].life, self.volume);
+        self.at(
+            delay,
+            Ev::Node {
+                n,
+                life,
+                volume,
+                what,
+            },
+        );
     }
 
     /// Forgets the timer of a node that lost its power.
@@ -342,8 +392,14 @@ impl World {
         self.now = time;
         self.cause = cause;
         match ev {
-            Ev::Node { n, life, what } => {
+            Ev::Node {
+                n,
+                life,
+                volume,
+                what,
+            } => {
                 if self.nodes[n].up && self.nodes[n].life == life {
+                    self.look_at(volume);
                     self.turn(n, what);
                 }
             }

@@ -55,7 +55,11 @@ fn world() -> World {
 }
 
 fn disks(world: &World) -> Vec<Vec<u32>> {
-    world.nodes.iter().map(|n| n.disk.cached.clone()).collect()
+    world
+        .nodes
+        .iter()
+        .map(|n| n.vol.disk.cached.clone())
+        .collect()
 }
 
 /// Node b is given the packet, and has to refuse it.
@@ -146,7 +150,7 @@ fn ranges_outside_of_the_volume_are_refused() {
         let digest = [request.clone(), vec![0; 8]].concat();
         demand_refusal(&mut world, Data, Command::OvReply, &digest, "");
     }
-    check!(world, world.nodes[1].volume.out_of_sync(), 0);
+    check!(world, world.nodes[1].vol.engine.out_of_sync(), 0);
 }
 
 #[test]
@@ -191,7 +195,7 @@ fn an_answer_counts_once() {
     let mut world = world();
     // Node b, and its answer, are played here.
     world.write(0, 100, 8);
-    while world.nodes[0].volume.counters().peer_pending == 0 {
+    while world.nodes[0].vol.engine.counters().peer_pending == 0 {
         world.step();
     }
     rest(&mut world);
@@ -227,7 +231,7 @@ fn nothing_is_read_or_written_before_the_nodes_have_agreed() {
     world.cut();
     rest(&mut world);
     world.heal();
-    while !world.nodes[1].volume.policy().meeting {
+    while !world.nodes[1].vol.engine.policy().meeting {
         world.step();
     }
     let trim = body(&[Long(0), Long(7), Word(1), Word(256), Word(4096)]);

@@ -31,7 +31,7 @@ fn pair_with(on_congestion: OnCongestion, fill: u32, seed: u64) -> World {
 fn pull_ahead(world: &mut World, count: u64) {
     for i in 0..count {
         world.write(0, i * 8, 8);
-        while world.nodes[0].open_requests() != 0 && world.step() {}
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
     }
     await_conn(world, 1, ConnState::Behind);
     check!(world, world.nodes[0].state().conn, ConnState::Ahead);
@@ -75,7 +75,7 @@ fn an_application_does_not_wait_for_a_link_that_is_too_slow() {
         let begin = world.now;
         for i in 0..200 {
             world.write(0, i * 8, 8);
-            while world.nodes[0].open_requests() != 0 && world.step() {}
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         }
         waited[i] = world.now - begin;
         demand_sync(&mut world);
@@ -109,7 +109,7 @@ fn a_resync_that_is_too_slow_for_the_application_gives_way_and_goes_on_later() {
         world.run_until(until);
         for i in 0..20 {
             world.write(0, i * 8, 8);
-            while world.nodes[0].open_requests() != 0 && world.step() {}
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         }
         interrupted += u32::from(world.nodes[0].state().conn == ConnState::Ahead);
         demand_sync(&mut world);
@@ -154,12 +154,12 @@ fn a_fresh_target_that_is_left_behind_and_lost_stays_known() {
         // Its disk is replaced: it gets everything.
         world.detach(1);
         rest(&mut world);
-        world.nodes[1].disk = sim::disk::Disk::new(6 * 8192, 9, 9);
+        world.nodes[1].vol.disk = sim::disk::Disk::new(6 * 8192, 9, 9);
         world.attach(1);
         await_conn(&mut world, 0, ConnState::SyncSource);
         for i in 0..30 {
             world.write(0, i * 8, 8);
-            while world.nodes[0].open_requests() != 0 && world.step() {}
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         }
         left += u32::from(world.nodes[0].state().conn == ConnState::Ahead);
         while world.nodes[0].state().conn == ConnState::Ahead && world.step() {}
@@ -212,12 +212,12 @@ fn with_disconnect_a_peer_that_is_too_slow_is_left_for_good() {
     let mut world = pair_with(OnCongestion::Disconnect, 16, 1);
     for i in 0..30 {
         world.write(0, i * 8, 8);
-        while world.nodes[0].open_requests() != 0 && world.step() {}
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
     }
     rest(&mut world);
     check!(world, world.nodes[0].state().conn, ConnState::StandAlone);
     check!(world, world.nodes[1].state().conn, ConnState::WfConnection);
-    check!(world, world.nodes[0].open_requests(), 0);
+    check!(world, world.nodes[0].vol.open_requests(), 0);
     world.connect(0);
     demand_sync(&mut world);
 }

@@ -39,7 +39,7 @@ fn cut_after(seed: u64, bytes: u64) -> Option<([bool; 2], bool)> {
     let mut world = pair(seed);
     let ids = [0, 1].map(|block| world.write(0, block * 100, 8));
     while world.bytes_on_way(1) < 2 * WRITE {
-        if world.nodes[0].open_requests() == 0 || !world.step() {
+        if world.nodes[0].vol.open_requests() == 0 || !world.step() {
             return None;
         }
     }
@@ -48,7 +48,7 @@ fn cut_after(seed: u64, bytes: u64) -> Option<([bool; 2], bool)> {
     let blame = format!("Disconnected({:?})", Loss::ProtocolError);
     let mut told = world.story.iter().flatten();
     let blames = told.any(|line| line.place == 1 && line.text.contains(&blame));
-    let disk = &world.nodes[1].disk.cached;
+    let disk = &world.nodes[1].vol.disk.cached;
     let got = [0, 1].map(|block| disk[block * 100] == ids[block]);
     world.heal();
     demand_sync(&mut world);

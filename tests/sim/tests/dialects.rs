@@ -39,7 +39,11 @@ fn pair_of(config: Config) -> World {
 fn both_hold(world: &World, name: u32, sector: u64, sectors: u32) -> bool {
     world.nodes.iter().all(|node| {
         let extent = tandem_engine::engine::ids::Extent::new(sector, sectors * 512);
-        node.disk.read(extent).iter().all(|&found| found == name)
+        node.vol
+            .disk
+            .read(extent)
+            .iter()
+            .all(|&found| found == name)
     })
 }
 
@@ -208,7 +212,7 @@ fn no_request_is_larger_than_the_version_has() {
     for (version, bytes) in [(86, 32), (94, 32), (95, 128), (99, 128), (100, 1024)] {
         let world = pair_of(config(version, Features::OWN));
         for node in &world.nodes {
-            check!(world, node.limits.write, bytes << 10);
+            check!(world, node.vol.limits.write, bytes << 10);
         }
     }
     let without = pair_of(config(101, Features::NONE));

@@ -50,13 +50,13 @@ fn a_primary_whose_disk_hangs_goes_on_with_the_peers() {
         }
         let until = world.now + 1000;
         world.run_until(until);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         check!(world, world.nodes[0].state().disk, DiskState::Failed);
         world.read(0, 8, 8);
         world.write(0, 16, 8);
         let until = world.now + 1000;
         world.run_until(until);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         // Late answers, and old writes that reach the disk only now.
         world.wake_disk(0);
         rest(&mut world);
@@ -77,10 +77,10 @@ fn a_disk_is_not_attached_anew_before_its_last_answer() {
     let until = world.now + 1000;
     world.run_until(until);
     check!(world, world.nodes[0].state().disk, DiskState::Failed);
-    check!(world, world.nodes[0].lower);
+    check!(world, world.nodes[0].vol.lower);
     world.wake_disk(0);
     rest(&mut world);
-    check!(world, !world.nodes[0].lower);
+    check!(world, !world.nodes[0].vol.lower);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_secondary_whose_disk_hangs_does_not_hold_its_primary_up() {
         world.write(0, 0, 8);
         let until = world.now + 3000;
         world.run_until(until);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.wake_disk(1);
         rest(&mut world);
         world.attach(1);
@@ -114,7 +114,7 @@ fn a_detach_by_force_does_not_wait_for_the_disk() {
         let until = world.now + 1000;
         world.run_until(until);
         check!(world, world.answer(0, token), Some(SUCCESS));
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.wake_disk(0);
         rest(&mut world);
         world.attach(0);
@@ -143,12 +143,16 @@ fn balanced_reads_are_served_by_the_peer() {
     set_disk_options(&mut world, 0, |options| {
         options.read_balancing = ReadBalancing::RoundRobin;
     });
-    let before = world.nodes[1].volume.counters().read;
+    let before = world.nodes[1].vol.engine.counters().read;
     for i in 0..8 {
         world.read(0, i * 8, 8);
     }
     rest(&mut world);
-    check!(world, world.nodes[1].volume.counters().read, before + 32);
+    check!(
+        world,
+        world.nodes[1].vol.engine.counters().read,
+        before + 32
+    );
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn balanced_reads_return_what_was_written_last() {
             }
         }
         demand_sync(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
     }
 }
 
@@ -205,11 +209,11 @@ fn io_that_finds_no_data_waits_until_the_disk_is_back() {
         rest(&mut world);
         check!(world, world.nodes[0].state().disk, DiskState::Diskless);
         check!(world, world.nodes[0].state().susp_nod);
-        check!(world, world.nodes[0].open_requests(), 3);
+        check!(world, world.nodes[0].vol.open_requests(), 3);
         world.disk_errors[0] = 0;
         world.attach(0);
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.heal();
         demand_sync(&mut world);
     }
@@ -254,7 +258,7 @@ fn a_disk_whose_bitmap_does_not_know_what_it_missed_is_not_read_from() {
         while world.nodes[0].state().conn != ConnState::WfBitMapT && world.step() {}
         world.cut();
         while world.nodes[0].state().conn >= ConnState::Connected && world.step() {}
-        unmerged += u32::from(world.nodes[0].volume.out_of_sync() == 0);
+        unmerged += u32::from(world.nodes[0].vol.engine.out_of_sync() == 0);
         for i in 0..8 {
             world.read(0, i * 8, 8);
         }
@@ -310,7 +314,7 @@ fn source_that_fails_before_it_hears_of_the_end(seed: u64) -> World {
 }
 
 fn generation(world: &World, n: usize) -> u64 {
-    world.nodes[n].disk.superblock().uuids.current & !1
+    world.nodes[n].vol.disk.superblock().uuids.current & !1
 }
 
 #[test]
@@ -318,7 +322,7 @@ fn a_target_that_is_not_known_to_be_good_starts_no_generation() {
     for seed in 0..20 {
         let mut world = source_that_fails_before_it_hears_of_the_end(seed);
         // Whatever it saves because of that is on disk.
-        while !world.nodes[1].meta.is_empty() && world.step() {}
+        while !world.nodes[1].vol.meta.is_empty() && world.step() {}
         let until = world.now + 30;
         world.run_until(until);
         world.crash(1);
@@ -348,7 +352,7 @@ fn a_target_that_is_heard_to_be_good_goes_on_alone() {
         check!(world, generation(&world, 1) != before);
         world.write(0, 0, 8);
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         // It knows whose data it shows.
         world.cut();
         rest(&mut world);

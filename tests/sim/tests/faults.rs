@@ -20,13 +20,13 @@ fn after_a_demotion_the_peer_has_everything_on_stable_storage() {
         for i in 0..8 {
             world.write(0, i * 8, 8);
         }
-        while world.nodes[0].open_requests() != 0 && world.step() {}
-        world.nodes[0].open = false;
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
+        world.nodes[0].vol.open = false;
         let token = world.demote(0);
         while world.answer(0, token).is_none() && world.step() {}
         check!(world, world.nodes[0].state().role, Role::Secondary);
         world.crash(1);
-        let [a, b] = [0, 1].map(|n: usize| world.nodes[n].disk.cached[..64].to_vec());
+        let [a, b] = [0, 1].map(|n: usize| world.nodes[n].vol.disk.cached[..64].to_vec());
         check!(world, a, b);
     }
 }
@@ -43,10 +43,10 @@ fn a_write_of_a_dead_peer_changes_nothing_after_a_promotion() {
         world.crash(0);
         let token = world.promote(1, false);
         while world.nodes[1].state().role != Role::Primary && world.step() {}
-        let served = world.nodes[1].disk.cached[..64].to_vec();
+        let served = world.nodes[1].vol.disk.cached[..64].to_vec();
         rest(&mut world);
         check!(world, world.answer(1, token).is_some_and(|code| code > 0));
-        check!(world, world.nodes[1].disk.cached[..64].to_vec(), served);
+        check!(world, world.nodes[1].vol.disk.cached[..64].to_vec(), served);
     }
 }
 
@@ -60,7 +60,7 @@ fn a_primary_whose_disk_fails_goes_on_with_the_peers() {
         }
         rest(&mut world);
         check!(world, world.nodes[0].state().disk, DiskState::Diskless);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.read(0, 800, 8);
         world.write(0, 900, 8);
         rest(&mut world);
@@ -85,7 +85,7 @@ fn a_secondary_whose_disk_fails_comes_back_with_all_that_it_missed() {
         }
         rest(&mut world);
         check!(world, world.nodes[1].state().disk, DiskState::Diskless);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.disk_errors[1] = 0;
         world.attach(1);
         demand_sync(&mut world);
@@ -102,7 +102,7 @@ fn a_disk_whose_errors_are_passed_on_is_not_called_good_any_more() {
     world.disk_errors[0] = 1000;
     world.write(0, 8, 8);
     // One error only: metadata that fails is never passed on.
-    while !world.nodes[0].broken && world.step() {}
+    while !world.nodes[0].vol.broken && world.step() {}
     world.disk_errors[0] = 0;
     rest(&mut world);
     check!(world, world.nodes[0].state().disk, DiskState::Inconsistent);
@@ -130,7 +130,7 @@ fn an_agreed_detach_that_is_not_carried_out_starts_no_generation() {
     for seed in 0..20 {
         let mut world = primary_pair(seed);
         let generation = |uuids: Uuids| uuids.current & !1;
-        let before = generation(world.nodes[1].disk.superblock().uuids);
+        let before = generation(world.nodes[1].vol.disk.superblock().uuids);
         world.detach(0);
         // The peer agrees, and its answer is lost with the link.
         while !world.nodes[1].events.is_empty() || world.nodes[0].answers.len() < 4 {
@@ -144,7 +144,7 @@ fn an_agreed_detach_that_is_not_carried_out_starts_no_generation() {
         }
         world.cut();
         rest(&mut world);
-        let after = generation(world.nodes[1].disk.superblock().uuids);
+        let after = generation(world.nodes[1].vol.disk.superblock().uuids);
         if world.nodes[0].state().disk == DiskState::UpToDate {
             check!(world, after, before);
             world.heal();
@@ -213,9 +213,9 @@ fn left_disk(seed: u64) -> World {
     world.write(0, 0, 8);
     rest(&mut world);
     world.detach(0);
-    while world.nodes[0].volume.policy().local != LocalUse::None && world.step() {}
+    while world.nodes[0].vol.engine.policy().local != LocalUse::None && world.step() {}
     world.write(0, 0, 8);
-    while world.nodes[0].open_requests() != 0 && world.step() {}
+    while world.nodes[0].vol.open_requests() != 0 && world.step() {}
     world.crash(1);
     rest(&mut world);
     world.power_on(1);
@@ -250,13 +250,13 @@ fn a_primary_that_is_not_heard_goes_on_alone_when_it_notices() {
     for seed in 0..20 {
         for mute in 0..2 {
             let mut world = primary_pair(seed);
-            let generation = world.nodes[0].disk.superblock().uuids.current & !1;
+            let generation = world.nodes[0].vol.disk.superblock().uuids.current & !1;
             world.mute(mute);
             world.write(0, 8, 8);
             // One way the write does not arrive, the other way its acknowledgement.
-            while world.nodes[0].open_requests() != 0 && world.step() {}
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
             check!(world, world.nodes[0].state().conn < ConnState::Connected);
-            let now = world.nodes[0].disk.superblock().uuids.current & !1;
+            let now = world.nodes[0].vol.disk.superblock().uuids.current & !1;
             check!(world, now != generation);
             world.unmute();
             demand_sync(&mut world);
@@ -274,7 +274,7 @@ fn a_node_that_is_heard_again_in_time_was_never_away() {
         }
         let until = world.now + 20;
         world.run_until(until);
-        check!(world, world.nodes[0].open_requests(), 4);
+        check!(world, world.nodes[0].vol.open_requests(), 4);
         world.unmute();
         demand_sync(&mut world);
         check!(world, resynced(&mut world), 0);
@@ -306,7 +306,7 @@ fn what_is_done_without_the_peer_is_of_a_generation_that_is_on_disk() {
         let until = world.now + seed % 8;
         world.run_until(until);
         world.write(0, 0, 8);
-        while world.nodes[0].open_requests() != 0 && world.step() {}
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         world.crash(0);
         rest(&mut world);
         world.promote(1, false);
@@ -331,7 +331,7 @@ fn who_is_promoted_by_force_while_its_bitmap_counts_is_still_known_to_its_peer()
     rest(&mut world);
     world.write(0, 0, 8);
     rest(&mut world);
-    world.nodes[0].open = false;
+    world.nodes[0].vol.open = false;
     world.demote(0);
     rest(&mut world);
     world.admin(0, Admin::Outdate { volume: 0 });

@@ -20,7 +20,7 @@ fn left_behind(seed: u64) -> Disk {
         rest(&mut world);
     }
     world.crash(0);
-    world.nodes[0].disk.clone()
+    world.nodes[0].vol.disk.clone()
 }
 
 /// Position of the newest transaction.

@@ -216,7 +216,7 @@ fn a_primary_that_lost_gives_its_role_up_unless_it_is_in_use() {
     let mut world = pair(7, |_, config| policy(&mut config.net));
     part(&mut world, [1, 3]);
     demote(&mut world, 1);
-    world.nodes[0].open = false;
+    world.nodes[0].vol.open = false;
     meet(&mut world);
     demand_loser(&mut world, 0);
     assert_eq!(world.nodes[0].state().role, Role::Secondary);
@@ -224,7 +224,7 @@ fn a_primary_that_lost_gives_its_role_up_unless_it_is_in_use() {
     let mut world = pair(7, |_, config| policy(&mut config.net));
     part(&mut world, [1, 3]);
     demote(&mut world, 1);
-    world.nodes[0].open = true;
+    world.nodes[0].vol.open = true;
     meet(&mut world);
     demand_apart(&world);
     assert!(called(&world, 0, Handler::PriLostAfterSb));
@@ -331,7 +331,7 @@ fn a_fenced_peer_is_outdated_and_io_goes_on() {
         let state = world.nodes[0].state();
         assert_eq!(state.peer_disk, DiskState::Outdated, "{policy:?} {status}");
         assert!(!state.is_suspended());
-        assert!((world.nodes[0].open_requests() == 0));
+        assert!((world.nodes[0].vol.open_requests() == 0));
     }
 }
 
@@ -339,13 +339,13 @@ fn a_fenced_peer_is_outdated_and_io_goes_on() {
 fn a_broken_fence_handler_leaves_io_frozen_until_the_peer_is_back() {
     let mut world = lost_peer(Fencing::ResourceAndStonith, 1);
     assert!(world.nodes[0].state().is_suspended());
-    assert_ne!(world.nodes[0].open_requests(), 0);
+    assert_ne!(world.nodes[0].vol.open_requests(), 0);
     meet(&mut world);
     assert!(!world.nodes[0].state().is_suspended());
-    assert!((world.nodes[0].open_requests() == 0));
+    assert!((world.nodes[0].vol.open_requests() == 0));
     assert!(world.in_sync());
     world.check_equal();
-    assert_eq!(world.nodes[0].volume.out_of_sync(), 0);
+    assert_eq!(world.nodes[0].vol.engine.out_of_sync(), 0);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_fenced_peer_that_is_in_sync_again_is_unfenced() {
 fn resource_only_does_not_freeze_io() {
     let world = lost_peer(Fencing::ResourceOnly, 1);
     assert!(!world.nodes[0].state().is_suspended());
-    assert!((world.nodes[0].open_requests() == 0));
+    assert!((world.nodes[0].vol.open_requests() == 0));
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn related(configure: impl Fn(&mut NetOptions)) -> World {
     world.oracle.split = true;
     for n in 0..2 {
         configure(&mut world.nodes[n].config.net);
-        let disk = &mut world.nodes[n].disk;
+        let disk = &mut world.nodes[n].vol.disk;
         let mut superblock = disk.superblock();
         superblock.uuids.current = 0x4000 + 0x100 * n as u64;
         superblock.uuids.bitmap = 0x5000 + 0x100 * n as u64;
@@ -468,7 +468,7 @@ fn an_ambiguous_split_brain_is_resolved_only_with_always_asbp_and_by_a_full_sync
     assert!(world.in_sync(), "{}", notices(&world, 0));
     assert_eq!(world.difference(), None);
     assert!(notices(&world, 0).contains("FullSync"));
-    let copied: u64 = world.nodes.iter().map(|node| node.resynced).sum();
+    let copied: u64 = world.nodes.iter().map(|node| node.vol.resynced).sum();
     assert_eq!(copied, 6 * 8192 / 8);
     world.check_rest();
 }
@@ -492,7 +492,7 @@ fn a_tentative_connect_tells_the_resync_and_changes_nothing() {
     rest(&mut world);
     world.write(0, 80, 8);
     rest(&mut world);
-    let before = [0, 1].map(|n| world.nodes[n].disk.superblock());
+    let before = [0, 1].map(|n| world.nodes[n].vol.disk.superblock());
     world.nodes[0].config.net.tentative = true;
     world.connect(0);
     rest(&mut world);
@@ -500,7 +500,7 @@ fn a_tentative_connect_tells_the_resync_and_changes_nothing() {
     assert_eq!(world.nodes[0].state().conn, ConnState::StandAlone);
     // Who was only asked goes on waiting for one that means it.
     assert_eq!(world.nodes[1].state().conn, ConnState::WfConnection);
-    let uuids = |n: usize| world.nodes[n].disk.superblock().uuids;
+    let uuids = |n: usize| world.nodes[n].vol.disk.superblock().uuids;
     assert_eq!([uuids(0), uuids(1)], before.map(|s| s.uuids));
     world.nodes[0].config.net.tentative = false;
     world.connect(0);

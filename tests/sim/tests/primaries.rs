@@ -32,7 +32,7 @@ fn promote(world: &mut World, n: usize) {
     rest(world);
     check!(world, world.answer(n, token).is_some_and(|code| code > 0));
     check!(world, world.nodes[n].state().role, Role::Primary);
-    world.nodes[n].open = true;
+    world.nodes[n].vol.open = true;
 }
 
 /// Both are Primary.
@@ -48,7 +48,7 @@ fn two_primaries(seed: u64, config: Config) -> World {
 fn fight(world: &mut World, rng: &mut Rng, rounds: u32) {
     for _ in 0..rounds {
         for n in 0..2 {
-            if world.nodes[n].up && world.nodes[n].writable {
+            if world.nodes[n].up && world.nodes[n].vol.writable {
                 for _ in 0..rng.below(4) {
                     let sector = 800 + rng.below(24);
                     let sectors = rng.within(1, 16) as u32;
@@ -67,7 +67,7 @@ fn fight(world: &mut World, rng: &mut Rng, rounds: u32) {
 
 fn nobody_waits(world: &World) {
     for node in &world.nodes {
-        check!(world, node.open_requests(), 0);
+        check!(world, node.vol.open_requests(), 0);
     }
 }
 
@@ -161,8 +161,8 @@ fn a_primary_that_crashes_loses_nothing_that_it_had_completed() {
         world.crash(1);
         fight(&mut world, &mut rng, 20);
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
-        let content = world.nodes[0].disk.cached.clone();
+        check!(world, world.nodes[0].vol.open_requests(), 0);
+        let content = world.nodes[0].vol.disk.cached.clone();
         let served = world.oracle.check_content(&content, 0);
         check!(world, served, Ok(()));
         world.power_on(1);
@@ -211,7 +211,7 @@ fn two_primaries_write_while_one_of_them_is_the_target_of_a_resync() {
         }
         let primary = world.nodes[1].state().role == Role::Primary;
         check!(world, primary);
-        world.nodes[1].open = true;
+        world.nodes[1].vol.open = true;
         fight(&mut world, &mut rng, 40);
         demand_sync(&mut world);
         nobody_waits(&world);
@@ -227,7 +227,7 @@ fn parted(configure: impl Fn(usize, &mut NodeConfig), changes: [u64; 2]) -> Worl
     rest(&mut world);
     check!(world, world.oracle.split);
     for (n, changes) in changes.into_iter().enumerate() {
-        world.nodes[n].open = false;
+        world.nodes[n].vol.open = false;
         for i in 0..changes {
             world.write(n, (n as u64 * 20 + i) * 8, 8);
         }
@@ -305,7 +305,7 @@ fn a_fenced_primary_is_outdated_and_the_other_goes_on() {
     let state = world.nodes[0].state();
     check!(world, state.peer_disk, DiskState::Outdated);
     check!(world, !state.is_suspended());
-    check!(world, world.nodes[0].open_requests(), 0);
+    check!(world, world.nodes[0].vol.open_requests(), 0);
     world.power_on(1);
     world.attach(1);
     rest(&mut world);
@@ -331,7 +331,7 @@ fn io_of_two_primaries_is_frozen_while_nobody_is_fenced() {
     rest(&mut world);
     for n in 0..2 {
         check!(world, world.nodes[n].state().is_suspended());
-        check!(world, world.nodes[n].open_requests(), 1);
+        check!(world, world.nodes[n].vol.open_requests(), 1);
     }
     // Nobody wrote without the other: when the link is back they go on.
     world.heal();

@@ -37,7 +37,7 @@ fn switch(world: &mut World, protocol: WireProtocol) {
 
 /// Which of the first sectors a node has of writes that it was sent.
 fn contents(world: &World, n: usize) -> Vec<u32> {
-    let blocks = world.nodes[n].disk.cached.iter();
+    let blocks = world.nodes[n].vol.disk.cached.iter();
     blocks.step_by(8).take(40).copied().collect()
 }
 
@@ -65,23 +65,23 @@ fn overtaking(disk_drain: bool, seed: u64) -> u32 {
     attach_and_connect(&mut world);
     world.promote(0, false);
     rest(&mut world);
-    let at_peer = |world: &World| world.nodes[1].volume.peer_requests();
+    let at_peer = |world: &World| world.nodes[1].vol.engine.peer_requests();
     let mut several = 0;
     for i in 0..20 {
         world.write(0, i * 8, 8);
         let mut seen = 0;
-        while world.nodes[0].open_requests() != 0 && world.step() {
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {
             seen = seen.max(at_peer(&world));
             // What nothing is kept of here is on the peer's disk.
             check!(
                 world,
-                world.nodes[0].volume.requests() == 0 && at_peer(&world) != 0,
+                world.nodes[0].vol.engine.requests() == 0 && at_peer(&world) != 0,
                 false
             );
         }
         several += u32::from(seen > 1);
     }
-    while world.nodes[0].volume.requests() != 0 && world.step() {}
+    while world.nodes[0].vol.engine.requests() != 0 && world.step() {}
     check!(world, at_peer(&world), 0);
     rest(&mut world);
     demand_sync(&mut world);
@@ -112,13 +112,13 @@ fn with_b_what_waits_at_the_peer_for_a_block_of_a_verify_survives_its_primary() 
         let until = world.now + seed % 50;
         world.run_until(until);
         let ids: Vec<u32> = (0..8).map(|i| world.write(0, i * 12, 12)).collect();
-        let done = |world: &World| world.nodes[0].open_requests() == 0;
+        let done = |world: &World| world.nodes[0].vol.open_requests() == 0;
         while !done(&world) && world.step() {}
-        let held = world.nodes[1].payloads.iter().flatten().count();
+        let held = world.nodes[1].vol.payloads.iter().flatten().count();
         waiting += u32::from(held != 0);
         take_over(&mut world);
         for (i, &id) in ids.iter().enumerate() {
-            check!(world, world.nodes[1].disk.cached[i * 12], id);
+            check!(world, world.nodes[1].vol.disk.cached[i * 12], id);
         }
     }
     assert!(waiting > 5, "something waited in {waiting} of 200");
@@ -130,10 +130,10 @@ fn with_b_what_the_peer_only_has_in_memory_survives_its_primary() {
     for seed in 0..40 {
         let mut world = pair_with(WireProtocol::B, seed);
         let ids: Vec<u32> = (0..6).map(|_| world.write(0, 8, 8)).collect();
-        while world.nodes[0].open_requests() != 0 && world.step() {}
-        early += u32::from(world.nodes[1].disk.cached[8] != ids[5]);
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
+        early += u32::from(world.nodes[1].vol.disk.cached[8] != ids[5]);
         take_over(&mut world);
-        check!(world, world.nodes[1].disk.cached[8], ids[5]);
+        check!(world, world.nodes[1].vol.disk.cached[8], ids[5]);
     }
     assert!(
         early > 10,
@@ -149,7 +149,7 @@ fn with_a_a_takeover_loses_the_last_writes_only() {
         // One after the other: each began when the one before was done.
         for i in 0..30 {
             world.write(0, i * 8, 8);
-            while world.nodes[0].open_requests() != 0 && world.step() {}
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         }
         take_over(&mut world);
         let there = contents(&world, 1);
@@ -179,7 +179,7 @@ fn with_a_an_orderly_handover_loses_nothing() {
         for i in 0..30 {
             world.write(0, i * 8, 8);
         }
-        while world.nodes[0].open_requests() != 0 && world.step() {}
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         world.demote(0);
         rest(&mut world);
         check!(world, contents(&world, 0), contents(&world, 1));
@@ -217,8 +217,8 @@ fn a_primary_without_a_good_disk_waits_for_the_peers_whatever_the_protocol() {
             rest(&mut world);
             check!(world, world.nodes[0].state().disk, DiskState::Diskless);
             let id = world.write(0, 8, 8);
-            while world.nodes[0].open_requests() != 0 && world.step() {}
-            check!(world, world.nodes[1].disk.cached[8], id);
+            while world.nodes[0].vol.open_requests() != 0 && world.step() {}
+            check!(world, world.nodes[1].vol.disk.cached[8], id);
         }
     }
 }
@@ -239,8 +239,8 @@ fn a_write_that_the_own_disk_has_not_taken_when_it_fails_is_done_when_the_peers_
         world.run_until(until);
         let (volume, force) = (0, true);
         world.admin(0, Admin::Detach { volume, force });
-        while world.nodes[0].open_requests() != 0 && world.step() {}
-        check!(world, world.nodes[1].disk.cached[8], id);
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
+        check!(world, world.nodes[1].vol.disk.cached[8], id);
     }
 }
 
@@ -278,10 +278,10 @@ fn io_that_waits_for_data_goes_on_when_the_peer_has_its_disk_again() {
     rest(&mut world);
     world.write(0, 8, 8);
     rest(&mut world);
-    check!(world, world.nodes[0].open_requests(), 1);
+    check!(world, world.nodes[0].vol.open_requests(), 1);
     world.attach(1);
     rest(&mut world);
-    check!(world, world.nodes[0].open_requests(), 0);
+    check!(world, world.nodes[0].vol.open_requests(), 0);
 }
 
 #[test]
@@ -313,9 +313,9 @@ fn a_forced_write_is_on_stable_storage_on_both_nodes_when_it_is_done() {
     for seed in 0..20 {
         let mut world = pair_with(WireProtocol::C, seed);
         let id = world.write_as(0, 8, 8, true);
-        while world.nodes[0].open_requests() != 0 && world.step() {}
+        while world.nodes[0].vol.open_requests() != 0 && world.step() {}
         for node in &world.nodes {
-            check!(world, node.disk.durable[8], id);
+            check!(world, node.vol.disk.durable[8], id);
         }
         check!(world, world.failure.clone(), None);
     }

@@ -46,9 +46,12 @@ fn grow_both(world: &mut World) {
 fn size_of(world: &World, n: usize) -> [u64; 3] {
     let node = &world.nodes[n];
     [
-        node.volume.capacity(),
-        node.volume.bitmap().map_or(0, |bitmap| bitmap.sectors()),
-        node.disk.superblock().last_size,
+        node.vol.engine.capacity(),
+        node.vol
+            .engine
+            .bitmap()
+            .map_or(0, |bitmap| bitmap.sectors()),
+        node.vol.disk.superblock().last_size,
     ]
 }
 
@@ -91,7 +94,7 @@ fn what_is_known_to_be_equal_is_not_resynced() {
     let mut world = primary_pair(1);
     grow_both(&mut world);
     for n in 0..2 {
-        let disk = &mut world.nodes[n].disk;
+        let disk = &mut world.nodes[n].vol.disk;
         disk.cached.fill(1);
         disk.durable.fill(1);
     }
@@ -149,7 +152,7 @@ fn two_secondaries_and_a_resync_are_in_the_way() {
     check!(world, world.answer(0, token), Some(NO_PRIMARY));
     world.promote(0, false);
     rest(&mut world);
-    world.nodes[0].volume.set_bits(0, 3000);
+    world.nodes[0].vol.engine.set_bits(0, 3000);
     world.admin(
         0,
         tandem_engine::engine::resource::Admin::Invalidate {
@@ -201,10 +204,14 @@ fn a_disk_that_was_away_gets_what_is_new_when_it_comes_back() {
         grow_both(&mut world);
         world.resize(0, SizeWish::default());
         rest(&mut world);
-        check!(world, world.nodes[0].volume.capacity(), old_size());
+        check!(world, world.nodes[0].vol.engine.capacity(), old_size());
         world.attach(1);
         demand_sync(&mut world);
-        check!(world, world.nodes[0].volume.capacity(), old_size() + MORE);
+        check!(
+            world,
+            world.nodes[0].vol.engine.capacity(),
+            old_size() + MORE
+        );
         demand_size(&world, old_size() + MORE);
         check!(world, resynced(&mut world), NEW_BLOCKS);
     }
@@ -240,7 +247,7 @@ fn a_power_cut_while_growing_loses_nothing() {
             rest(&mut world);
         }
         demand_sync(&mut world);
-        let now = world.nodes[0].volume.capacity();
+        let now = world.nodes[0].vol.engine.capacity();
         check!(world, [old_size(), old_size() + MORE].contains(&now));
         demand_size(&world, now);
         world.write(writer.unwrap_or(0), now - 8, 8);

@@ -39,12 +39,12 @@ fn forced_promotion_syncs_the_peer_fully() {
         let mut world = watched(World::new(1, Config::default()));
         attach_and_connect(&mut world);
         let token = world.promote(n, true);
-        world.nodes[n].open = true;
+        world.nodes[n].vol.open = true;
         rest(&mut world);
         check!(world, world.answer(n, token).is_some_and(|code| code > 0));
         demand_sync(&mut world);
         check!(world, resynced(&mut world), 6 * 1024);
-        check!(world, world.nodes[1].disk.cached[0], n as u32 + 1);
+        check!(world, world.nodes[1].vol.disk.cached[0], n as u32 + 1);
     }
 }
 
@@ -63,7 +63,7 @@ fn replicated_writes_reach_both_disks() {
         }
         world.flush(0);
         demand_sync(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         check!(world, resynced(&mut world), 0);
     }
 }
@@ -91,8 +91,8 @@ fn a_flush_makes_all_that_was_completed_durable() {
     rest(&mut world);
     world.flush(0);
     rest(&mut world);
-    check!(world, world.nodes[0].disk.durable[72] >= 10);
-    check!(world, world.nodes[1].disk.durable[72] >= 10);
+    check!(world, world.nodes[0].vol.disk.durable[72] >= 10);
+    check!(world, world.nodes[1].vol.disk.durable[72] >= 10);
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn every_slot_is_free_at_rest() {
     }
     rest(&mut world);
     for n in 0..2 {
-        check!(world, world.nodes[n].volume.requests(), 0);
-        check!(world, world.nodes[n].volume.counters().unanswered, 0);
-        check!(world, world.nodes[n].volume.counters().peer_pending, 0);
-        check!(world, world.nodes[n].volume.counters().local_pending, 0);
+        check!(world, world.nodes[n].vol.engine.requests(), 0);
+        check!(world, world.nodes[n].vol.engine.counters().unanswered, 0);
+        check!(world, world.nodes[n].vol.engine.counters().peer_pending, 0);
+        check!(world, world.nodes[n].vol.engine.counters().local_pending, 0);
     }
 }
 
@@ -124,7 +124,7 @@ fn a_cut_under_load_resyncs_only_what_was_written() {
             world.write(0, 9000 + i * 800, 8);
         }
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         check!(world, world.nodes[0].state().disk, DiskState::UpToDate);
         world.check_marks();
         world.heal();
@@ -138,13 +138,13 @@ fn a_cut_under_load_resyncs_only_what_was_written() {
 fn no_write_completes_after_a_cut_before_the_new_generation_is_durable() {
     for seed in 0..30 {
         let mut world = primary_pair(seed);
-        let before = world.nodes[0].disk.superblock().uuids.current;
+        let before = world.nodes[0].vol.disk.superblock().uuids.current;
         for i in 0..10 {
             world.write(0, i * 800, 8);
         }
         world.cut();
-        while world.nodes[0].open_requests() == 10 && world.step() {}
-        let after = world.nodes[0].disk.superblock().uuids.current;
+        while world.nodes[0].vol.open_requests() == 10 && world.step() {}
+        let after = world.nodes[0].vol.disk.superblock().uuids.current;
         check!(world, before & !1 != after & !1);
     }
 }
@@ -189,7 +189,7 @@ fn a_crashed_secondary_gets_what_it_missed() {
             world.write(0, 8192 + i * 8, 8);
         }
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.power_on(1);
         world.attach(1);
         rest(&mut world);
@@ -273,7 +273,7 @@ fn roles_change_over() {
 fn an_open_primary_cannot_be_demoted() {
     let mut world = primary_pair(6);
     let token = world.demote(0);
-    world.nodes[0].open = true;
+    world.nodes[0].vol.open = true;
     rest(&mut world);
     check!(world, world.answer(0, token), Some(-12));
 }
@@ -377,12 +377,12 @@ fn a_primary_detaches_and_works_on_the_peers_disk() {
         let token = world.detach(0);
         rest(&mut world);
         check!(world, world.answer(0, token).is_some_and(|code| code > 0));
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         world.write(0, 160, 8);
         rest(&mut world);
         world.read(0, 150, 20);
         rest(&mut world);
-        check!(world, world.nodes[0].open_requests(), 0);
+        check!(world, world.nodes[0].vol.open_requests(), 0);
         let token = world.attach(0);
         rest(&mut world);
         check!(world, world.answer(0, token), Some(NO_ERROR));
@@ -435,7 +435,7 @@ fn a_primary_as_target_reads_good_data() {
         }
         check!(world, world.answer(1, token).is_some_and(|code| code > 0));
         demand_sync(&mut world);
-        check!(world, world.nodes[1].open_requests(), 0);
+        check!(world, world.nodes[1].vol.open_requests(), 0);
     }
 }
 

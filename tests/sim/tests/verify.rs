@@ -29,7 +29,7 @@ fn verifying_pair(seed: u64) -> World {
 
 /// Blocks that each node knows to differ.
 fn marked(world: &World) -> [u64; 2] {
-    [0, 1].map(|n: usize| world.nodes[n].volume.out_of_sync())
+    [0, 1].map(|n: usize| world.nodes[n].vol.engine.out_of_sync())
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_verify_finds_and_marks_exactly_what_rotted() {
             rest(&mut world);
             check!(world, world.answer(n, token).is_some_and(|code| code > 0));
             // The last one lies behind the stop sector; two are in one block.
-            check!(world, world.watch.found, 2);
+            check!(world, world.oracle.verify.found, 2);
             check!(world, marked(&world), [2, 2]);
             check!(world, world.in_sync());
         }
@@ -65,7 +65,7 @@ fn a_verify_of_equal_disks_finds_nothing_beside_writes() {
             demand_sync(&mut world);
             world.check_rest();
             check!(world, world.failure.clone(), None);
-            check!(world, world.watch.finished, 1);
+            check!(world, world.oracle.verify.finished, 1);
             check!(world, marked(&world), [0, 0]);
         }
     }
@@ -102,7 +102,7 @@ fn what_a_verify_found_is_copied_after_the_next_reconnect() {
     rest(&mut world);
     world.connect(1);
     demand_sync(&mut world);
-    check!(world, world.nodes[1].disk.cached[80], 1);
+    check!(world, world.nodes[1].vol.disk.cached[80], 1);
     check!(world, marked(&world), [0, 0]);
 }
 
@@ -115,7 +115,7 @@ fn what_a_verify_found_survives_a_crash_of_both() {
     for n in 0..2 {
         world.crash(n);
     }
-    let known = [0, 1].map(|n: usize| world.nodes[n].disk.bitmap().is_set(10));
+    let known = [0, 1].map(|n: usize| world.nodes[n].vol.disk.bitmap().is_set(10));
     check!(world, known, [true; 2]);
 }
 
@@ -159,5 +159,5 @@ fn a_stop_sector_can_be_brought_forward_while_a_verify_runs() {
         world.answer(0, token).is_some_and(|code| code >= SUCCESS)
     );
     check!(world, marked(&world), [1, 1]);
-    check!(world, world.watch.finished, 1);
+    check!(world, world.oracle.verify.finished, 1);
 }

@@ -6,7 +6,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use tandem_engine::engine::options::{FixedStr, WireProtocol};
 use tandem_engine::engine::resource::{Admin, Token};
-use tandem_engine::engine::state::{ConnState, DiskState, Role};
+use tandem_engine::engine::state::{ConnState, DeviceState, DiskState, Role};
 
 use crate::congestion::{self, congests};
 use crate::event::Ev;
@@ -14,13 +14,15 @@ use crate::listener::Listener;
 use crate::node::Net;
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::story::{Cause, Line, OUTSIDE};
+use crate::story::{Cause, Line};
 use crate::world::{Config, World};
 
 mod moments;
+mod settle;
 mod stuck;
 mod two_primaries;
 mod unrest;
+mod volumes;
 
 /// The outcome of one seed.
 pub struct Outcome {
@@ -50,8 +52,10 @@ struct Run<'a> {
     busy: [Option<Token>; 2],
     /// The nodes shall be told to connect.
     wanted: [bool; 2],
-    /// The node that shall be Primary.
-    primary: Option<usize>,
+    /// The node that shall be Primary, by volume.
+    primary: Vec<Option<usize>>,
+    /// The network is configured as soon as the first volume has its disk.
+    eager: bool,
     /// The application writes.
     load: bool,
     hot: Vec<u64>,
@@ -89,8 +93,8 @@ const VERIFIES: u64 = 1 << 40;
 /// From this seed on resyncs may tell digests.
 const DIGESTS: u64 = 3 << 39;
 
-/// The first of the seeds that come from the names of commits: with all that is found to be well.
-pub const OF_COMMITS: u64 = PROTOCOLS;
+/// The first of the seeds that come from the names of commits: they have all kinds of faults.
+pub const OF_COMMITS: u64 = volumes::SEVERAL;
 
 /// From this seed on pairs use the other protocols, too, what they tell of their settings is heard,
 /// and options change.
@@ -111,6 +115,11 @@ fn kind_of(seed: u64) -> u64 {
         None => seed,
         Some(number) => (1 << [43, 45, 46, 47][(number % 4) as usize]) + number / 4 % 4,
     }
+}
+
+/// Whether a volume gets its disk before the network is configured.
+fn awaits_disk(s: &DeviceState) -> bool {
+    s.disk <= DiskState::Attaching && s.role != Role::Primary
 }
 
 /// By then every command of the administrator is answered, in ms.
@@ -214,6 +223,9 @@ impl<'a> Run<'a> {
         let dual = two_primaries::draw(&mut config, seed);
         let moments = moments::draw(&mut config, seed, &mut rng);
         crate::dialect::draw(seed, &mut rng, &mut config);
+        volumes::draw(&mut config, plan.seed, &mut rng);
+        let volumes = config.volumes;
+        let eager = volumes == 1 || rng.chance(50);
         config.node.al_extents = rng.within(2, 5) as usize;
         config.node.slots = rng.within(3, 24) as usize;
         config.node.peers = rng.within(8, 40) as usize;
@@ -235,7 +247,8 @@ impl<'a> Run<'a> {
             steps: 0,
             busy: [None; 2],
             wanted: [true; 2],
-            primary: None,
+            primary: vec![None; volumes],
+            eager,
             load: true,
             hot,
             reckless,
@@ -288,77 +301,6 @@ impl<'a> Run<'a> {
         self.world.step()
     }
 
-    /// The faults are over: everything has to come to rest, in sync.
-    fn settle(&mut self) {
-        let patience = 45_000 + 100 * self.world.config.disk;
-        let mut end = self.world.now + patience;
-        // A verify takes its time, and so does a resync with slow disks.
-        let last = end + LONGEST_VERIFY_MS;
-        let mut least = u64::MAX;
-        self.load = false;
-        self.wanted = [true; 2];
-        self.world.cause = Cause::Nothing;
-        self.world.tell(OUTSIDE, || "FAULTS ARE OVER".into());
-        self.world.disk_errors = [0; 2];
-        self.world.heal();
-        self.world.unmute();
-        for n in [0, 1] {
-            if self.world.hung[n] {
-                self.world.wake_disk(n);
-            }
-        }
-        self.world.power_on(0);
-        self.world.power_on(1);
-        let mut idle = 0;
-        // Slow disks have writes left when all else is done, and a broken session may be noticed
-        // late.
-        let quiet = 40 + self.world.config.disk + self.world.config.notice / 10;
-        while self.world.failure.is_none() && idle < quiet {
-            if !self.step() {
-                self.world.at(10, Ev::Script);
-            }
-            if core::mem::take(&mut self.world.script_due) {
-                self.configure();
-                let later = self.world.config.settings;
-                let open = self.world.nodes.iter().any(|node| {
-                    // With protocols A and B a request is done before the peer's disk has it.
-                    node.open_requests() != 0 || later && node.volume.requests() != 0
-                });
-                let mute = self
-                    .world
-                    .nodes
-                    .iter()
-                    .any(|n| n.unanswered(u64::MAX).is_some());
-                if self.world.in_sync() && !open && !mute {
-                    idle += 1;
-                } else {
-                    idle = 0;
-                }
-                if self.refused() && self.world.now + 40_000 > end {
-                    break;
-                }
-                if self.world.now > end {
-                    self.stuck();
-                    break;
-                }
-                let mut volumes = self.world.nodes.iter().map(|node| &node.volume);
-                let left = volumes.clone().map(|volume| volume.out_of_sync()).sum();
-                if left < least || volumes.any(|volume| volume.verify_progress().is_some()) {
-                    least = left;
-                    end = last.min(self.world.now + patience);
-                }
-                self.world.at(10, Ev::Script);
-            }
-        }
-        if self.world.failure.is_none() {
-            self.world.check_equal();
-            self.world.check_marks();
-        }
-        if self.world.failure.is_none() && self.world.in_sync() {
-            self.world.check_rest();
-        }
-    }
-
     fn free(&mut self, n: usize) -> bool {
         match self.busy[n] {
             Some(token) if self.world.answer(n, token).is_none() => false,
@@ -371,6 +313,15 @@ impl<'a> Run<'a> {
 
     /// Brings what is not configured up again.
     fn configure(&mut self) {
+        self.break_circles();
+        for volume in 0..self.world.volumes() {
+            self.world.look_at(volume);
+            self.configure_volume(volume);
+        }
+    }
+
+    fn configure_volume(&mut self, volume: usize) {
+        let split = self.any_split();
         for n in 0..2 {
             if !self.world.nodes[n].up || !self.free(n) {
                 continue;
@@ -384,28 +335,30 @@ impl<'a> Run<'a> {
                 && (node.notices.iter().any(|n| n.contains("WrongData")) || node.refused_disk());
             if lost {
                 // It cannot know that the peer's data is its own: somebody has to say so.
-                self.primary = None;
+                self.primary[volume] = None;
                 let frozen = state.susp_nod && self.rng.chance(50);
                 self.give_up_service(n, frozen);
                 continue;
             }
-            if state.disk == DiskState::Diskless && !node.lower && !stranded {
+            if state.disk == DiskState::Diskless && !node.vol.lower && !stranded {
                 self.busy[n] = Some(self.world.attach(n));
             } else if node.resource.net().is_none()
                 && node.net == Net::Off
                 && self.wanted[n]
                 && (state.disk > DiskState::Attaching || stranded)
-                && !self.world.oracle.split
+                && (self.eager || !node.states().iter().any(awaits_disk))
+                && !split
             {
                 self.busy[n] = Some(self.world.connect(n));
             } else if !self.world.oracle.synced
                 && self.serving().is_none()
                 && self.free(1 - n)
                 && self.world.nodes[1 - n].up
+                && !self.world.nodes[1 - n].serves()
                 && state.conn == ConnState::Connected
                 && state.disk == DiskState::Inconsistent
             {
-                self.primary = Some(n);
+                self.primary[volume] = Some(n);
                 self.busy[n] = Some(self.world.promote(n, true));
             }
         }
@@ -414,13 +367,13 @@ impl<'a> Run<'a> {
             let primary = |n: &usize| self.world.nodes[*n].state().role == Role::Primary;
             if let Some(n) = [0, 1].into_iter().find(primary) {
                 // It says so by a promotion.
-                self.primary = None;
+                self.primary[volume] = None;
                 let frozen = self.world.nodes[n].state().susp_nod;
                 return self.give_up_service(n, frozen);
             }
             let n = self.rng.below(2) as usize;
-            self.primary = Some(n);
-            self.world.forcing = Some(n);
+            self.primary[volume] = Some(n);
+            self.world.oracle.forcing = Some(n);
             self.busy[n] = Some(self.world.promote(n, true));
         }
     }
@@ -428,7 +381,7 @@ impl<'a> Run<'a> {
     /// A Primary without good data becomes Secondary; `frozen`: what waits for data fails before.
     fn give_up_service(&mut self, n: usize, frozen: bool) {
         let resume = Admin::Suspend {
-            volume: 0,
+            volume: self.world.volume,
             on: false,
         };
         self.busy[n] = Some(match frozen {
@@ -438,6 +391,10 @@ impl<'a> Run<'a> {
     }
 
     fn action(&mut self, calm: bool) {
+        if self.world.volumes() > 1 {
+            let volume = self.rng.below(self.world.volumes() as u64) as usize;
+            self.world.look_at(volume);
+        }
         if self.unrest(calm) {
             return;
         }
@@ -453,10 +410,10 @@ impl<'a> Run<'a> {
             50..=59 => self.roles(),
             60..=63 if !calm => {
                 let n = self.rng.below(2) as usize;
-                self.world.check_marks();
+                self.world.each_volume(World::check_marks);
                 self.world.crash(n);
                 self.busy[n] = None;
-                self.world.check_marks();
+                self.world.each_volume(World::check_marks);
             }
             64..=71 => {
                 let n = self.rng.below(2) as usize;
@@ -501,9 +458,9 @@ impl<'a> Run<'a> {
 
     /// The node whose application works.
     fn serving(&self) -> Option<usize> {
-        let n = self.primary?;
+        let n = self.primary[self.world.volume]?;
         let node = &self.world.nodes[n];
-        (node.up && node.writable).then_some(n)
+        (node.up && node.vol.writable).then_some(n)
     }
 
     fn application(&mut self, primary: Option<usize>) {
@@ -515,7 +472,7 @@ impl<'a> Run<'a> {
         let Some(n) = primary.filter(|_| self.load) else {
             return;
         };
-        self.world.nodes[n].open = true;
+        self.world.nodes[n].vol.open = true;
         let burst = self.rng.within(1, 6);
         for _ in 0..burst {
             let at = self.rng.below(self.hot.len() as u64) as usize;
@@ -541,14 +498,16 @@ impl<'a> Run<'a> {
             if self.dual && self.rng.chance(30) {
                 return self.second_role(n);
             }
-            let quiet = self.world.nodes[n].open_requests() == 0 && self.free(n);
+            let quiet = self.world.nodes[n].vol.open_requests() == 0 && self.free(n);
             if quiet && self.rng.chance(30) && self.free(n) {
-                self.primary = None;
+                let volume = self.world.volume;
+                self.primary[volume] = None;
                 self.busy[n] = Some(self.world.demote(n));
             }
             return;
         }
         let n = self.rng.below(2) as usize;
+        let volume = self.world.volume;
         let node = &self.world.nodes[n];
         let other = &self.world.nodes[1 - n];
         let good = node.state().disk == DiskState::UpToDate;
@@ -562,7 +521,7 @@ impl<'a> Run<'a> {
             return;
         }
         if self.free(n) {
-            self.primary = Some(n);
+            self.primary[volume] = Some(n);
             self.busy[n] = Some(self.world.promote(n, false));
         }
     }

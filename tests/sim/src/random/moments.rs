@@ -13,7 +13,7 @@ use tandem_engine::engine::state::DiskState;
 
 use super::Run;
 use crate::rng::Rng;
-use crate::world::Config;
+use crate::world::{Config, World};
 
 /// Pairs of these seeds have them.
 const SEEDS: Range<u64> = 1 << 47..1 << 48;
@@ -61,14 +61,14 @@ pub(super) fn has_blackouts(seed: u64) -> bool {
 impl Run<'_> {
     /// Both nodes lose their power; the first that comes back has to have what was flushed.
     pub(super) fn blackout(&mut self) {
-        self.world.check_marks();
+        self.world.each_volume(World::check_marks);
         // The Primary first: what it did not write any more nobody misses.
-        let first = self.primary.unwrap_or(0);
+        let first = self.primary[self.world.volume].unwrap_or(0);
         for n in [first, 1 - first] {
             self.world.crash(n);
             self.busy[n] = None;
         }
-        self.world.check_marks();
+        self.world.each_volume(World::check_marks);
     }
 
     /// Other policies, where seeds have them.
@@ -88,10 +88,10 @@ impl Run<'_> {
         let there = self.world.nodes[n].state().disk > DiskState::Failed;
         if there && self.rng.chance(20) && self.free(n) && self.world.nodes[n].up {
             let force = Admin::Detach {
-                volume: 0,
+                volume: self.world.volume,
                 force: true,
             };
-            self.world.nodes[n].suspect = true;
+            self.world.nodes[n].vol.suspect = true;
             self.busy[n] = Some(self.world.admin(n, force));
         } else {
             self.world.wake_disk(n);

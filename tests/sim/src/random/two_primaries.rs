@@ -27,13 +27,16 @@ pub(super) fn draw(config: &mut Config, seed: u64) -> bool {
 impl Run<'_> {
     /// Whether both nodes are Primary.
     pub(super) fn both_serve(&self) -> bool {
-        self.world.nodes.iter().all(|node| node.up && node.writable)
+        self.world
+            .nodes
+            .iter()
+            .all(|node| node.up && node.vol.writable)
     }
 
     /// Towards two Primaries, if nothing is in the way.
     pub(super) fn become_two(&mut self) {
         match self.serving() {
-            Some(n) if !self.world.nodes[1 - n].writable => self.second_role(n),
+            Some(n) if !self.world.nodes[1 - n].vol.writable => self.second_role(n),
             Some(_) => {}
             None => self.roles(),
         }
@@ -46,9 +49,9 @@ impl Run<'_> {
             return;
         }
         let node = &self.world.nodes[n];
-        if node.writable && node.open_requests() == 0 {
+        if node.vol.writable && node.vol.open_requests() == 0 {
             self.busy[n] = Some(self.world.demote(n));
-        } else if !node.writable && self.world.in_sync() {
+        } else if !node.vol.writable && self.world.in_sync() {
             self.busy[n] = Some(self.world.promote(n, false));
         }
     }

@@ -56,7 +56,7 @@ impl Run<'_> {
         if node.state().conn == ConnState::VerifyT {
             return;
         }
-        if let Some(running) = node.volume.verify_progress() {
+        if let Some(running) = node.vol.engine.verify_progress() {
             let last = running.stop.min(6 * 8192) + self.rng.below(200);
             let stop = last.saturating_sub(self.rng.below(600));
             self.busy[n] = Some(self.world.verify(n, None, stop));
@@ -93,8 +93,8 @@ impl Run<'_> {
             node.config.disk = disk.clone();
         }
         let command = match self.rng.below(3) {
-            0 if self.world.nodes[n].lower => Admin::DiskOptions {
-                volume: 0,
+            0 if self.world.nodes[n].vol.lower => Admin::DiskOptions {
+                volume: self.world.volume,
                 options: disk,
             },
             1 => {

@@ -102,6 +102,6 @@ pub(crate) fn resynced(world: &mut World) -> u64 {
     world
         .nodes
         .iter_mut()
-        .map(|n| core::mem::take(&mut n.resynced))
+        .map(|n| core::mem::take(&mut n.vol.resynced))
         .sum()
 }

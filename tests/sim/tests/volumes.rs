@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Stories of pairs with two volumes.
+
+mod pair;
+
+use pair::{demand_sync, rest, resynced, states, watched, NO_ERROR};
+use sim::world::{Config, World};
+use tandem_engine::engine::state::{ConnState, DiskState, Role};
+
+/// `SS_O_VOL_PEER_PRI`.
+const OTHER_VOLUME_IS_PRIMARY: i32 = -20;
+
+/// Two nodes with two volumes that are in sync, all Secondary.
+fn two_volumes(seed: u64) -> World {
+    let config = Config {
+        volumes: 2,
+        ..Config::default()
+    };
+    let mut world = watched(World::synced(seed, config));
+    for n in 0..2 {
+        for volume in 0..2 {
+            world.look_at(volume);
+            let token = world.attach(n);
+            rest(&mut world);
+            world.look_at(volume);
+            check!(world, world.answer(n, token), Some(NO_ERROR));
+        }
+    }
+    connect(&mut world);
+    demand_sync_of_all(&mut world);
+    world
+}
+
+fn connect(world: &mut World) {
+    for n in 0..2 {
+        let token = world.connect(n);
+        rest(world);
+        check!(*world, world.answer(n, token), Some(NO_ERROR));
+    }
+}
+
+fn disconnect(world: &mut World) {
+    for n in [1, 0] {
+        world.disconnect(n);
+        rest(world);
+    }
+}
+
+/// The number that the command is answered with.
+fn promote(world: &mut World, n: usize, volume: usize) -> i32 {
+    world.look_at(volume);
+    let token = world.promote(n, false);
+    rest(world);
+    world.answer(n, token).unwrap_or_default()
+}
+
+/// As for a promotion.
+fn demote(world: &mut World, n: usize, volume: usize) -> i32 {
+    world.look_at(volume);
+    let token = world.demote(n);
+    rest(world);
+    world.answer(n, token).unwrap_or_default()
+}
+
+fn write(world: &mut World, n: usize, volume: usize, sector: u64) {
+    world.look_at(volume);
+    world.write(n, sector, 8);
+    rest(world);
+}
+
+fn demand_sync_of_all(world: &mut World) {
+    for volume in 0..2 {
+        rest(world);
+        world.look_at(volume);
+        demand_sync(world);
+        world.look_at(volume);
+    }
+}
+
+/// Connection and disk of a volume, on node a.
+fn of_a(world: &mut World, volume: usize) -> (ConnState, DiskState) {
+    world.look_at(volume);
+    let (conn, disk, _) = states(world)[0];
+    (conn, disk)
+}
+
+#[test]
+fn volumes_share_their_epochs() {
+    let mut world = two_volumes(1);
+    for volume in 0..2 {
+        check!(world, promote(&mut world, 0, volume) > 0);
+    }
+    world.look_at(0);
+    world.write(0, 64, 8);
+    world.look_at(1);
+    world.write(0, 128, 8);
+    rest(&mut world);
+    world.look_at(0);
+    world.flush(0);
+    rest(&mut world);
+    let acked = |text: &str| text.contains("BarrierAck") && text.contains("of 2 writes");
+    let lines = world.story.iter().flatten();
+    check!(world, lines.filter(|line| acked(&line.text)).count() > 0);
+    demand_sync_of_all(&mut world);
+}
+
+#[test]
+fn every_volume_hears_of_the_end_of_a_session_and_resyncs_what_it_missed() {
+    let mut world = two_volumes(2);
+    for volume in 0..2 {
+        check!(world, promote(&mut world, 0, volume) > 0);
+    }
+    world.cut();
+    rest(&mut world);
+    write(&mut world, 0, 0, 64);
+    write(&mut world, 0, 1, 8192);
+    write(&mut world, 0, 1, 16384);
+    for volume in 0..2 {
+        world.look_at(volume);
+        resynced(&mut world);
+    }
+    world.heal();
+    demand_sync_of_all(&mut world);
+    for (volume, blocks) in [(0, 1), (1, 2)] {
+        world.look_at(volume);
+        check!(world, resynced(&mut world), blocks);
+    }
+}
+
+#[test]
+fn each_volume_is_synced_in_its_own_direction() {
+    let mut world = two_volumes(3);
+    disconnect(&mut world);
+    for (n, volume) in [(0, 0), (1, 1)] {
+        check!(world, promote(&mut world, n, volume) > 0);
+        write(&mut world, n, volume, 4096);
+        check!(world, demote(&mut world, n, volume) > 0);
+    }
+    for n in 0..2 {
+        world.connect(n);
+    }
+    let both = |world: &mut World| {
+        of_a(world, 0).0 == ConnState::SyncSource && of_a(world, 1).0 == ConnState::SyncTarget
+    };
+    while !both(&mut world) {
+        check!(world, world.step());
+    }
+    demand_sync_of_all(&mut world);
+}
+
+#[test]
+fn nobody_becomes_primary_beside_a_primary_of_another_volume() {
+    let mut world = two_volumes(4);
+    check!(world, promote(&mut world, 0, 0) > 0);
+    let refused = promote(&mut world, 1, 1);
+    check!(world, refused, OTHER_VOLUME_IS_PRIMARY);
+    world.look_at(1);
+    check!(world, world.nodes[1].state().role, Role::Secondary);
+}
+
+#[test]
+fn a_volume_without_disk_leaves_the_other_one_alone() {
+    let mut world = two_volumes(5);
+    for volume in 0..2 {
+        check!(world, promote(&mut world, 0, volume) > 0);
+    }
+    world.look_at(1);
+    world.detach(1);
+    rest(&mut world);
+    check!(world, of_a(&mut world, 1).0, ConnState::Connected);
+    write(&mut world, 0, 1, 64);
+    write(&mut world, 0, 0, 64);
+    world.look_at(0);
+    demand_sync(&mut world);
+    world.look_at(1);
+    world.attach(1);
+    demand_sync_of_all(&mut world);
+}
