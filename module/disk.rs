@@ -14,6 +14,7 @@ use kernel::str::CStr;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::disk_reader::Outcome;
 use crate::engine::control::RetCode;
 use crate::engine::fault::Fault;
 use crate::engine::meta::activity_log::{
@@ -132,6 +133,18 @@ impl Release {
     }
 }
 
+/// What was found on a disk.
+pub struct Found {
+    /// Its superblock.
+    superblock: Superblock,
+    /// Where its metadata is.
+    geometry: Geometry,
+    /// The sizes that this is laid out for.
+    laid_out_for: LowerSizes,
+    /// What has to be put in use.
+    attaching: Attaching,
+}
+
 /// Why a disk cannot be attached.
 pub struct Refused {
     /// DRBD's number.
@@ -183,7 +196,8 @@ fn not_opened(error: Error, code: RetCode, no_disk: RetCode) -> Refused {
     }
 }
 
-/// Opens and reads a disk and puts it in use. May sleep.
+/// Opens and reads a disk and puts it in use. May sleep; a task that is killed does not wait for
+/// the disk.
 ///
 /// `index`: where the metadata is, in DRBD's numbers.
 pub fn attach(
@@ -197,14 +211,15 @@ pub fn attach(
         RetCode::ERR_MD_IDX_INVALID,
         "no such place for metadata",
     ))?;
-    let (data, meta) = open(data, meta, layout)?;
-    let (superblock, geometry) = read_superblock(device.minor, &meta, layout)?;
-    let laid_out_for = LowerSizes {
-        data: data.capacity(),
-        meta: meta.capacity(),
-    };
+    let devices = open(data, meta, layout)?;
+    let found = read(device, devices, layout, options.clone())?;
+    let Found {
+        superblock,
+        geometry,
+        laid_out_for,
+        attaching,
+    } = KBox::into_inner(found);
     let max_capacity = geometry.max_data_sectors(laid_out_for.data);
-    let attaching = prepare(device.minor, data, meta, &superblock, geometry, &options)?;
     let limits = attaching.lower.data.limits();
     let disk = Disk {
         superblock: Superblock {
@@ -260,6 +275,52 @@ fn open(
         ));
     }
     Ok((data, meta))
+}
+
+/// Reads what attaching needs, as long as the task is not killed.
+fn read(
+    device: &Device,
+    (data, meta): (BlockDevice, BlockDevice),
+    layout: Layout,
+    options: DiskOptions,
+) -> Outcome {
+    let minor = device.minor;
+    let gone = |error| match error {
+        EINTR => refused(RetCode::ERR_INTR, "the command was killed"),
+        error => no_memory(error),
+    };
+    let driver = &device.resource.driver;
+    let reader = driver.add_reader(minor).map_err(gone)?;
+    let started = reader.start(&device.resource.crew, move || {
+        read_below(minor, data, meta, layout, &options)
+    });
+    let read = started.and_then(|()| reader.wait());
+    if started.is_err() {
+        reader.give_up();
+    }
+    driver.reap_readers();
+    read.map_err(gone)?
+}
+
+fn read_below(
+    minor: u32,
+    data: BlockDevice,
+    meta: BlockDevice,
+    layout: Layout,
+    options: &DiskOptions,
+) -> Outcome {
+    let (superblock, geometry) = read_superblock(minor, &meta, layout)?;
+    let laid_out_for = LowerSizes {
+        data: data.capacity(),
+        meta: meta.capacity(),
+    };
+    let found = Found {
+        attaching: prepare(minor, data, meta, &superblock, geometry, options)?,
+        superblock,
+        geometry,
+        laid_out_for,
+    };
+    KBox::new(found, GFP_KERNEL).map_err(|_| no_memory(ENOMEM))
 }
 
 fn read_superblock(

@@ -10,6 +10,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::disk_reader::DiskReader;
 use crate::engine::resource::Dependency;
 use crate::faults::Faults;
 use crate::inspect;
@@ -51,6 +52,8 @@ pub struct Driver {
     pub registry: Mutex<Registry>,
     /// Resources that are gone, but for a handler that has not come back.
     behind: Mutex<KVec<Arc<Resource>>>,
+    /// Readers of disks that are to be attached; nobody waits any more for some.
+    readers: Mutex<KVec<Arc<DiskReader>>>,
     /// Tells user space what changes.
     pub notifier: Notifier,
     /// Writes down what happens to the engine's values, when asked to.
@@ -75,6 +78,7 @@ impl Driver {
                 bios: BioSet::new(BIO_RESERVE * minors)?,
                 registry: crate::mutex!(Registry::default(), c"tandem_registry")?,
                 behind: crate::mutex!(KVec::new(), c"tandem_behind")?,
+                readers: crate::mutex!(KVec::new(), c"tandem_readers")?,
                 notifier: Notifier::new()?,
                 recorder: Recorder::new()?,
                 faults: Faults::new()?,
@@ -201,8 +205,38 @@ impl Driver {
             .is_ok()
     }
 
+    /// A new reader of the disk of that minor number, which is known until it is reaped. May sleep.
+    ///
+    /// Errors: `ENOMEM`.
+    pub fn add_reader(&self, minor: u32) -> Result<Arc<DiskReader>> {
+        let reader = DiskReader::new(minor)?;
+        self.readers.lock().push(reader.clone(), GFP_KERNEL)?;
+        Ok(reader)
+    }
+
+    /// Lets go of readers that have nothing more to do. May sleep.
+    pub fn reap_readers(&self) {
+        self.readers.lock().retain(|reader| {
+            let over = reader.is_over();
+            if over {
+                reader.join();
+            }
+            !over
+        });
+    }
+
+    /// Looks at the readers that have something to do. May sleep.
+    pub fn each_reader(&self, mut look: impl FnMut(&DiskReader)) {
+        let readers = self.readers.lock();
+        readers
+            .iter()
+            .filter(|r| !r.is_over())
+            .for_each(|r| look(r));
+    }
+
     /// Lets go of those whose handlers have come back. May sleep.
     pub fn reap(&self) {
+        self.reap_readers();
         self.behind.lock().retain(|resource| {
             let idle = resource.handlers.is_idle();
             if idle {
@@ -212,11 +246,13 @@ impl Driver {
         });
     }
 
-    /// Waits for the handlers of all of them: at the end of the module, when they have come back,
-    /// as one that runs keeps it loaded. May sleep.
+    /// Waits for the handlers of all of them, and for the readers of disks: at the end of the
+    /// module, when they have come back, as one that runs keeps it loaded. May sleep.
     pub fn reap_all(&self) {
         let behind = core::mem::take(&mut *self.behind.lock());
         behind.iter().for_each(|resource| resource.handlers.join());
+        let readers = core::mem::take(&mut *self.readers.lock());
+        readers.iter().for_each(|reader| reader.join());
     }
 
     /// Looks at those whose handlers have not come back. May sleep.

@@ -21,6 +21,7 @@ mod device;
 mod digests;
 mod discard;
 mod disk;
+mod disk_reader;
 mod disk_words;
 mod driver;
 pub mod engine;

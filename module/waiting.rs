@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What is being waited for, for debugfs: `tandem/waiting` has a line for each command, state and
-//! handler that has not come to its end, and for frozen I/O.
+//! handler that has not come to its end, for each disk that is being read to be attached, and for
+//! frozen I/O.
 //!
 //! ```text
 //! RESOURCE[/VOLUME] WHO SECONDS TEXT
@@ -9,7 +10,8 @@
 //! ```
 //!
 //! A space is between the fields; the text goes to the end of the line. SECONDS have passed since
-//! it began. WHO is `command`, `state`, `handler` or `io`. Memory for what the peer sends is told
+//! it began. WHO is `command`, `state`, `handler`, `disk` (the first field is its minor number
+//! then, as in `minor-0`) or `io`. Memory for what the peer sends is told
 //! too, in pages: `memory 0 in use 12 of 256, at most 2048`.
 #![forbid(unsafe_code)]
 
@@ -38,6 +40,15 @@ impl debugfs::Writer for File {
         let mut result = Ok(());
         self.0.each_behind(|resource| {
             let written = write_handlers(resource, "; the resource is gone", f);
+            result = result.and(written);
+        });
+        self.0.each_reader(|reader| {
+            let seconds = Device::now().since(reader.since) / 1000;
+            let minor = reader.minor;
+            let written = writeln!(
+                f,
+                "minor-{minor} disk {seconds} is read, to be attached; it has not answered yet"
+            );
             result = result.and(written);
         });
         result

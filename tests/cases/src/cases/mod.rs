@@ -26,6 +26,7 @@ cases! {
     a_primary_as_target_reads_good_data,
     a_primary_that_lost_gives_its_role_up,
     after_both_nodes_crashed_the_primarys_data_counts,
+    an_attach_to_a_hanging_disk_can_be_killed,
     bad_packet_ends_only_its_connection,
     bitmap_without_code_resyncs_the_same,
     changed_timeouts_hold_at_once,
