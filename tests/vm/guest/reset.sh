@@ -25,4 +25,9 @@ for disk in /dev/data1 /dev/data2; do
 done
 rm -rf /mnt/*/* /tmp/*
 dmesg --clear
-exec /payload/load-driver
+/payload/load-driver || {
+	# Why the kernel did not take it, and whether something else is there.
+	lsmod | grep -wE 'drbd|tandem' >&2
+	dmesg >&2
+	exit 1
+}

@@ -27,8 +27,8 @@ const KILLED: u8 = 137;
 /// Waits until debugfs names the disk that is read, or until it does not any more.
 fn await_reader(pair: &Pair<'_>, there: bool) -> Result<()> {
     let wanted = if there { "reads" } else { "rests" };
-    let look = "while :; do grep -q '^minor-0 disk ' /sys/kernel/debug/tandem/waiting \
-                && echo reads || echo rests; done";
+    let look = "sh -c \"while :; do grep -q '^minor-0 disk ' /sys/kernel/debug/tandem/waiting \
+                && echo reads || echo rests; done\"";
     pair.a
         .await_in(look, &format!("^{wanted}$"), Duration::from_secs(30))
         .map(drop)
@@ -39,10 +39,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.create_md_on(&lower)?;
     pair.a.new_resource()?;
     hang(&pair.a)?;
-    let attach = format!("exec drbdsetup attach 0 {lower} {lower} internal");
+    let attach = format!("drbdsetup attach 0 {lower} {lower} internal");
     begin(&pair.a, "attach", &attach)?;
     await_reader(pair, true)?;
-    pair.a.expect_proc("ds:Diskless/DUnknown")?;
+    pair.a.expect_proc("cs:Unconfigured")?;
     pair.a.ok("pkill -9 -f '^drbdsetup attach'")?;
     await_end(&pair.a, "attach", KILLED)?;
 

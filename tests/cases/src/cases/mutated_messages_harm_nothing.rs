@@ -27,6 +27,16 @@ const TIME: Duration = Duration::from_secs(20);
 fn run(pair: &Pair<'_>) -> Result<()> {
     install(&pair.a)?;
     let seeds = (Turn::of_commit().seed(), MESSAGES);
-    let tally = batch(&pair.a, pair.spec().time_scale(), Fuzzer::Netlink, seeds, TIME)?;
-    reached(Fuzzer::Netlink, &tally)
+    let tally = batch(
+        &pair.a,
+        pair.spec().time_scale(),
+        Fuzzer::Netlink,
+        seeds,
+        TIME,
+    )?;
+    reached(Fuzzer::Netlink, &tally)?;
+    // The module can be unloaded and loaded again: nothing was left behind that holds it.
+    pair.a
+        .ok("/payload/reset || { dmesg | tail -n 40; exit 1; }")
+        .map(drop)
 }
