@@ -64,6 +64,8 @@ pub(crate) struct Case {
     pub(crate) pairs: &'static [Drivers],
     /// Whether no pair is left to a later turn.
     pub(crate) every_pair: bool,
+    /// Whether the whole case is left to a later turn as well, two times of three.
+    pub(crate) by_turns: bool,
     /// The longest it may take.
     pub(crate) limit: Duration,
     /// The only kernel that it can be judged on; none: any.
@@ -83,6 +85,7 @@ impl Case {
             name,
             pairs: ALL,
             every_pair: false,
+            by_turns: false,
             limit: Duration::from_secs(120),
             only: None,
             on_demand: false,
@@ -100,6 +103,13 @@ impl Case {
     /// The same with all its pairs in every run.
     pub(crate) const fn every_pair(mut self) -> Self {
         self.every_pair = true;
+        self
+    }
+
+    /// The same in every third run only, unless all pairs are wanted: it is long, and of trouble
+    /// that changes seldom touch.
+    pub(crate) const fn by_turns(mut self) -> Self {
+        self.by_turns = true;
         self
     }
 

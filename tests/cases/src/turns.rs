@@ -5,7 +5,7 @@
 //! A whole run has to end in half an hour. So a case runs with our module on both nodes, and with
 //! its pairs that have the C module by turns, one or none: the commit decides, and most commits
 //! have another turn than the one before. What the product stands on runs with every pair each
-//! time.
+//! time; some long cases run in every third turn only.
 
 use std::process::Command;
 
@@ -31,6 +31,11 @@ impl Turn {
     /// Where its seeds begin.
     pub(crate) fn seed(self) -> u64 {
         1 + 10_000 * self.0 as u64
+    }
+
+    /// Whether a long case is not run in this turn; `place` is the case's in the list of all.
+    pub(crate) fn passes_over(self, case: &Case, place: usize) -> bool {
+        case.by_turns && (self.0 + place) % 3 != 0
     }
 
     /// The pairs of a case in this turn; `place` is the case's in the list of all.
@@ -70,6 +75,15 @@ mod tests {
         assert_eq!(Turn(5).pairs(&case, 0), [TANDEM_DRBD]);
         let case = CASE.pairs(&[TANDEM]);
         assert_eq!(Turn(5).pairs(&case, 0), [TANDEM]);
+    }
+
+    #[test]
+    fn a_long_case_runs_in_every_third_turn() {
+        let case = CASE.by_turns();
+        let passed = [6, 7, 8, 9].map(|turn| Turn(turn).passes_over(&case, 0));
+        assert_eq!(passed, [false, true, true, false]);
+        assert!(!Turn(8).passes_over(&case, 1));
+        assert!(!Turn(7).passes_over(&CASE, 0));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("a_bad_network_spoils_nothing", run)
     .pairs(&[TANDEM])
-    .limit(240);
+    .limit(240)
+    .by_turns();
 
 /// In the words of `tc netem`. A frame has up to 32,000 bytes: the disk is some thousand of them.
 const BAD: &str = "delay 3ms 2ms reorder 25% 50% loss 1% duplicate 2% corrupt 1%";

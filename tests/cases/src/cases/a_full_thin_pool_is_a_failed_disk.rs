@@ -16,7 +16,8 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("a_full_thin_pool_is_a_failed_disk", run)
     .pairs(&[TANDEM])
-    .limit(240);
+    .limit(240)
+    .by_turns();
 
 /// Room for less than is written, and for less than is written later, in sectors: 8 and 16 MiB.
 const LITTLE: u32 = 16384;

@@ -20,7 +20,8 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("a_handler_that_hangs_holds_nothing_up", run)
     .pairs(&[TANDEM])
-    .limit(300);
+    .limit(300)
+    .by_turns();
 
 /// How long something that is under way may take.
 const SOON: Duration = Duration::from_secs(60);

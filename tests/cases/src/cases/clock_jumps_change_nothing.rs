@@ -12,7 +12,9 @@ use crate::{
     trouble::{keep_writing, stop_writing},
 };
 
-pub(crate) const CASE: Case = Case::new("clock_jumps_change_nothing", run).pairs(&[TANDEM]);
+pub(crate) const CASE: Case = Case::new("clock_jumps_change_nothing", run)
+    .pairs(&[TANDEM])
+    .by_turns();
 
 /// In the words of `date`.
 const JUMPS: [&str; 6] = [

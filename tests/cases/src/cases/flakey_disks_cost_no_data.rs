@@ -15,7 +15,8 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
     .pairs(&[TANDEM])
-    .limit(240);
+    .limit(240)
+    .by_turns();
 
 const SECTORS: u64 = 32768;
 const PART: &str = "/dev/mapper/part";

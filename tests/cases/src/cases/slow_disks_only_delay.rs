@@ -13,7 +13,9 @@ use crate::{
     trouble::{await_end, begin, expect_letter, expect_running, hang, wake, write_letter},
 };
 
-pub(crate) const CASE: Case = Case::new("slow_disks_only_delay", run).pairs(&[TANDEM]);
+pub(crate) const CASE: Case = Case::new("slow_disks_only_delay", run)
+    .pairs(&[TANDEM])
+    .by_turns();
 
 const SECTORS: u64 = 32768;
 

@@ -14,7 +14,9 @@ use crate::{
     unload::{module, unload},
 };
 
-pub(crate) const CASE: Case = Case::new("unload_under_load_is_refused", run).pairs(&[TANDEM]);
+pub(crate) const CASE: Case = Case::new("unload_under_load_is_refused", run)
+    .pairs(&[TANDEM])
+    .by_turns();
 
 /// How often it is tried.
 const TRIES: u32 = 10;
