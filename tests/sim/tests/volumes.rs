@@ -6,6 +6,7 @@ mod pair;
 
 use pair::{demand_sync, rest, resynced, states, watched, NO_ERROR};
 use sim::world::{Config, World};
+use tandem_engine::engine::options::Fencing;
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 /// `SS_O_VOL_PEER_PRI`.
@@ -13,9 +14,13 @@ const OTHER_VOLUME_IS_PRIMARY: i32 = -20;
 
 /// Two nodes with two volumes that are in sync, all Secondary.
 fn two_volumes(seed: u64) -> World {
+    two_volumes_as(seed, Config::default())
+}
+
+fn two_volumes_as(seed: u64, config: Config) -> World {
     let config = Config {
         volumes: 2,
-        ..Config::default()
+        ..config
     };
     let mut world = watched(World::synced(seed, config));
     for n in 0..2 {
@@ -176,4 +181,18 @@ fn a_volume_without_disk_leaves_the_other_one_alone() {
     world.look_at(1);
     world.attach(1);
     demand_sync_of_all(&mut world);
+}
+
+#[test]
+fn who_leaves_a_primary_outdates_all_its_volumes() {
+    let mut config = Config::default();
+    config.node.disk.fencing = Fencing::ResourceOnly;
+    let mut world = two_volumes_as(6, config);
+    for volume in 0..2 {
+        check!(world, promote(&mut world, 0, volume) > 0);
+    }
+    world.disconnect(1);
+    rest(&mut world);
+    let disks: Vec<DiskState> = world.nodes[1].states().iter().map(|s| s.disk).collect();
+    check!(world, disks, vec![DiskState::Outdated; 2]);
 }
