@@ -21,7 +21,7 @@ help:  ## this list
 	@echo '  FLAVOUR=NAME   only that kernel flavour ($(FLAVOURS))'
 	@echo '  KDIR=DIR       build the module against a kernel tree of your own instead'
 	@echo '  CASES=TEXT     only virtual machine cases whose name has TEXT in it'
-	@echo '  EVERY_PAIR=1   cases with all their pairs of drivers, none left to another commit'
+	@echo '  EVERY_PAIR=0   pairs with the C module, and long cases, by turns, as CI has them'
 
 .PHONY: deps
 deps:  ## install what this machine lacks (says first what and why)
@@ -64,8 +64,9 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
-# Pairs of drivers that have the C module come by turns, unless EVERY_PAIR=1.
-PAIRS := $(if $(EVERY_PAIR),--every-pair)
+# With EVERY_PAIR=0, pairs of drivers that have the C module come by turns, and long cases.
+EVERY_PAIR ?= 1
+PAIRS = $(if $(filter 0,$(EVERY_PAIR)),--by-turns)
 # New seeds of the simulator in each `make test`.
 NEW_SEEDS ?= 20000
 
@@ -98,6 +99,7 @@ record: ready  ## records the engine in two machines and replays it here
 	$(OUT)/tests/release/replay $(OUT)/record/a.trace $(OUT)/record/b.trace
 
 .PHONY: test-debug
+test-debug: EVERY_PAIR = 0
 test-debug: deps module-debug userspace harness guest  ## the cases on a kernel with all checkers on (CASES=... LEAKS=1)
 	$(OUT)/tests/release/cases --kernel debug $(if $(LEAKS),--leaks) $(PAIRS) $(CASES)
 

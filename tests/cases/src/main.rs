@@ -55,9 +55,10 @@ pub(crate) struct Cli {
     /// Only these pairs of drivers, for example tandem-drbd,drbd-tandem.
     #[arg(long, value_delimiter = ',', value_parser = Drivers::from_str)]
     pairs: Vec<Drivers>,
-    /// All pairs of drivers of each case, none left to a later turn; so it is also for named cases.
+    /// Pairs that have the C module by turns, one or none, and some long cases, too: the commit
+    /// says whose turn it is. Cases that are named run with all their pairs.
     #[arg(long)]
-    every_pair: bool,
+    by_turns: bool,
     /// Pairs of machines that run at the same time; as many as processors if not given.
     #[arg(long, default_value_t = default_jobs())]
     jobs: usize,

@@ -48,7 +48,7 @@ pub(crate) fn plan(cli: &Cli) -> Vec<Job> {
         [] => !case.on_demand,
         filter => filter.iter().any(|text| case.name.contains(text.as_str())),
     };
-    let by_turns = cli.filter.is_empty() && !cli.every_pair;
+    let by_turns = cli.filter.is_empty() && cli.by_turns;
     let turn = by_turns.then(Turn::of_commit);
     let mut jobs: Vec<Job> = Vec::new();
     for (place, case) in CASES.iter().enumerate() {

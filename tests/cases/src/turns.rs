@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which pairs of drivers a case runs with when nobody asks for all of them.
+//! Which pairs of drivers a case runs with when pairs come by turns.
 //!
-//! A whole run has to end in half an hour. So a case runs with our module on both nodes, and with
-//! its pairs that have the C module by turns, one or none: the commit decides, and most commits
-//! have another turn than the one before. What the product stands on runs with every pair each
-//! time; some long cases run in every third turn only.
+//! The check of a commit has to end in 45 minutes, also on a slow day. So a case runs with our
+//! module on both nodes, and with its pairs that have the C module by turns, one or none: the
+//! commit decides, and most commits have another turn than the one before. What the product stands
+//! on runs with every pair each time; some long cases run in every third turn only.
 
 use std::process::Command;
 

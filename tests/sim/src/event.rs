@@ -150,7 +150,6 @@ impl World {
     }
 
     fn happen(&mut self, n: usize, what: What) {
-        let mut fx = Effects::new();
         match what {
             What::Worker => self.worker(n),
             What::Watch => self.watch_disk(n),
@@ -170,6 +169,7 @@ impl World {
             What::RxData(id) => self.receive_data(n, id),
             What::EpochFlushed(id, flushed) => self.epoch_flushed(n, id, &flushed),
             What::ReplyDropped(ticket) => {
+                let mut fx = Effects::new();
                 self.nodes[n].vol.engine.peer_reply_sent(ticket, &mut fx);
                 self.finish(n, fx);
             }
@@ -177,50 +177,35 @@ impl World {
             What::Lost(id, loss) => self.lost(n, id, loss),
             What::LocalWrite(ticket, op) => {
                 self.write_done(n, op);
-                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
-                self.finish(n, fx);
+                self.local_done(n, ticket, true);
             }
             What::LocalFlush(ticket, flushed) => {
                 self.nodes[n].vol.disk.end_flush(flushed);
-                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
-                self.finish(n, fx);
+                self.local_done(n, ticket, true);
             }
             What::LocalRead(ticket) => {
                 self.nodes[n].vol.fill_read(ticket);
-                self.nodes[n].vol.engine.local_done(ticket, true, &mut fx);
-                self.finish(n, fx);
+                self.local_done(n, ticket, true);
             }
             What::DirectRead(mut app) => {
                 self.nodes[n].vol.direct_reads -= 1;
                 app.data = self.nodes[n].vol.disk.read(app.extent);
                 self.completed(n, *app, true);
             }
-            What::LocalFailed(ticket) => {
-                self.nodes[n].vol.engine.local_done(ticket, false, &mut fx);
-                self.finish(n, fx);
-            }
+            What::LocalFailed(ticket) => self.local_done(n, ticket, false),
             What::PeerWrite(ticket, op) => {
                 self.write_done(n, op);
-                self.nodes[n].vol.engine.peer_io_done(ticket, true, &mut fx);
-                self.finish(n, fx);
+                self.peer_io_done(n, ticket, true);
                 self.kick_resync(n);
             }
             What::PeerRead(ticket) => {
-                let node = &mut self.nodes[n];
-                if let Some(view) = node.vol.engine.peer_view(ticket) {
-                    node.vol.payloads[ticket.index as usize] =
-                        Some(node.vol.disk.read(view.extent));
+                let vol = &mut self.nodes[n].vol;
+                if let Some(view) = vol.engine.peer_view(ticket) {
+                    vol.payloads[ticket.index as usize] = Some(vol.disk.read(view.extent));
                 }
-                node.vol.engine.peer_io_done(ticket, true, &mut fx);
-                self.finish(n, fx);
+                self.peer_io_done(n, ticket, true);
             }
-            What::PeerFailed(ticket) => {
-                self.nodes[n]
-                    .vol
-                    .engine
-                    .peer_io_done(ticket, false, &mut fx);
-                self.finish(n, fx);
-            }
+            What::PeerFailed(ticket) => self.peer_io_done(n, ticket, false),
             What::WriteLog => {
                 if !self.nodes[n].vol.log_busy {
                     self.log_begin(n);
@@ -234,30 +219,36 @@ impl World {
                 self.post(n, Event::HandlerDone { call, status }, false);
             }
             What::Fenced(call, tokens, left) => self.fenced(n, call, tokens, left),
-            What::DiskTrouble(kind) => self.post(
-                n,
-                Event::IoError {
-                    volume: self.volume,
-                    kind,
-                },
-                false,
-            ),
+            What::DiskTrouble(kind) => {
+                let volume = self.volume;
+                self.post(n, Event::IoError { volume, kind }, false);
+            }
             What::DirectReadFailed(app) => self.direct_read_failed(n, *app),
             What::WriteFailed(whose, op) => {
                 let Self { nodes, rng, .. } = self;
                 nodes[n].vol.disk.fail(op, rng);
                 match whose {
-                    Ok(ticket) => self.nodes[n].vol.engine.local_done(ticket, false, &mut fx),
-                    Err(ticket) => self.nodes[n]
-                        .vol
-                        .engine
-                        .peer_io_done(ticket, false, &mut fx),
+                    Ok(ticket) => self.local_done(n, ticket, false),
+                    Err(ticket) => self.peer_io_done(n, ticket, false),
                 }
-                self.finish(n, fx);
                 self.kick_resync(n);
             }
             What::MetaFailed(op) => self.meta_failed(n, op),
         }
+    }
+
+    /// The disk is done with a request of the application.
+    fn local_done(&mut self, n: usize, ticket: Ticket, ok: bool) {
+        let mut fx = Effects::new();
+        self.nodes[n].vol.engine.local_done(ticket, ok, &mut fx);
+        self.finish(n, fx);
+    }
+
+    /// The disk is done with a request of the peer.
+    fn peer_io_done(&mut self, n: usize, ticket: PeerTicket, ok: bool) {
+        let mut fx = Effects::new();
+        self.nodes[n].vol.engine.peer_io_done(ticket, ok, &mut fx);
+        self.finish(n, fx);
     }
 
     /// Resync or verify ask for more.

@@ -188,20 +188,7 @@ impl World {
                 return self.receive_write(n, command, body, &packet.blocks);
             }
             Command::DataReply => return self.receive_read(n, body, &packet.blocks),
-            Command::RsDataReply => {
-                let h = DataHeader::parse(command, body)?;
-                let extent = Extent::new(h.sector, 512 * packet.blocks.len() as u32);
-                let mut fx = Effects::new();
-                let taken = self.nodes[n].vol.engine.resync_data(extent, &mut fx);
-                if let Ok(Some(ticket)) = taken {
-                    self.nodes[n].vol.payloads[ticket.index as usize] = Some(packet.blocks.clone());
-                    self.nodes[n].vol.resynced += u64::from(extent.bytes / 4096);
-                }
-                self.finish(n, fx);
-                taken.map_err(|e| Trouble::Protocol(format!("resync data {extent:?}: {e:?}")))?;
-                self.kick_resync(n);
-                return Ok(RxWait::Nothing);
-            }
+            Command::RsDataReply => return self.receive_resync(n, body, &packet.blocks),
             Command::DataRequest
             | Command::RsDataRequest
             | Command::RsThinReq
@@ -243,6 +230,23 @@ impl World {
         };
         self.post(n, event, true);
         Ok(RxWait::Resource)
+    }
+
+    /// Data that a resync wanted.
+    fn receive_resync(&mut self, n: usize, body: &[u8], blocks: &[u32]) -> Result<RxWait, Trouble> {
+        let h = DataHeader::parse(Command::RsDataReply, body)?;
+        let extent = Extent::new(h.sector, 512 * blocks.len() as u32);
+        let mut fx = Effects::new();
+        let vol = &mut self.nodes[n].vol;
+        let taken = vol.engine.resync_data(extent, &mut fx);
+        if let Ok(Some(ticket)) = taken {
+            vol.payloads[ticket.index as usize] = Some(blocks.to_vec());
+            vol.resynced += u64::from(extent.bytes / 4096);
+        }
+        self.finish(n, fx);
+        taken.map_err(|e| Trouble::Protocol(format!("resync data {extent:?}: {e:?}")))?;
+        self.kick_resync(n);
+        Ok(RxWait::Nothing)
     }
 
     /// Data that the application reads through the peer.

@@ -256,19 +256,21 @@ impl World {
             Effect::CloseNetwork => self.close(n, Loss::NetworkFailure),
             Effect::LookAgain { after_ms } => self.nodes[n].pause = after_ms,
             Effect::StopNetwork => self.nodes[n].net = Net::Off,
-            Effect::CallHandler { call, handler, .. } => {
-                let node = &mut self.nodes[n];
-                node.handlers.push(handler);
-                let known = node.config.handlers.iter().find(|(h, _)| *h == handler);
-                let status = known.map_or(0, |(_, status)| *status);
-                if handler == Handler::FencePeer && self.config.fences {
-                    self.fence(n, call);
-                } else if call != Call::UNHEARD {
-                    let delay = self.rng.within(1, HANDLER_MS);
-                    self.after(n, delay, What::HandlerDone(call, status));
-                }
-            }
+            Effect::CallHandler { call, handler, .. } => self.call_handler(n, call, handler),
             Effect::Notice { notice, .. } => self.notice(n, notice),
+        }
+    }
+
+    fn call_handler(&mut self, n: usize, call: Call, handler: Handler) {
+        let node = &mut self.nodes[n];
+        node.handlers.push(handler);
+        let known = node.config.handlers.iter().find(|(h, _)| *h == handler);
+        let status = known.map_or(0, |(_, status)| *status);
+        if handler == Handler::FencePeer && self.config.fences {
+            self.fence(n, call);
+        } else if call != Call::UNHEARD {
+            let delay = self.rng.within(1, HANDLER_MS);
+            self.after(n, delay, What::HandlerDone(call, status));
         }
     }
 

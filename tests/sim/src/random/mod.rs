@@ -188,27 +188,33 @@ fn draw_protocol(seed: u64, rng: &mut Rng, config: &mut Config) {
     }
 }
 
+/// Draws how long things take.
+fn draw_times(seed: u64, rng: &mut Rng) -> Config {
+    let mut config = Config {
+        step: rng.below(4),
+        disk: match seed {
+            SLOW_DISKS.. if rng.chance(12) => rng.within(50, 300),
+            _ => rng.within(1, 20),
+        },
+        wire: rng.within(1, 15),
+        ..Config::default()
+    };
+    config.meta = match seed {
+        // Metadata on a device of its own.
+        SLOW_DISKS.. if rng.chance(50) => config.disk.min(10),
+        _ => config.disk,
+    };
+    if seed >= HALF_OPEN && rng.chance(50) {
+        config.notice = rng.within(60, 900);
+    }
+    config
+}
+
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, listener: &Listener) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0xabcd);
         let seed = kind_of(plan.seed);
-        let mut config = Config {
-            step: rng.below(4),
-            disk: match seed {
-                SLOW_DISKS.. if rng.chance(12) => rng.within(50, 300),
-                _ => rng.within(1, 20),
-            },
-            wire: rng.within(1, 15),
-            ..Config::default()
-        };
-        config.meta = match seed {
-            // Metadata on a device of its own.
-            SLOW_DISKS.. if rng.chance(50) => config.disk.min(10),
-            _ => config.disk,
-        };
-        if seed >= HALF_OPEN && rng.chance(50) {
-            config.notice = rng.within(60, 900);
-        }
+        let mut config = draw_times(seed, &mut rng);
         config.bytes = plan.seed >= AT_ANY_BYTE;
         config.node.listener = listener.clone();
         config.node.net.use_rle = rng.chance(70);
