@@ -15,6 +15,7 @@ impl Run<'_> {
         // A verify takes its time, and so does a resync with slow disks.
         let last = end + LONGEST_VERIFY_MS;
         let mut least = u64::MAX;
+        let mut fewest = usize::MAX;
         self.load = false;
         self.wanted = [true; 2];
         self.world.cause = Cause::Nothing;
@@ -48,8 +49,14 @@ impl Run<'_> {
                     break;
                 }
                 if self.world.now > end {
-                    self.stuck();
-                    break;
+                    // Two Primaries on slow disks put each other off again and again.
+                    let open = self.open_requests();
+                    if open >= fewest || end == last {
+                        self.stuck();
+                        break;
+                    }
+                    fewest = open;
+                    end = last.min(self.world.now + patience);
                 }
                 let (left, verifies) = self.progress();
                 if left < least || verifies {
@@ -80,6 +87,13 @@ impl Run<'_> {
                 node.unanswered(u64::MAX).is_none() && !node.each(busy).contains(&true)
             });
         quiet && self.world.all_volumes(|world| world.in_sync())
+    }
+
+    /// Requests of applications that are not completed, of all volumes.
+    fn open_requests(&self) -> usize {
+        let of = |vol: &Vol| vol.open_requests() + vol.engine.requests() as usize;
+        let all = self.world.nodes.iter().flat_map(|node| node.each(of));
+        all.sum()
     }
 
     /// How many blocks have to be resynced yet, and whether a verify is going on.
