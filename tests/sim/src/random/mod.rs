@@ -360,7 +360,7 @@ impl<'a> Run<'a> {
                 && self.serving().is_none()
                 && self.free(1 - n)
                 && self.world.nodes[1 - n].up
-                && !self.world.nodes[1 - n].serves()
+                && (self.dual || !self.world.nodes[1 - n].serves())
                 && state.conn == ConnState::Connected
                 && state.disk == DiskState::Inconsistent
             {
