@@ -291,13 +291,11 @@ fn read(
     };
     let driver = &device.resource.driver;
     let reader = driver.add_reader(minor).map_err(gone)?;
-    let started = reader.start(&device.resource.crew, move || {
-        read_below(minor, data, meta, layout, &options)
-    });
-    let read = started.and_then(|()| reader.wait());
-    if started.is_err() {
-        reader.give_up();
-    }
+    let read = reader
+        .start(&device.resource.crew, move || {
+            read_below(minor, data, meta, layout, &options)
+        })
+        .and_then(|()| reader.wait());
     driver.reap_readers();
     read.map_err(gone)?
 }

@@ -70,12 +70,14 @@ impl DiskReader {
         crew: &Arc<Crew>,
         read: impl FnOnce() -> Outcome + Send + 'static,
     ) -> Result {
-        let pin = ModulePin::new().ok_or(EINTR)?;
         let of = self.clone();
-        let thread = Thread::spawn(crew, fmt!("drbd_d_{}", self.minor), move || {
-            of.end(read());
-            drop(pin);
-        })?;
+        let thread = ModulePin::new().ok_or(EINTR).and_then(|pin| {
+            Thread::spawn(crew, fmt!("drbd_d_{}", self.minor), move || {
+                of.end(read());
+                drop(pin);
+            })
+        });
+        let thread = thread.inspect_err(|_| *self.progress.lock() = Progress::Over)?;
         *self.thread.lock() = Some(thread);
         Ok(())
     }
@@ -111,11 +113,6 @@ impl DiskReader {
             }
             Progress::Reading | Progress::Left | Progress::Over => Err(EINTR),
         }
-    }
-
-    /// It did not begin.
-    pub fn give_up(&self) {
-        *self.progress.lock() = Progress::Over;
     }
 
     /// Whether its thread has nothing more to do, so that [`DiskReader::join`] takes no time.

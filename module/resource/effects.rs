@@ -119,27 +119,8 @@ impl Resource {
     }
 
     fn carry_out_for_volume(self: &Arc<Self>, effect: Effect) {
-        let volume = match effect {
-            Effect::SetPolicy { volume, .. }
-            | Effect::LoseConnection { volume }
-            | Effect::InstallDisk { volume }
-            | Effect::SetLimits { volume, .. }
-            | Effect::ReleaseDisk { volume }
-            | Effect::ResizeBitmap { volume, .. }
-            | Effect::MoveMetadata { volume, .. }
-            | Effect::TuneDisk { volume }
-            | Effect::SetCapacity { volume, .. }
-            | Effect::SaveSuperblock { volume }
-            | Effect::SaveBitmap { volume }
-            | Effect::FillBitmap { volume, .. }
-            | Effect::SendBitmap { volume }
-            | Effect::SetResyncLimits { volume, .. }
-            | Effect::StartResync { volume, .. }
-            | Effect::StopResync { volume }
-            | Effect::StartVerify { volume, .. }
-            | Effect::StopVerifyAt { volume, .. }
-            | Effect::StopVerify { volume } => volume,
-            _ => return,
+        let Some(volume) = effect.volume() else {
+            return;
         };
         let Some(device) = self.link.device_at(volume) else {
             return;

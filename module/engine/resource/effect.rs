@@ -549,6 +549,48 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The volume that it is for, by position. `None`: it is for the resource, or a packet, which
+    /// names its volume by number.
+    pub fn volume(&self) -> Option<usize> {
+        match *self {
+            Self::Changed { volume, .. }
+            | Self::SetPolicy { volume, .. }
+            | Self::LoseConnection { volume }
+            | Self::InstallDisk { volume }
+            | Self::SetLimits { volume, .. }
+            | Self::ReleaseDisk { volume }
+            | Self::ResizeBitmap { volume, .. }
+            | Self::MoveMetadata { volume, .. }
+            | Self::TuneDisk { volume }
+            | Self::SetCapacity { volume, .. }
+            | Self::SaveSuperblock { volume }
+            | Self::SaveBitmap { volume }
+            | Self::FillBitmap { volume, .. }
+            | Self::SendBitmap { volume }
+            | Self::SetResyncLimits { volume, .. }
+            | Self::StartResync { volume, .. }
+            | Self::StopResync { volume }
+            | Self::StartVerify { volume, .. }
+            | Self::StopVerifyAt { volume, .. }
+            | Self::StopVerify { volume } => Some(volume),
+            Self::CallHandler { volume, .. } | Self::Notice { volume, .. } => volume,
+            Self::Answer(..)
+            | Self::Send { .. }
+            | Self::SendStateReply { .. }
+            | Self::ConnectionMade
+            | Self::ConnectionChanged { .. }
+            | Self::SetWriteOrder { .. }
+            | Self::TuneNetwork
+            | Self::Ping
+            | Self::StartNetwork
+            | Self::CloseNetwork
+            | Self::LookAgain { .. }
+            | Self::StopNetwork => None,
+        }
+    }
+}
+
 /// Takes effects, in order. The driver's queue for rare effects may allocate.
 pub trait Output {
     /// Adds one.

@@ -2,7 +2,6 @@
 
 //! One node: the engine's values and what its driver keeps beside them.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use tandem_engine::engine::bitmap_code::TransferCursor;
@@ -334,10 +333,9 @@ impl Node {
 
     /// The part of a volume, in view or not.
     pub fn vol_of(&self, volume: usize) -> &Vol {
-        match volume.cmp(&self.at) {
-            Ordering::Equal => &self.vol,
-            Ordering::Less => &self.hidden[volume],
-            Ordering::Greater => &self.hidden[volume - 1],
+        match volume == self.at {
+            true => &self.vol,
+            false => &self.hidden[place(volume, self.at)],
         }
     }
 
@@ -379,10 +377,14 @@ impl Node {
     }
 }
 
+/// The place of a hidden one while `shown` is in view.
+fn place(of: usize, shown: usize) -> usize {
+    of - usize::from(of > shown)
+}
+
 /// Puts another one of several into view; the hidden ones keep their order.
 pub(crate) fn exchange<T>(shown: &mut T, hidden: &mut Vec<T>, at: usize, wanted: usize) {
     if wanted != at {
-        let place = |of: usize, without: usize| of - usize::from(of > without);
         let next = hidden.remove(place(wanted, at));
         let former = core::mem::replace(shown, next);
         hidden.insert(place(at, wanted), former);

@@ -102,46 +102,6 @@ pub fn effect(effect: &Effect) -> String {
     }
 }
 
-/// The volume that an effect is for.
-pub(crate) fn volume_of(effect: &Effect) -> Option<usize> {
-    match *effect {
-        Effect::Changed { volume, .. }
-        | Effect::SetPolicy { volume, .. }
-        | Effect::LoseConnection { volume }
-        | Effect::InstallDisk { volume }
-        | Effect::SetLimits { volume, .. }
-        | Effect::ReleaseDisk { volume }
-        | Effect::ResizeBitmap { volume, .. }
-        | Effect::MoveMetadata { volume, .. }
-        | Effect::TuneDisk { volume }
-        | Effect::SetCapacity { volume, .. }
-        | Effect::SaveSuperblock { volume }
-        | Effect::SaveBitmap { volume }
-        | Effect::FillBitmap { volume, .. }
-        | Effect::SendBitmap { volume }
-        | Effect::SetResyncLimits { volume, .. }
-        | Effect::StartResync { volume, .. }
-        | Effect::StopResync { volume }
-        | Effect::StartVerify { volume, .. }
-        | Effect::StopVerifyAt { volume, .. }
-        | Effect::StopVerify { volume } => Some(volume),
-        Effect::Send { volume, .. } | Effect::SendStateReply { volume, .. } => {
-            Some(usize::from(volume))
-        }
-        Effect::CallHandler { volume, .. } | Effect::Notice { volume, .. } => volume,
-        Effect::Answer(..)
-        | Effect::ConnectionMade
-        | Effect::ConnectionChanged { .. }
-        | Effect::SetWriteOrder { .. }
-        | Effect::TuneNetwork
-        | Effect::Ping
-        | Effect::StartNetwork
-        | Effect::CloseNetwork
-        | Effect::LookAgain { .. }
-        | Effect::StopNetwork => None,
-    }
-}
-
 /// An event, for the story.
 pub(crate) fn told_event(event: &Event) -> String {
     match event {

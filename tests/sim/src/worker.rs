@@ -171,7 +171,14 @@ impl World {
     }
 
     fn carry_effect(&mut self, n: usize, effect: Effect) {
-        if let Some(volume) = crate::words::volume_of(&effect) {
+        // Numbers of volumes are their positions here.
+        let volume = match &effect {
+            Effect::Send { volume, .. } | Effect::SendStateReply { volume, .. } => {
+                Some(usize::from(*volume))
+            }
+            other => other.volume(),
+        };
+        if let Some(volume) = volume {
             self.look_at(volume);
         }
         if self.story.is_some() && !matches!(effect, Effect::Changed { .. }) {

@@ -60,6 +60,13 @@ fn promote(world: &mut World, n: usize, volume: usize) -> i32 {
     world.answer(n, token).unwrap_or_default()
 }
 
+/// Node a is Primary for both volumes.
+fn serve_both(world: &mut World) {
+    for volume in 0..2 {
+        check!(*world, promote(world, 0, volume) > 0);
+    }
+}
+
 /// As for a promotion.
 fn demote(world: &mut World, n: usize, volume: usize) -> i32 {
     world.look_at(volume);
@@ -93,9 +100,7 @@ fn of_a(world: &mut World, volume: usize) -> (ConnState, DiskState) {
 #[test]
 fn volumes_share_their_epochs() {
     let mut world = two_volumes(1);
-    for volume in 0..2 {
-        check!(world, promote(&mut world, 0, volume) > 0);
-    }
+    serve_both(&mut world);
     world.look_at(0);
     world.write(0, 64, 8);
     world.look_at(1);
@@ -113,9 +118,7 @@ fn volumes_share_their_epochs() {
 #[test]
 fn every_volume_hears_of_the_end_of_a_session_and_resyncs_what_it_missed() {
     let mut world = two_volumes(2);
-    for volume in 0..2 {
-        check!(world, promote(&mut world, 0, volume) > 0);
-    }
+    serve_both(&mut world);
     world.cut();
     rest(&mut world);
     write(&mut world, 0, 0, 64);
@@ -167,9 +170,7 @@ fn nobody_becomes_primary_beside_a_primary_of_another_volume() {
 #[test]
 fn a_volume_without_disk_leaves_the_other_one_alone() {
     let mut world = two_volumes(5);
-    for volume in 0..2 {
-        check!(world, promote(&mut world, 0, volume) > 0);
-    }
+    serve_both(&mut world);
     world.look_at(1);
     world.detach(1);
     rest(&mut world);
@@ -188,9 +189,7 @@ fn who_leaves_a_primary_outdates_all_its_volumes() {
     let mut config = Config::default();
     config.node.disk.fencing = Fencing::ResourceOnly;
     let mut world = two_volumes_as(6, config);
-    for volume in 0..2 {
-        check!(world, promote(&mut world, 0, volume) > 0);
-    }
+    serve_both(&mut world);
     world.disconnect(1);
     rest(&mut world);
     let disks: Vec<DiskState> = world.nodes[1].states().iter().map(|s| s.disk).collect();
