@@ -27,7 +27,7 @@ struct Args {
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
     /// The first seed: of those that commits get.
-    #[arg(long, default_value_t = 1 << 50)]
+    #[arg(long, default_value_t = 1 << 42)]
     start: u64,
     /// Only lists the faults.
     #[arg(long)]

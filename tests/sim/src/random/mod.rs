@@ -93,8 +93,8 @@ const VERIFIES: u64 = 1 << 40;
 /// From this seed on resyncs may tell digests.
 const DIGESTS: u64 = 3 << 39;
 
-/// The first of the seeds that come from the names of commits: they have all kinds of faults.
-pub const OF_COMMITS: u64 = volumes::SEVERAL;
+/// The first of the seeds that come from the names of commits: with all that is found to be well.
+pub const OF_COMMITS: u64 = PROTOCOLS;
 
 /// From this seed on pairs use the other protocols, too, what they tell of their settings is heard,
 /// and options change.

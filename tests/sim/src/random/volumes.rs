@@ -10,7 +10,7 @@ use crate::rng::Rng;
 use crate::world::{Config, World};
 
 /// From this seed on pairs have one to three volumes.
-pub(super) const SEVERAL: u64 = 1 << 50;
+const SEVERAL: u64 = 1 << 50;
 
 /// The oldest protocol version whose packets name a volume.
 const NAMES_VOLUMES: u32 = 100;
