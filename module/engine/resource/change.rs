@@ -178,7 +178,13 @@ impl Step<'_> {
             .is_some_and(VolumeRecord::shares_generation);
         // With protocols A and B what is done may never have come to the peer's disk.
         let net = self.resource.net.as_ref();
-        let waits = new.is_suspended() && net.is_none_or(|net| net.protocol == WireProtocol::C);
+        let frozen = new.is_suspended() && net.is_none_or(|net| net.protocol == WireProtocol::C);
+        // What the peer was told of generations holds until both have compared them.
+        let comparing = new.conn == ConnState::WfReportParams;
+        let met = old.conn == ConnState::WfReportParams
+            && new.conn >= ConnState::Connected
+            && new.peer_disk >= DiskState::Inconsistent;
+        let waits = frozen || comparing;
         let Some(record) = self.volumes.get_mut(volume) else {
             return false;
         };
@@ -189,7 +195,7 @@ impl Step<'_> {
             record.unheard && new.role != Role::Primary && new.conn >= ConnState::Connected;
         let parted = (lost && writing && !waits_for_us) || peer_diskless_promoted || alone || ahead;
         // While I/O is frozen nothing is written that the peer lacks: it may come back in time.
-        let due = parted || record.owes_generation;
+        let due = parted || (record.owes_generation && !met);
         record.owes_generation = due && waits;
         due && !waits && shared && new.disk >= DiskState::UpToDate
     }

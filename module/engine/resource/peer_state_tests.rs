@@ -306,6 +306,36 @@ fn a_frozen_primary_that_was_a_target_until_now_is_not_overwritten() {
 }
 
 #[test]
+fn what_was_told_of_generations_holds_until_it_is_compared() {
+    let mut node = primary(Layout::Internal, C::WfReportParams);
+    node.resource.conn = C::WfReportParams;
+    let record = &mut node.volumes[0];
+    (record.state.peer, record.state.peer_disk) = (Role::Unknown, D::DUnknown);
+    record.state.susp_nod = true;
+    if let Some(disk) = &mut record.disk {
+        disk.superblock.uuids.current = 0xA1;
+    }
+    let mut other = record.clone();
+    (other.number, other.owes_generation) = (1, true);
+    // What froze all of them is that the first one has no good data.
+    record.state.disk = D::Inconsistent;
+    node.volumes.push(other);
+    let mut hears = |volume| {
+        for packet in [
+            uuids(0xA0, UuidFlags::default()),
+            state(Role::Secondary, D::UpToDate),
+        ] {
+            node.feed(Event::Packet { volume, packet });
+        }
+        let record = &node.volumes[1];
+        let current = record.disk.as_ref().unwrap().superblock.uuids.current;
+        (record.state.conn, record.state.susp_nod, current)
+    };
+    assert_eq!(hears(0), (C::WfReportParams, false, 0xA1));
+    assert_eq!(hears(1), (C::Connected, false, 0xA1));
+}
+
+#[test]
 fn a_peer_without_a_role_is_refused() {
     for (role, conn) in [
         (Role::Secondary, C::Connected),

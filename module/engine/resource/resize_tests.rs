@@ -50,7 +50,7 @@ const LOWER: u64 = 2 << 20;
 
 pub(super) struct Node {
     pub(super) resource: Resource,
-    pub(super) volumes: [VolumeRecord; 1],
+    pub(super) volumes: Vec<VolumeRecord>,
 }
 
 /// A Primary with good disks on both sides, whose peer's disk is as large as ours may become.
@@ -84,7 +84,7 @@ pub(super) fn primary(layout: Layout, conn: C) -> Node {
     resource.agreed.version = 101;
     Node {
         resource,
-        volumes: [record],
+        volumes: vec![record],
     }
 }
 

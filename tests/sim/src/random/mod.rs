@@ -320,6 +320,7 @@ impl<'a> Run<'a> {
     /// Brings what is not configured up again.
     fn configure(&mut self) {
         self.break_circles();
+        self.uncross_roles();
         for volume in 0..self.world.volumes() {
             self.world.look_at(volume);
             self.configure_volume(volume);

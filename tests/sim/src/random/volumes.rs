@@ -4,6 +4,7 @@
 
 use tandem_engine::engine::ids::Instant;
 use tandem_engine::engine::resource::Loss;
+use tandem_engine::engine::state::{DiskState, Role};
 
 use super::Run;
 use crate::rng::Rng;
@@ -53,6 +54,25 @@ impl Run<'_> {
     pub(super) fn break_circles(&mut self) {
         if self.dual && self.world.volumes() > 1 {
             self.world.give_up_silent_peers();
+        }
+    }
+
+    /// Where each node is Primary of some volume, neither may declare the data of a fresh one good:
+    /// when all shall come to rest, one of them steps back.
+    pub(super) fn uncross_roles(&mut self) {
+        let crossed = self.world.nodes.iter().all(|node| node.up && node.serves());
+        let fresh = |world: &mut World| {
+            !world.oracle.synced && world.nodes[0].state().disk == DiskState::Inconsistent
+        };
+        if self.load || self.dual || !crossed || self.world.all_volumes(|world| !fresh(world)) {
+            return;
+        }
+        for volume in 0..self.world.volumes() {
+            self.world.look_at(volume);
+            if self.world.nodes[0].state().role == Role::Primary && self.free(0) {
+                self.primary[volume] = None;
+                self.busy[0] = Some(self.world.demote(0));
+            }
         }
     }
 
