@@ -43,6 +43,7 @@ pub fn on(notice: Notice) -> &'static str {
             "make sure that the peer is not Primary, or both nodes' data will part"
         }
         Notice::Overdue { .. } => "look at the peer's log; the connection begins anew by itself",
+        Notice::Unanswered => "look at the peer's disk and load",
         Notice::Absent => "configure the volume on the peer too, or remove it here",
         Notice::Broken { .. } => {
             "report this bug with the log and /sys/kernel/debug/tandem/broken; \

@@ -361,6 +361,13 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
                 state.as_str()
             ),
         ),
+        Notice::Unanswered => write(
+            Level::Error,
+            format_args!(
+                "the peer leaves writes unanswered for longer than timeout x ko-count, \
+                 dropping connection"
+            ),
+        ),
         Notice::Absent => write(
             Level::Warning,
             format_args!("the peer does not have this volume; going on without it"),

@@ -39,7 +39,6 @@ use crate::engine::resource::{
     Dependency,
     Env,
     Event,
-    Loss,
     Token,
     VolumeRecord,
     WriteOrder, //
@@ -507,7 +506,9 @@ impl Resource {
                     notify::progress(&device);
                 }
             }
-            self.check_timeout();
+            if let Some(session) = self.session() {
+                session.pool.trim();
+            }
             self.post(Event::Tick);
         }
     }
@@ -529,6 +530,9 @@ impl Resource {
         if device.take_relieved() {
             self.post_for(device, |volume| Event::Relieved { volume });
         }
+        if device.volume.lock().peer_is_overdue(Device::now()) {
+            self.post_for(device, |volume| Event::Unanswered { volume });
+        }
         if device.take_too_large() {
             self.post_for(device, |volume| Event::TooLarge { volume });
         }
@@ -543,26 +547,6 @@ impl Resource {
         }
         if let Some(kind) = device.take_io_error() {
             self.post_for(device, |volume| Event::IoError { volume, kind });
-        }
-    }
-
-    /// Gives a peer up that leaves writes unanswered for too long (`timeout`, `ko-count`).
-    fn check_timeout(&self) {
-        let Some(session) = self.session() else {
-            return;
-        };
-        session.pool.trim();
-        let tuning = session.tuning();
-        let limit = u64::from(tuning.timeout) * u64::from(tuning.ko_count);
-        for device in self.link.devices() {
-            let oldest = device.volume.lock().oldest_unacked();
-            if limit != 0 && oldest.is_some_and(|at| Device::now().since(at) > limit) {
-                self.complain(format_args!(
-                    "the peer leaves writes unanswered for longer than timeout x ko-count, \
-                     dropping connection; look at the peer's disk and load"
-                ));
-                return session.fail(self, Loss::Timeout);
-            }
         }
     }
 }

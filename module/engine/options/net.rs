@@ -119,3 +119,11 @@ option_table! {
             OptionSpec::number("socket-check-timeout", 34, U32, (0, 0, 300), Unit::Count);
     }
 }
+
+impl NetOptions {
+    /// For how many milliseconds the peer may leave a write unanswered; 0: for ever.
+    pub fn peer_timeout_ms(&self) -> u32 {
+        let timeout_ms = self.timeout.saturating_mul(100);
+        timeout_ms.saturating_mul(self.ko_count)
+    }
+}

@@ -27,6 +27,7 @@ impl Event {
             | Event::Relieved { volume }
             | Event::Depends { volume, .. }
             | Event::TooLarge { volume }
+            | Event::Unanswered { volume }
             | Event::DiskReleased { volume, .. } => Some(volume),
             // Of commands, some are about the resource; packets have the peer's number.
             Event::Admin(..)

@@ -4,6 +4,7 @@
 
 use crate::engine::meta::superblock::Flags;
 use crate::engine::options::{
+    NetOptions,
     OnNoData,
     WireProtocol, //
 };
@@ -247,6 +248,7 @@ impl Step<'_> {
     pub(super) fn set_policy(&mut self, volume: usize, hold: bool) {
         let version = self.resource.agreed.version;
         let protocol = self.resource.net.as_ref().map(|net| net.protocol);
+        let patience = self.resource.net.as_ref().map(NetOptions::peer_timeout_ms);
         let on_no_data = self.resource.options.on_no_data_accessible;
         if let Some(record) = self.volumes.get(volume) {
             let mut policy = policy_of(
@@ -261,6 +263,7 @@ impl Step<'_> {
             policy.drain = record.drain;
             policy.balancing = record.options.read_balancing;
             policy.disk_timeout_ms = record.options.disk_timeout.saturating_mul(100);
+            policy.peer_timeout_ms = patience.unwrap_or(0);
             policy.abandon = record.abandoned && record.state.disk == DiskState::Failed;
             policy.keep_failed = on_no_data == OnNoData::SuspendIo;
             policy.congestion = self.resource.congestion(record.state);

@@ -295,6 +295,11 @@ pub enum Event {
         /// The volume, by position.
         volume: usize,
     },
+    /// The peer leaves writes of this volume unanswered for longer than `timeout` x `ko-count`.
+    Unanswered {
+        /// The volume, by position.
+        volume: usize,
+    },
     /// The data path of a volume has a request that the peer does not take.
     TooLarge {
         /// The volume, by position.

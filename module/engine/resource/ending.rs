@@ -59,6 +59,7 @@ impl Notice {
                 | Notice::WrongData { .. }
                 | Notice::ResyncForbidden { .. }
                 | Notice::Overdue { .. }
+                | Notice::Unanswered
                 | Notice::Congested { .. }
                 | Notice::DryRun { .. }
                 | Notice::Refused { .. }

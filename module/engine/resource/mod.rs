@@ -282,6 +282,7 @@ impl Step<'_> {
             Event::Relieved { volume } => self.relieved(volume),
             Event::Depends { volume, waits } => self.depends(volume, waits),
             Event::TooLarge { volume } => self.too_large(volume),
+            Event::Unanswered { volume } => self.writes_unanswered(volume),
             Event::DiskReleased { volume, saved } => self.disk_released(volume, saved),
             Event::HandlerDone { call, status } => self.handler_done(call, status),
             Event::Tick => {

@@ -166,6 +166,8 @@ pub enum Notice {
         /// The state that did not end.
         state: ConnState,
     },
+    /// The peer leaves writes unanswered for longer than `timeout` x `ko-count`.
+    Unanswered,
     /// The peer does not have this volume.
     Absent,
     /// The disk failed and is given up.

@@ -110,6 +110,14 @@ impl Step<'_> {
         }
     }
 
+    /// The peer answers pings, but not what it has to write.
+    pub(super) fn writes_unanswered(&mut self, volume: usize) {
+        if self.state(volume).conn >= ConnState::Connected {
+            self.notice(volume, Notice::Unanswered);
+            self.trouble(Loss::Timeout);
+        }
+    }
+
     /// The peer has other volumes, but not this one: as good as a peer without disk.
     fn peer_lacks(&mut self, volume: usize) {
         let mut wanted = self.state(volume);

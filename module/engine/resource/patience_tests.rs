@@ -117,6 +117,19 @@ fn a_peer_that_reports_nothing_is_left_and_looked_for_again() {
 }
 
 #[test]
+fn a_peer_that_leaves_writes_unanswered_is_left_and_looked_for_again() {
+    let mut node = Node::introduced(1);
+    node.feed(report(0));
+    let effects = node.feed(Event::Unanswered { volume: 0 });
+    assert!(says(&effects, Notice::Unanswered));
+    assert!(effects.iter().any(|e| matches!(e, Effect::CloseNetwork)));
+    assert_eq!(node.conn(0), ConnState::Timeout);
+    // The same look may find several volumes.
+    let again = node.feed(Event::Unanswered { volume: 0 });
+    assert!(!says(&again, Notice::Unanswered));
+}
+
+#[test]
 fn a_volume_that_only_the_peer_lacks_goes_on_without_it() {
     let mut node = Node::introduced(2);
     node.feed(report(0));

@@ -61,6 +61,7 @@ pub(super) fn policy_of(
         drain: Drain::None,
         balancing: ReadBalancing::default(),
         disk_timeout_ms: 0,
+        peer_timeout_ms: 0,
         abandon: false,
         keep_failed: false,
         congestion: None,

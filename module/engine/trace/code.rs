@@ -241,7 +241,7 @@ code_structs! {
     Policy {
         local, mirror, resync, peer_readable, hold, primary, log, only_disk, peer_writes,
         good_data, meeting, ack, tells_ack, peer_log, conflicts, drain, balancing, disk_timeout_ms,
-        abandon, keep_failed, congestion, lead, discards, takes,
+        peer_timeout_ms, abandon, keep_failed, congestion, lead, discards, takes,
     }
     Congestion { fill, extents }
     RequestLimits { write, discard, zeroes }

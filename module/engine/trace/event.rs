@@ -134,6 +134,7 @@ code_enums! {
         23 TooLarge { volume },
         24 PingAnswered,
         25 Abandon(token),
+        26 Unanswered { volume },
     }
     Admin {
         0 Attach { volume, disk, options },

@@ -482,8 +482,15 @@ impl<S: Storage> Volume<S> {
         self.peers.used() < self.peers.len()
     }
 
+    /// Whether the peer leaves a write without acknowledgement for longer than it may.
+    pub fn peer_is_overdue(&self, now: Instant) -> bool {
+        let limit_ms = u64::from(self.policy.peer_timeout_ms);
+        let overdue = |at: Instant| now.since(at) > limit_ms;
+        limit_ms != 0 && self.oldest_unacked().is_some_and(overdue)
+    }
+
     /// When the oldest write was sent that the peer did not acknowledge yet.
-    pub fn oldest_unacked(&self) -> Option<Instant> {
+    fn oldest_unacked(&self) -> Option<Instant> {
         // A refusal is no answer before its reason is known.
         let refused = self.slots.first(slot::REFUSED);
         let refused = refused.and_then(|i| self.slots.get(i)).map(|s| s.sent_at);

@@ -164,6 +164,9 @@ pub struct Policy {
     pub balancing: ReadBalancing,
     /// After so many milliseconds without an answer the disk is given up; 0: never.
     pub disk_timeout_ms: u32,
+    /// After so many milliseconds without the acknowledgement of a write the peer is given up
+    /// (`timeout` x `ko-count`); 0: never.
+    pub peer_timeout_ms: u32,
     /// The disk was given up by force: what can be completed without its answer is.
     pub abandon: bool,
     /// A request that found no good copy waits for another policy instead of failing

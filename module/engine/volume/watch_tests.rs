@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of disks that do not answer.
+//! Tests of disks and peers that do not answer.
 
 use super::super::tests::{
     run,
@@ -62,6 +62,37 @@ fn a_disk_is_overdue_after_its_timeout_and_not_before() {
     assert!(watch(&mut v, 6001));
     run(&mut v, |v, fx| v.local_done(ticket, true, fx));
     assert!(!watch(&mut v, 9000));
+}
+
+#[test]
+fn a_peer_is_overdue_after_its_timeout_until_a_write_is_answered_for_good() {
+    const PATIENT: Policy = Policy {
+        peer_timeout_ms: 42_000,
+        ..MIRRORED
+    };
+    let mut v = volume(PATIENT);
+    let (ticket, _) = write(&mut v, 0);
+    // It waits to be sent.
+    assert!(!v.peer_is_overdue(Instant(90_000)));
+    assert!(v.send_begin(ticket, 1, Instant(1)).is_some());
+    run(&mut v, |v, fx| v.send_done(ticket, fx));
+    let overdue = |v: &Volume<Vecs>| [42_001, 42_002].map(|now| v.peer_is_overdue(Instant(now)));
+    assert_eq!(overdue(&v), [false, true]);
+    run(&mut v, |v, fx| v.set_policy(MIRRORED, fx));
+    assert_eq!(overdue(&v), [false; 2]);
+    run(&mut v, |v, fx| v.set_policy(PATIENT, fx));
+    // A refusal is no answer before its reason is known.
+    run(&mut v, |v, fx| v.local_done(ticket, true, fx));
+    run(&mut v, |v, fx| {
+        v.peer_answered(ticket, false, false, fx).unwrap();
+    });
+    assert_eq!(overdue(&v), [false, true]);
+    let (other, _) = write(&mut v, 8);
+    assert!(v.send_begin(other, 1, Instant(9)).is_some());
+    run(&mut v, |v, fx| {
+        v.peer_answered(other, true, false, fx).unwrap()
+    });
+    assert_eq!(overdue(&v), [false, true]);
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 //! Pairs with several volumes: they share the connection, its epochs and the role's rules.
 
-use tandem_engine::engine::ids::Instant;
-use tandem_engine::engine::resource::Loss;
+use tandem_engine::engine::resource::Event;
 use tandem_engine::engine::state::{DiskState, Role};
 
 use super::Run;
@@ -27,21 +26,13 @@ pub(super) fn draw(config: &mut Config, seed: u64, rng: &mut Rng) {
 }
 
 impl World {
-    /// A node that waits too long for the acknowledgement of a write gives its peer up (`timeout`,
-    /// `ko-count`), as the module does.
+    /// Nodes look whether the peer leaves writes unanswered for too long (`timeout`, `ko-count`).
     fn give_up_silent_peers(&mut self) {
         for n in 0..2 {
-            let node = &self.nodes[n];
-            let (Some(net), Some(conn)) = (node.resource.net(), &node.conn) else {
-                continue;
-            };
-            let limit = 100 * u64::from(net.timeout) * u64::from(net.ko_count);
-            let (id, now) = (conn.id, self.clock(n));
-            let sent = node.each(|vol| vol.engine.oldest_unacked());
-            let overdue = |at: &Instant| limit != 0 && now.since(*at) > limit;
-            if sent.iter().flatten().any(overdue) {
-                self.tell(n, || "the peer leaves writes unanswered".into());
-                self.lost(n, id, Loss::Timeout);
+            let now = self.clock(n);
+            let overdue = self.nodes[n].each(|vol| vol.engine.peer_is_overdue(now));
+            if let Some(volume) = overdue.iter().position(|overdue| *overdue) {
+                self.post(n, Event::Unanswered { volume }, false);
             }
         }
     }
