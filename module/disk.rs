@@ -21,6 +21,7 @@ use crate::engine::meta::activity_log::{
     ActivityLog,
     LogSlot, //
 };
+use crate::engine::meta::activity_log_size::LogMemory;
 use crate::engine::meta::bitmap::{
     Bitmap,
     Memory, //
@@ -373,17 +374,19 @@ fn prepare(
         .read_bitmap(&mut bitmap)
         .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the bitmap"))?;
     let slots = usize::from(geometry.ring.max_slots()).min(options.al_extents as usize);
-    let log = ActivityLog::new(
-        array(slots, LogSlot::default()).map_err(no_memory)?,
-        array(slots.next_power_of_two(), 0).map_err(no_memory)?,
-        geometry.ring,
-        0,
-    )
-    .ok_or(refused(RetCode::ERR_NOMEM, "no activity log"))?;
+    let (slots, heads) = log_memory(slots).map_err(no_memory)?;
+    let log = ActivityLog::new(slots, heads, geometry.ring, 0)
+        .ok_or(refused(RetCode::ERR_NOMEM, "no activity log"))?;
     Ok(Attaching {
         lower,
         tables: DiskTables { bitmap, log },
     })
+}
+
+/// Memory for an activity log of so many slots. May sleep.
+pub fn log_memory(slots: usize) -> Result<LogMemory<KernelStorage>> {
+    let heads = array(slots.next_power_of_two(), 0)?;
+    Ok((array(slots, LogSlot::default())?, heads))
 }
 
 fn new_bitmap(sectors: u64) -> Result<Bitmap<KernelStorage>> {
@@ -503,6 +506,22 @@ impl Device {
             self.volume.lock().metadata_failed();
             self.report_metadata_error(ENOMEM);
         }
+    }
+
+    /// Gives the activity log so many slots. May sleep.
+    pub fn resize_log(self: &Arc<Self>, slots: u16) {
+        let last = slots.saturating_sub(1);
+        let grows = self.volume.lock().log_slot(last).is_none();
+        let memory = grows.then(|| log_memory(usize::from(slots))).transpose();
+        let Ok(memory) = memory else {
+            return notify::log_device(
+                Level::Error,
+                self,
+                format_args!("no memory for an activity log of {slots} extents; free some"),
+            );
+        };
+        let former = self.feed_deep(|volume, fx| volume.resize_log(slots, memory, fx));
+        drop(former);
     }
 
     /// Sets or clears all bits.

@@ -10,7 +10,10 @@ use kernel::str::CString;
 use kernel::sync::Arc;
 
 use crate::device::Device;
-use crate::disk::bitmap_memory;
+use crate::disk::{
+    bitmap_memory,
+    log_memory, //
+};
 use crate::driver::Driver;
 use crate::engine::control::{
     AttrBlock,
@@ -171,6 +174,10 @@ impl Call<'_> {
             return code;
         }
         let options = conf.options;
+        // Taken and given back: what a larger log needs is sure to fit.
+        if log_memory(options.al_extents as usize).is_err() {
+            return RetCode::ERR_NOMEM;
+        }
         device
             .resource
             .command(Some(device), |volume| Admin::DiskOptions {

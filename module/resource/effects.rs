@@ -86,6 +86,7 @@ impl Resource {
             | Effect::SetLimits { .. }
             | Effect::ReleaseDisk { .. }
             | Effect::ResizeBitmap { .. }
+            | Effect::ResizeLog { .. }
             | Effect::MoveMetadata { .. }
             | Effect::TuneDisk { .. }
             | Effect::SetCapacity { .. }
@@ -181,6 +182,7 @@ impl Resource {
             Effect::ResizeBitmap {
                 sectors, set_new, ..
             } => device.resize_bitmap(sectors, set_new),
+            Effect::ResizeLog { slots, .. } => device.resize_log(slots),
             Effect::MoveMetadata { relocation, .. } => {
                 self.move_metadata(volume, device, &relocation);
             }

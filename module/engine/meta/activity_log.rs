@@ -8,20 +8,20 @@
 //! - *settled*: disk and memory agree. With references it is in use; without, it waits, least
 //!   recently used first, to be given to another extent.
 //! - *collected*: given to a new extent, to be told to the disk in the next transaction.
+//! - *leaving*: of no use any more, as there shall be fewer slots; the disk has to hear of it.
 //! - *written*: in the transaction that is on its way to the disk.
 //!
 //! A transaction takes the collected slots to disk, at most 64, while further ones are collected
 //! for the next. A slot is given away only when nobody refers to it, so the old extent leaves the
 //! log; the bits of that extent must be on disk first, hence `Commit::evicted`.
 //!
+//! Transactions are in `activity_log_commit`, the number of slots in `activity_log_size`.
+//!
 //! Source: `drivers/block/drbd/drbd_actlog.c`, `lib/lru_cache.c` (rules), `drbd_int.h`
 //! (`AL_EXTENT_SHIFT`).
 
 use super::activity_log_block::{
-    Crc32c,
     Ring,
-    Transaction,
-    BLOCK_BYTES,
     FREE,
     MAX_SLOTS,
     MAX_UPDATES, //
@@ -42,14 +42,15 @@ pub fn extent_of(sector: u64) -> Option<u32> {
 }
 
 /// No slot.
-const NIL: u32 = u32::MAX;
+pub(super) const NIL: u32 = u32::MAX;
 
 /// What a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum SlotState {
+pub(super) enum SlotState {
     #[default]
     Settled,
     Collected,
+    Leaving,
     Written,
 }
 
@@ -62,12 +63,12 @@ pub struct LogSlot {
     pub(super) extent: u32,
     /// How many requests refer to it.
     pub(super) refs: u32,
-    state: SlotState,
+    pub(super) state: SlotState,
     /// Neighbours on the list of its state.
-    prev: u32,
-    next: u32,
+    pub(super) prev: u32,
+    pub(super) next: u32,
     /// Next slot of the same hash chain.
-    chain: u32,
+    pub(super) chain: u32,
 }
 
 impl Default for LogSlot {
@@ -86,10 +87,10 @@ impl Default for LogSlot {
 
 /// A doubly linked list of slots, oldest first.
 #[derive(Clone, Copy, Debug)]
-struct List {
-    first: u32,
+pub(super) struct List {
+    pub(super) first: u32,
     last: u32,
-    len: u32,
+    pub(super) len: u32,
 }
 
 impl List {
@@ -117,39 +118,22 @@ pub enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotReferenced;
 
-/// `ActivityLog::commit` found no room in the block for what a transaction may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRoom;
-
-/// A transaction that was started: what to do before and where to write it.
-#[derive(Clone, Copy, Debug)]
-pub struct Commit {
-    /// Block of the log that the transaction goes to, from the start of the log.
-    pub block: u32,
-    evicted: [u32; MAX_UPDATES],
-    evicted_len: usize,
-}
-
-impl Commit {
-    /// The extents that leave the log: their bitmap pages must be on disk before the block.
-    pub fn evicted(&self) -> &[u32] {
-        self.evicted.get(..self.evicted_len).unwrap_or(&[])
-    }
-}
-
 /// The activity log of one volume.
 pub struct ActivityLog<S: Storage> {
-    slots: S::Array<LogSlot>,
-    heads: S::Array<u32>,
-    ring: Ring,
-    /// Settled slots without references.
+    pub(super) slots: S::Array<LogSlot>,
+    pub(super) heads: S::Array<u32>,
+    pub(super) ring: Ring,
+    /// Slots from this one on are not given to extents any more.
+    pub(super) limit: u16,
+    /// Settled slots without references, of those below the limit.
     idle: List,
-    collected: List,
-    written: List,
+    pub(super) collected: List,
+    pub(super) leaving: List,
+    pub(super) written: List,
     used: u32,
-    committing: bool,
-    number: u32,
-    context_start: u16,
+    pub(super) committing: bool,
+    pub(super) number: u32,
+    pub(super) context_start: u16,
 }
 
 impl<S: Storage> ActivityLog<S> {
@@ -172,15 +156,18 @@ impl<S: Storage> ActivityLog<S> {
             slots,
             heads,
             ring,
+            limit: MAX_SLOTS,
             idle: List::EMPTY,
             collected: List::EMPTY,
+            leaving: List::EMPTY,
             written: List::EMPTY,
             used: 0,
             committing: false,
             number,
             context_start: 0,
         };
-        for slot in 0..u32::from(log.slot_count()) {
+        log.limit = log.slot_count();
+        for slot in 0..u32::from(log.limit) {
             log.push(SlotState::Settled, slot);
         }
         Some(log)
@@ -191,7 +178,7 @@ impl<S: Storage> ActivityLog<S> {
         (self.slots, self.heads)
     }
 
-    /// Number of slots (`al-extents`).
+    /// Number of slots that there are, those of no use any more included.
     pub fn slot_count(&self) -> u16 {
         u16::try_from(self.slots.len())
             .unwrap_or(MAX_SLOTS)
@@ -206,6 +193,16 @@ impl<S: Storage> ActivityLog<S> {
     /// Number of slots that wait for a transaction to be started.
     pub fn collected(&self) -> u32 {
         self.collected.len
+    }
+
+    /// Number of slots that the disk has to hear of in the next transactions.
+    pub fn uncommitted(&self) -> u32 {
+        self.collected.len.saturating_add(self.leaving.len)
+    }
+
+    /// Whether there are slots whose extents the disk has to give up.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.len != 0
     }
 
     /// Whether a transaction is on its way to the disk.
@@ -227,21 +224,22 @@ impl<S: Storage> ActivityLog<S> {
         self.slots.get(usize::try_from(index).ok()?)
     }
 
-    fn slot_mut(&mut self, index: u32) -> Option<&mut LogSlot> {
+    pub(super) fn slot_mut(&mut self, index: u32) -> Option<&mut LogSlot> {
         self.slots.get_mut(usize::try_from(index).ok()?)
     }
 
     /// The list for slots in `state`.
-    fn list(&mut self, state: SlotState) -> &mut List {
+    pub(super) fn list(&mut self, state: SlotState) -> &mut List {
         match state {
             SlotState::Settled => &mut self.idle,
             SlotState::Collected => &mut self.collected,
+            SlotState::Leaving => &mut self.leaving,
             SlotState::Written => &mut self.written,
         }
     }
 
     /// Appends a slot to the list of `state`.
-    fn push(&mut self, state: SlotState, index: u32) {
+    pub(super) fn push(&mut self, state: SlotState, index: u32) {
         let list = self.list(state);
         let last = core::mem::replace(&mut list.last, index);
         list.len = list.len.saturating_add(1);
@@ -259,7 +257,7 @@ impl<S: Storage> ActivityLog<S> {
     }
 
     /// Takes a slot off the list of its state.
-    fn unlink(&mut self, index: u32) {
+    pub(super) fn unlink(&mut self, index: u32) {
         let Some(&LogSlot {
             state, prev, next, ..
         }) = self.slot(index)
@@ -279,7 +277,7 @@ impl<S: Storage> ActivityLog<S> {
     }
 
     /// The place in the hash table for an extent.
-    fn head(&self, extent: u32) -> usize {
+    pub(super) fn head(&self, extent: u32) -> usize {
         // Neighbouring extents go to neighbouring places.
         let extent = usize::try_from(extent).unwrap_or(0);
         extent.checked_rem(self.heads.len()).unwrap_or(0)
@@ -297,7 +295,7 @@ impl<S: Storage> ActivityLog<S> {
     }
 
     /// Takes a slot off the hash chain of its extent.
-    fn unhash(&mut self, index: u32) {
+    pub(super) fn unhash(&mut self, index: u32) {
         let Some(&LogSlot { extent, chain, .. }) = self.slot(index) else {
             return;
         };
@@ -414,160 +412,9 @@ impl<S: Storage> ActivityLog<S> {
         let settled = slot.state == SlotState::Settled;
         self.used = self.used.saturating_sub(1);
         if settled {
-            self.push(SlotState::Settled, index);
+            self.rest(index);
         }
         Ok(true)
-    }
-
-    /// Starts a transaction with the collected slots, and writes it to `block`.
-    ///
-    /// `None` if nothing is collected, or a transaction is on its way. Then: bring the bitmap pages
-    /// of the evicted extents to disk, write the block, and call `committed` or `failed`.
-    ///
-    /// # Errors
-    ///
-    /// The block has no room, which cannot be: the log is of no use any more.
-    pub fn commit(
-        &mut self,
-        block: &mut [u8; BLOCK_BYTES],
-        crc: Crc32c,
-    ) -> Result<Option<Commit>, NoRoom> {
-        if self.committing || self.collected.len == 0 {
-            return Ok(None);
-        }
-        let mut commit = Commit {
-            block: self.ring.block_of(self.number),
-            evicted: [FREE; MAX_UPDATES],
-            evicted_len: 0,
-        };
-        let mut updates = [(0, FREE); MAX_UPDATES];
-        let mut count = 0_usize;
-        for update in &mut updates {
-            let index = self.collected.first;
-            let Some(&LogSlot {
-                on_disk, extent, ..
-            }) = self.slot(index)
-            else {
-                break;
-            };
-            // Slots are at most `MAX_SLOTS`.
-            *update = (u16::try_from(index).map_err(|_| NoRoom)?, extent);
-            count = count.saturating_add(1);
-            if on_disk != FREE {
-                if let Some(evicted) = commit.evicted.get_mut(commit.evicted_len) {
-                    *evicted = on_disk;
-                    commit.evicted_len = commit.evicted_len.saturating_add(1);
-                }
-            }
-            self.unlink(index);
-            self.push(SlotState::Written, index);
-        }
-        self.emit(block, updates.get(..count).ok_or(NoRoom)?, crc)?;
-        self.committing = true;
-        Ok(Some(commit))
-    }
-
-    /// Writes a transaction block with the present context.
-    fn emit(
-        &self,
-        block: &mut [u8; BLOCK_BYTES],
-        updates: &[(u16, u32)],
-        crc: Crc32c,
-    ) -> Result<(), NoRoom> {
-        let transaction = Transaction {
-            number: self.number,
-            updates,
-            slots: self.slot_count(),
-            context_start: self.context_start,
-        };
-        let context = |slot: u16| self.slot(u32::from(slot)).map_or(FREE, |slot| slot.on_disk);
-        transaction.emit(block, context, crc).map_err(|_| NoRoom)
-    }
-
-    /// Writes a transaction without changes to `block`, and steps on; returns where it goes.
-    ///
-    /// That many times as the ring has blocks, it fills a ring that moved with the present
-    /// state. `None` while a transaction is on its way.
-    ///
-    /// Errors: as `commit`.
-    pub fn refresh(
-        &mut self,
-        block: &mut [u8; BLOCK_BYTES],
-        crc: Crc32c,
-    ) -> Result<Option<u32>, NoRoom> {
-        if self.committing {
-            return Ok(None);
-        }
-        self.emit(block, &[], crc)?;
-        let at = self.ring.block_of(self.number);
-        self.step();
-        Ok(Some(at))
-    }
-
-    /// Lets the log go on in a ring of another shape.
-    pub fn set_ring(&mut self, ring: Ring) {
-        if ring.blocks() > 0 {
-            self.ring = ring;
-        }
-    }
-
-    /// Steps to the next transaction.
-    fn step(&mut self) {
-        self.number = self.number.wrapping_add(1);
-        let next = self
-            .context_start
-            .saturating_add(super::activity_log_block::CONTEXT_SLOTS);
-        self.context_start = if next >= self.slot_count() { 0 } else { next };
-    }
-
-    /// The transaction is on disk: its extents are active.
-    pub fn committed(&mut self) {
-        if !self.committing {
-            return;
-        }
-        self.committing = false;
-        self.step();
-        self.settle(SlotState::Written);
-    }
-
-    /// The transaction could not be written: its extents are collected for the next attempt.
-    ///
-    /// What is on disk is not known; the next attempt writes the same block.
-    pub fn failed(&mut self) {
-        self.committing = false;
-        while self.written.first != NIL {
-            let index = self.written.first;
-            self.unlink(index);
-            self.push(SlotState::Collected, index);
-        }
-    }
-
-    /// Makes all collected extents active without a transaction, as with `al-updates no`.
-    ///
-    /// Does nothing while a transaction is on its way.
-    pub fn commit_unlogged(&mut self) {
-        if !self.committing {
-            self.settle(SlotState::Collected);
-        }
-    }
-
-    /// Settles all slots on the list of `state`.
-    fn settle(&mut self, state: SlotState) {
-        loop {
-            let index = self.list(state).first;
-            if index == NIL {
-                break;
-            }
-            self.unlink(index);
-            let Some(slot) = self.slot_mut(index) else {
-                break;
-            };
-            slot.on_disk = slot.extent;
-            slot.state = SlotState::Settled;
-            if slot.refs == 0 {
-                self.push(SlotState::Settled, index);
-            }
-        }
     }
 
     /// Forgets all extents nobody refers to, in memory only.
@@ -596,4 +443,4 @@ impl<S: Storage> ActivityLog<S> {
 
 #[cfg(test)]
 #[path = "activity_log_tests.rs"]
-mod tests;
+pub(super) mod tests;

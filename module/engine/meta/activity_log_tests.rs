@@ -8,6 +8,7 @@ use super::super::activity_log_block::{
     tests::raw_crc32c,
     Block,
     Scan,
+    BLOCK_BYTES,
     CONTEXT_SLOTS, //
 };
 use super::*;
@@ -18,21 +19,21 @@ use std::collections::BTreeSet;
 use std::vec;
 use std::vec::Vec;
 
-struct Heap;
+pub(crate) struct Heap;
 
 impl Storage for Heap {
     type Array<T: 'static> = Box<[T]>;
 }
 
-type Log = ActivityLog<Heap>;
+pub(crate) type Log = ActivityLog<Heap>;
 
-fn log(slots: usize) -> Log {
+pub(crate) fn log(slots: usize) -> Log {
     let memory = vec![LogSlot::default(); slots].into();
     Log::new(memory, vec![0; slots / 2 + 1].into(), Ring::DEFAULT, 0).unwrap()
 }
 
 /// Commits what is collected; returns the evicted extents.
-fn commit(log: &mut Log) -> Vec<u32> {
+pub(crate) fn commit(log: &mut Log) -> Vec<u32> {
     let mut block = [0; BLOCK_BYTES];
     let commit = log.commit(&mut block, raw_crc32c).unwrap().unwrap();
     log.committed();
@@ -197,7 +198,7 @@ proptest! {
     #[test]
     fn every_active_extent_survives_a_crash(
         slots in 1..12usize,
-        ops in proptest::collection::vec((0..8u8, 0..20u32), 1..80),
+        ops in proptest::collection::vec((0..10u8, 0..20u32), 1..80),
     ) {
         let mut log = log(slots);
         let mut fresh = [0; BLOCK_BYTES];
@@ -239,6 +240,11 @@ proptest! {
                     disk[at] = block;
                     log.committed();
                 },
+                7 => log.set_limit(extent as u16),
+                8 => {
+                    let more = vec![LogSlot::default(); 16 - extent as usize / 2].into();
+                    log.grow((more, vec![0; 5].into()));
+                }
                 _ => if on_way.take().is_some() {
                     log.failed();
                 },

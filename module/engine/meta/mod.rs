@@ -6,6 +6,8 @@
 
 pub mod activity_log;
 pub mod activity_log_block;
+pub mod activity_log_commit;
+pub mod activity_log_size;
 pub mod activity_log_view;
 pub mod bitmap;
 pub mod geometry;

@@ -26,9 +26,11 @@ use crate::engine::wire::state::{
 use crate::engine::wire::Command;
 
 use super::effect::{
-    Admin,
     Effect,
-    Outgoing,
+    Outgoing, //
+};
+use super::event::{
+    Admin,
     Token, //
 };
 use super::leave::Outdates;

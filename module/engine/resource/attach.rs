@@ -22,9 +22,9 @@ use crate::engine::state::{
 use super::effect::{
     Effect,
     Loss,
-    Outgoing,
-    Token, //
+    Outgoing, //
 };
+use super::event::Token;
 use super::notice::{
     FullSync,
     Notice, //
@@ -183,6 +183,7 @@ impl Step<'_> {
     }
 
     pub(super) fn disk_options(&mut self, token: Token, volume: usize, mut options: DiskOptions) {
+        let before = self.volumes.get(volume).map(|v| v.options.al_extents);
         if let Some(record) = self.volumes.get_mut(volume) {
             if let Some(disk) = &mut record.disk {
                 fit_log(&mut options, disk.geometry.ring);
@@ -194,6 +195,7 @@ impl Step<'_> {
         }
         self.save(volume);
         self.push(Effect::TuneDisk { volume });
+        self.resize_log(volume, before);
         self.choose_write_order();
         self.set_policy(volume, false);
         self.set_resync_limits(volume);
@@ -201,6 +203,16 @@ impl Step<'_> {
             self.send(volume, Outgoing::SyncParams);
         }
         self.answer(token, RetCode::NO_ERROR);
+    }
+
+    /// As many extents may be active as the options say; `before`: as many as were.
+    fn resize_log(&mut self, volume: usize, before: Option<u32>) {
+        let record = self.volumes.get(volume).filter(|v| v.disk.is_some());
+        let now = record.map(|record| record.options.al_extents);
+        let slots = now.filter(|_| now != before).map(u16::try_from);
+        if let Some(Ok(slots)) = slots {
+            self.push(Effect::ResizeLog { volume, slots });
+        }
     }
 
     /// The own data is declared out of date. What is worse does not become that by it, nor good

@@ -5,10 +5,8 @@
 use crate::engine::broken::Invariant;
 
 use super::attach::IoKind;
-use super::effect::{
-    Event,
-    Loss, //
-};
+use super::effect::Loss;
+use super::event::Event;
 use super::notice::Notice;
 use super::Step;
 

@@ -15,10 +15,10 @@ use crate::engine::wire::state::StateRequest;
 use super::admin::Goal;
 use super::effect::{
     Effect,
-    Outgoing,
-    Token, //
+    Outgoing, //
 };
 use super::ending::Why;
+use super::event::Token;
 use super::record::VolumeRecord;
 use super::Step;
 

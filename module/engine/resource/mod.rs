@@ -15,6 +15,7 @@ mod congestion;
 mod dependency;
 mod effect;
 mod ending;
+mod event;
 mod fencing;
 mod handler;
 mod handshake;
@@ -74,20 +75,22 @@ pub use dependency::{
     Dependency, //
 };
 pub use effect::{
-    Admin,
     Effect,
-    Env,
-    Event,
     Loss,
     Outgoing,
-    Output,
-    RarePacket,
-    Token, //
+    Output, //
 };
 pub use ending::{
     Changes,
     Ending,
     Why, //
+};
+pub use event::{
+    Admin,
+    Env,
+    Event,
+    RarePacket,
+    Token, //
 };
 pub use handler::{
     Call,

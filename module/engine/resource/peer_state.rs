@@ -24,10 +24,10 @@ use crate::engine::wire::Command;
 
 use super::effect::{
     Effect,
-    Loss,
-    RarePacket, //
+    Loss, //
 };
 use super::ending::Why;
+use super::event::RarePacket;
 use super::notice::Notice;
 use super::Step;
 

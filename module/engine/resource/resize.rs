@@ -22,10 +22,8 @@ use crate::engine::wire::state::{
     UuidFlags, //
 };
 
-use super::effect::{
-    Effect,
-    Token, //
-};
+use super::effect::Effect;
+use super::event::Token;
 use super::notice::Notice;
 use super::record::{
     Disk,

@@ -17,10 +17,8 @@ use super::admin::{
     Goal,
     Pending, //
 };
-use super::effect::{
-    Effect,
-    Token, //
-};
+use super::effect::Effect;
+use super::event::Token;
 use super::fencing::Fencer;
 use super::notice::Notice;
 use super::rules;

@@ -14,10 +14,10 @@ use crate::engine::volume::{
 
 use super::effect::{
     Effect,
-    Loss,
-    Token, //
+    Loss, //
 };
 use super::ending::Why;
+use super::event::Token;
 use super::handler::Handler;
 use super::notice::Notice;
 use super::peer_params::PeerSyncParams;

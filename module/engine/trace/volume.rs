@@ -23,6 +23,7 @@ use crate::engine::meta::activity_log_block::{
     Ring,
     BLOCK_BYTES, //
 };
+use crate::engine::meta::activity_log_size::LogMemory;
 use crate::engine::meta::bitmap::{
     Bitmap,
     Memory,
@@ -33,6 +34,7 @@ use crate::engine::storage::Storage;
 use crate::engine::volume::{
     AckKind,
     DiskTables,
+    Effects,
     LogWrite,
     Operation,
     OverlapNode,
@@ -153,6 +155,7 @@ const FILL_BITMAP: &str = "fill_bitmap";
 const SET_BITS: &str = "set_bits";
 const MERGE_BITMAP: &str = "merge_bitmap";
 const RESIZE_BITMAP: &str = "resize_bitmap";
+const RESIZE_LOG: &str = "resize_log";
 const LOG_PREPARE: &str = "log_prepare";
 const LOG_REFRESH: &str = "log_refresh";
 const TAKE_BITMAP_PAGE: &str = "take_bitmap_page";
@@ -238,6 +241,25 @@ impl<S: Storage, R: Recorder> Traced<Volume<S>, R> {
             .transpose();
         if on {
             self.end(format_args!("{:?}", former.as_ref().map(Option::is_some)));
+        }
+        former
+    }
+
+    /// As [`Volume::resize_log`]. Written down.
+    pub fn resize_log(
+        &mut self,
+        slots: u16,
+        memory: Option<LogMemory<S>>,
+        fx: &mut Effects,
+    ) -> Option<LogMemory<S>> {
+        let room = memory.as_ref().map_or(0, |(slots, _)| slots.len() as u64);
+        let on = self.begin(RESIZE_LOG, &|w| {
+            slots.put(w)?;
+            room.put(w)
+        });
+        let former = self.value.resize_log(slots, memory, fx);
+        if on {
+            self.end(format_args!("{:?} {fx:?}", former.is_some()));
         }
         former
     }
@@ -333,6 +355,13 @@ impl<S: Allocate, R: Recorder> Traced<Volume<S>, R> {
                 let memory = memory::<S>(sectors, set_new)?;
                 drop(self.resize_bitmap(memory, sectors, set_new));
             }
+            RESIZE_LOG => {
+                let (slots, room): (u16, u64) = (Code::get(r)?, Code::get(r)?);
+                say_arguments(say, &[&slots, &room])?;
+                let memory = usize::try_from(room).ok().filter(|room| *room != 0);
+                let memory = memory.map(log_memory::<S>);
+                drop(self.resize_log(slots, memory, &mut Effects::new()));
+            }
             LOG_PREPARE => {
                 self.log_prepare(&mut [0; BLOCK_BYTES], crc);
             }
@@ -370,6 +399,7 @@ fn put_disk<S: Storage>(disk: Option<&DiskTables<S>>, w: &mut Writer<'_>) -> Wri
     }
     NO_MORE.put(w)?;
     log.slot_count().put(w)?;
+    log.limit().put(w)?;
     log.ring().put(w)?;
     log.next_number().put(w)?;
     log.used().put(w)
@@ -402,14 +432,18 @@ fn get_disk<S: Allocate>(r: &mut Reader<'_>) -> Option<Option<DiskTables<S>>> {
         bitmap.mark_page(page);
     }
     let slots = usize::from(u16::get(r)?);
-    let log = ActivityLog::new(
-        S::filled(slots, LogSlot::default()),
-        S::filled(slots.next_power_of_two(), 0),
-        Ring::get(r)?,
-        Code::get(r)?,
-    )?;
+    let limit = u16::get(r)?;
+    let (slots, heads) = log_memory::<S>(slots);
+    let mut log = ActivityLog::new(slots, heads, Ring::get(r)?, Code::get(r)?)?;
+    log.set_limit(limit);
     // A log with extents in it is not made again here.
     (u32::get(r)? == 0).then_some(Some(DiskTables { bitmap, log }))
+}
+
+/// Memory for a log of so many slots.
+fn log_memory<S: Allocate>(slots: usize) -> LogMemory<S> {
+    let slots_of = S::filled(slots, LogSlot::default());
+    (slots_of, S::filled(slots.next_power_of_two(), 0))
 }
 
 /// Memory for the bitmap of a device of that size, filled.

@@ -14,7 +14,6 @@ use crate::engine::ids::{
 use crate::engine::meta::activity_log::{
     extent_of,
     Begin,
-    NoRoom,
     NotReferenced,
     EXTENT_BITS, //
 };
@@ -24,6 +23,8 @@ use crate::engine::meta::activity_log_block::{
     BLOCK_BYTES,
     MAX_UPDATES, //
 };
+use crate::engine::meta::activity_log_commit::NoRoom;
+use crate::engine::meta::activity_log_size::LogMemory;
 use crate::engine::meta::activity_log_view::LogSlotView;
 use crate::engine::meta::bitmap::{
     Bitmap,
@@ -195,7 +196,7 @@ impl<S: Storage> Volume<S> {
     pub fn log_use(&self) -> Option<LogView> {
         self.disk.as_ref().map(|disk| LogView {
             used: disk.log.used(),
-            slots: disk.log.slot_count(),
+            slots: disk.log.limit(),
             usage: self.log_use,
         })
     }
@@ -251,6 +252,32 @@ impl<S: Storage> Volume<S> {
         }
         self.counters.log_writes = self.counters.log_writes.wrapping_add(1);
         Some(write)
+    }
+
+    /// The log shall have `slots` slots (`al-extents`), for which `memory` is there if they are
+    /// more than before; returns memory that is not needed any more.
+    pub fn resize_log(
+        &mut self,
+        slots: u16,
+        memory: Option<LogMemory<S>>,
+        fx: &mut Effects,
+    ) -> Option<LogMemory<S>> {
+        let disk = self.disk.as_mut()?;
+        let former = memory.map(|memory| disk.log.grow(memory));
+        disk.log.set_limit(slots);
+        // Who waited for a slot may have one now.
+        self.retry = true;
+        self.resume(fx);
+        former
+    }
+
+    /// Asks for a transaction if the disk has to hear of slots that nobody waits for.
+    pub(super) fn ask_for_leaving(&mut self, fx: &mut Effects) {
+        let due = |disk: &DiskTables<S>| disk.log.is_leaving() && !disk.log.is_committing();
+        if !self.log_asked && !self.unsaved && self.disk.as_ref().is_some_and(due) {
+            self.log_asked = true;
+            fx.push(VolumeEffect::WriteLog);
+        }
     }
 
     /// The metadata is going to move, to a log of shape `ring`: every page has to be written.

@@ -446,6 +446,9 @@ impl<S: Storage> Volume<S> {
         if self.retry {
             self.retry_waiting(fx);
         }
+        if fx.room() != 0 {
+            self.ask_for_leaving(fx);
+        }
         if self.policy.lead == Lead::Ahead {
             self.look_for_relief(fx);
         }

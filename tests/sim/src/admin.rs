@@ -3,6 +3,7 @@
 //! The administrator and what he says.
 
 use tandem_engine::engine::meta::activity_log::{ActivityLog, LogSlot};
+use tandem_engine::engine::meta::activity_log_size::LogMemory;
 use tandem_engine::engine::resource::{Admin, Disk as EngineDisk, Event, SizeWish, Token};
 use tandem_engine::engine::state::DiskState;
 use tandem_engine::engine::volume::DiskTables;
@@ -11,6 +12,12 @@ use tandem_engine::engine::wire::state::QueueLimits;
 use crate::disk::{geometry, RING};
 use crate::event::What;
 use crate::world::World;
+use crate::Heap;
+
+/// Memory for an activity log of so many slots.
+pub(crate) fn log_memory(slots: usize) -> LogMemory<Heap> {
+    (vec![LogSlot::default(); slots], vec![0; slots])
+}
 
 impl World {
     /// Gives a command; returns its token.
@@ -47,7 +54,8 @@ impl World {
         }
         node.vol.disk.apply_log();
         let slots = node.config.al_extents;
-        let log = ActivityLog::new(vec![LogSlot::default(); slots], vec![0; slots], RING, 0);
+        let (slots, heads) = log_memory(slots);
+        let log = ActivityLog::new(slots, heads, RING, 0);
         node.vol.attaching = Some(DiskTables {
             bitmap: node.vol.disk.bitmap(),
             log: log.expect("log"),

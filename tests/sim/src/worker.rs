@@ -13,6 +13,7 @@ use tandem_engine::engine::wire::params::{ProtocolSettings, SyncParams};
 use tandem_engine::engine::wire::state::StateReply;
 use tandem_engine::engine::wire::Command;
 
+use crate::admin::log_memory;
 use crate::disk::MetaWrite;
 use crate::event::What;
 use crate::node::{Item, MetaOp, Net, Node, RxWait};
@@ -218,6 +219,7 @@ impl World {
             Effect::ResizeBitmap {
                 sectors, set_new, ..
             } => self.resize_bitmap(n, sectors, set_new),
+            Effect::ResizeLog { slots, .. } => self.resize_log(n, slots),
             Effect::MoveMetadata { .. } => self.fail("external metadata moves".into()),
             Effect::SetCapacity { sectors, .. } => self.nodes[n].vol.engine.set_capacity(sectors),
             Effect::SaveSuperblock { .. } => self.save_superblock(n),
@@ -382,6 +384,15 @@ impl World {
             }),
         };
         self.queue(n, Item::Packet(packet));
+    }
+
+    fn resize_log(&mut self, n: usize, slots: u16) {
+        let volume = &mut self.nodes[n].vol.engine;
+        let grows = volume.log_slot(slots - 1).is_none();
+        let memory = grows.then(|| log_memory(usize::from(slots)));
+        let mut fx = Effects::new();
+        volume.resize_log(slots, memory, &mut fx);
+        self.finish(n, fx);
     }
 
     fn resize_bitmap(&mut self, n: usize, sectors: u64, set_new: bool) {

@@ -7,6 +7,19 @@ use tandem_engine::engine::resource::Admin;
 use tandem_engine::engine::state::ConnState;
 
 use super::Run;
+use crate::rng::Rng;
+use crate::world::Config;
+
+/// From this seed on the activity log gets more and fewer slots while it is in use, and some who
+/// part leave the peer time.
+const LOG_CHANGES: u64 = (1 << 50) + (1 << 40);
+
+/// Draws how nodes part.
+pub(super) fn draw(config: &mut Config, seed: u64, rng: &mut Rng) {
+    if seed >= LOG_CHANGES && rng.chance(70) {
+        config.parting = rng.within(1, 60);
+    }
+}
 
 impl Run<'_> {
     /// What only some seeds have; whether there was any now.
@@ -88,6 +101,9 @@ impl Run<'_> {
         disk.c_fill_target = [0, 100, 4096][self.rng.below(3) as usize];
         disk.c_min_rate = [0, 250, 4096][self.rng.below(3) as usize];
         self.other_policies(&mut net, &mut disk);
+        if self.plan.seed >= LOG_CHANGES {
+            disk.al_extents = self.rng.within(2, 7) as u32;
+        }
         for node in &mut self.world.nodes {
             node.config.net = net.clone();
             node.config.disk = disk.clone();
