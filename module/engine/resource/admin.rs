@@ -339,7 +339,7 @@ impl Step<'_> {
             }
             Goal::Disconnect {
                 outdates: Outdates::Nobody,
-            } if !agreed => self.ask_to_leave(token, Outdates::Us),
+            } if !agreed && !self.any_primary() => self.ask_to_leave(token, Outdates::Us),
             Goal::Disconnect { .. } if !agreed => {
                 self.resource.pending = None;
                 self.answer_state(token, Err(StateError::CwFailedByPeer));

@@ -75,6 +75,26 @@ fn who_is_left_by_a_primary_that_fences_is_outdated() {
 }
 
 #[test]
+fn who_is_primary_of_another_volume_is_not_outdated() {
+    let mut node = primary(Layout::Internal, C::Connected);
+    node.resource.conn = C::WfReportParams;
+    let mut other = node.volumes[0].clone();
+    other.number = 1;
+    (other.state.role, other.state.peer) = (Role::Secondary, Role::Primary);
+    node.volumes.push(other);
+    let (mask, value) = StateChange {
+        conn: Some(C::Disconnecting),
+        peer_disk: Some(D::Outdated),
+        ..StateChange::default()
+    }
+    .pack();
+    node.packet(RarePacket::ConnStateRequest(StateRequest { mask, value }));
+    let disks = node.volumes.iter().map(|v| v.state.disk);
+    assert_eq!(disks.collect::<Vec<_>>(), [D::UpToDate; 2]);
+    assert_eq!(node.resource.conn, C::WfReportParams);
+}
+
+#[test]
 fn a_left_disk_with_data_of_its_own_does_not_just_miss_the_peers() {
     let misses = |bitmap| {
         let mut node = primary(Layout::Internal, C::Connected);

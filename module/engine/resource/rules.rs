@@ -268,6 +268,11 @@ pub(super) fn check_change(
         new.disk == D::Outdated && old.disk < D::Outdated && old.disk != D::Attaching,
         StateError::LowerThanOutdated,
     );
+    // Not even where each node is Primary of another volume, which no state forbids afterwards.
+    refuse(
+        new.disk == D::Outdated && old.disk == D::UpToDate && new.role == Role::Primary,
+        StateError::NoUpToDateDisk,
+    );
     refuse(
         new.conn == C::Disconnecting && old.conn == C::Unconnected,
         StateError::InTransientState,

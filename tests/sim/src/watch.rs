@@ -46,7 +46,10 @@ impl World {
             self.oracle.synced = true;
         }
         let gone = |s: DiskState| s < DiskState::Inconsistent;
-        if new.conn >= ConnState::Connected && gone(new.disk) && gone(new.peer_disk) {
+        // The source's disk is gone, and the target may just have found the end of the resync.
+        let ended = old.conn == ConnState::SyncSource && new.role == Role::Primary;
+        let connected = new.conn >= ConnState::Connected;
+        if connected && gone(new.disk) && (gone(new.peer_disk) || ended) {
             // Whose disk comes back first is a race, and both may start a generation.
             self.oracle.may_look_split = true;
         }
