@@ -16,6 +16,7 @@
 use core::sync::atomic::{
     AtomicBool,
     AtomicU32,
+    AtomicU64,
     Ordering, //
 };
 
@@ -99,6 +100,8 @@ pub struct Session {
     version: AtomicU32,
     features: AtomicU32,
     down: AtomicBool,
+    /// Nothing is sent any more from this time on, in milliseconds; 0: not so.
+    parting: AtomicU64,
     loss: SpinLock<Option<Loss>>,
     /// The pings, of all threads.
     pub pings: SpinLock<Pings>,
@@ -157,6 +160,29 @@ impl Session {
         resource.link.data_wake.raise();
         resource.link.meta_wake.raise();
         resource.link.epoch_wake.wake_all();
+    }
+
+    /// Says to the peer that nothing more comes, and leaves it some time to read what came
+    /// before and to close the session itself ([`Session::end_parting`]). May sleep.
+    pub fn part(&self, resource: &Resource) {
+        self.parting
+            .store(clock::monotonic_ms().max(1), Ordering::Release);
+        resource.link.data_wake.raise();
+        self.data.shutdown_sending();
+    }
+
+    /// Whether nothing is to be sent on the data socket any more.
+    pub fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Acquire) != 0
+    }
+
+    /// Ends a session whose peer was left enough time to end it. May sleep.
+    pub fn end_parting(&self, resource: &Resource) {
+        let since = self.parting.load(Ordering::Acquire);
+        let left_ms = u64::from(self.tuning().silence.answer);
+        if since != 0 && clock::monotonic_ms().saturating_sub(since) > left_ms {
+            self.fail(resource, Loss::NetworkFailure);
+        }
     }
 
     /// The options that may change while it lasts. Any context.
@@ -483,6 +509,7 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             version: AtomicU32::new(PROTOCOL_BEFORE_HANDSHAKE),
             features: AtomicU32::new(0),
             down: AtomicBool::new(false),
+            parting: AtomicU64::new(0),
             pings: crate::spinlock!(Pings::default(), c"tandem_pings")?,
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,

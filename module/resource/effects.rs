@@ -77,7 +77,7 @@ impl Resource {
             Effect::SetWriteOrder { order } => self.set_write_order(order),
             Effect::TuneNetwork => self.tune_network(),
             Effect::StartNetwork => self.start_network(),
-            Effect::CloseNetwork => self.close_network(),
+            Effect::CloseNetwork { gently } => self.close_network(gently),
             Effect::LookAgain { after_ms } => self.receiver.look_again(after_ms),
             Effect::StopNetwork => self.receiver.leave(),
             Effect::SetPolicy { .. }
@@ -293,12 +293,16 @@ impl Resource {
         self.receiver.begin();
     }
 
-    fn close_network(&self) {
+    fn close_network(&self, gently: bool) {
         if self.glance(|core| core.decisions.conn()) == ConnState::Disconnecting {
             self.receiver.leave();
         }
-        if let Some(session) = self.session() {
-            session.fail(self, Loss::NetworkFailure);
+        let Some(session) = self.session() else {
+            return;
+        };
+        match gently {
+            true => session.part(self),
+            false => session.fail(self, Loss::NetworkFailure),
         }
     }
 }

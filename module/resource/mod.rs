@@ -508,6 +508,7 @@ impl Resource {
             }
             if let Some(session) = self.session() {
                 session.pool.trim();
+                session.end_parting(self);
             }
             self.post(Event::Tick);
         }

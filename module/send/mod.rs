@@ -85,7 +85,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
     let Ok(mut sender) = Sender::new(resource, session) else {
         return session.fail(resource, Loss::NetworkFailure);
     };
-    while !session.is_down() {
+    while !session.is_down() && !session.is_parting() {
         if resource.link.has_overflowed() {
             resource.complain(format_args!(
                 "the queue to the peer is full, dropping connection; it is made again by itself"

@@ -273,12 +273,10 @@ impl Socket {
         unsafe { shim::tandem_sk_set_snd_timeout(self.as_ptr(), shim::timeout_jiffies(ms)) };
     }
 
-    fn shutdown(&self) {
+    fn shutdown(&self, how: bindings::sock_shutdown_cmd) {
         // The result says no more than whether it was connected.
         // SAFETY: The socket is live.
-        unsafe {
-            bindings::kernel_sock_shutdown(self.as_ptr(), bindings::sock_shutdown_cmd_SHUT_RDWR)
-        };
+        unsafe { bindings::kernel_sock_shutdown(self.as_ptr(), how) };
     }
 }
 
@@ -339,7 +337,7 @@ impl Listener {
 
     /// Stops listening, which wakes a waiting [`Listener::accept`]. May sleep.
     pub fn shutdown(&self) {
-        self.0.shutdown();
+        self.0.shutdown(bindings::sock_shutdown_cmd_SHUT_RDWR);
     }
 }
 
@@ -702,8 +700,13 @@ impl TcpSocket {
         Address::from_bytes(&raw.0).ok_or(EAFNOSUPPORT)
     }
 
+    /// Says that nothing more is sent. May sleep.
+    pub fn shutdown_sending(&self) {
+        self.0.shutdown(bindings::sock_shutdown_cmd_SHUT_WR);
+    }
+
     /// Ends the connection in both directions, which wakes all who wait in it. May sleep.
     pub fn shutdown(&self) {
-        self.0.shutdown();
+        self.0.shutdown(bindings::sock_shutdown_cmd_SHUT_RDWR);
     }
 }

@@ -57,7 +57,7 @@ fn the_peer_hears_that_a_disk_failed_before_it_gets_what_that_does_not_get() {
 #[test]
 fn the_connection_ends_before_the_disk_of_a_secondary_that_failed_is_released() {
     let effects = fails(Role::Secondary);
-    let ends = place(&effects, |e| matches!(e, Effect::CloseNetwork));
+    let ends = place(&effects, |e| matches!(e, Effect::CloseNetwork { .. }));
     let released = place(&effects, |e| matches!(e, Effect::ReleaseDisk { .. }));
     assert!(ends.is_some() && ends < released, "{effects:?}");
 }

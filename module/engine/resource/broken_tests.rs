@@ -37,7 +37,9 @@ fn notices(effects: &[Effect]) -> Vec<Invariant> {
 }
 
 fn closes(effects: &[Effect]) -> bool {
-    effects.iter().any(|e| matches!(e, Effect::CloseNetwork))
+    effects
+        .iter()
+        .any(|e| matches!(e, Effect::CloseNetwork { .. }))
 }
 
 #[test]

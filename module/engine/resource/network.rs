@@ -123,7 +123,7 @@ impl Step<'_> {
         self.resource.connections = self.resource.connections.wrapping_add(1);
         self.resource.backoff.begin(self.env.now);
         if self.resource.conn != ConnState::WfConnection {
-            self.push(Effect::CloseNetwork);
+            self.push(Effect::CloseNetwork { gently: false });
             return;
         }
         self.resource.peer_asks_only = false;
@@ -137,15 +137,16 @@ impl Step<'_> {
             volume: 0,
             packet: Outgoing::Protocol,
         });
-        self.resource.state_sent = true;
         for volume in 0..self.volumes.len() {
             self.introduce(volume);
         }
         self.set_conn(ConnState::WfReportParams);
     }
 
-    /// Tells the peer of one volume, at the start of a connection.
+    /// Tells the peer of one volume, at the start of a connection, or when the peer or we got the
+    /// volume later.
     pub(super) fn introduce(&mut self, volume: usize) {
+        self.resource.state_sent = true;
         if let Some(record) = self.volumes.get_mut(volume) {
             record.peer_uuids = None;
             record.peer_size = 0;
@@ -282,7 +283,9 @@ impl Step<'_> {
         if conn >= ConnState::WfConnection {
             self.note_ending(Why::Lost(loss));
             self.set_conn(loss.state());
-            self.push(Effect::CloseNetwork);
+            // A peer that was let go has to read that before it finds the link broken.
+            let gently = loss == Loss::TearDown;
+            self.push(Effect::CloseNetwork { gently });
         }
     }
 
@@ -297,8 +300,11 @@ impl Step<'_> {
     pub(super) fn leave(&mut self, why: Why) {
         if self.resource.conn >= ConnState::Unconnected {
             self.note_ending(why);
+            // What was found in the reports the peer finds there, too. Before it has read them, it
+            // would take this for a broken link, and look for us again.
+            let gently = self.resource.conn == ConnState::WfReportParams && why != Why::Command;
             self.set_conn(ConnState::Disconnecting);
-            self.push(Effect::CloseNetwork);
+            self.push(Effect::CloseNetwork { gently });
         }
     }
 

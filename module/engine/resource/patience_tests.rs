@@ -111,7 +111,9 @@ fn a_peer_that_reports_nothing_is_left_and_looked_for_again() {
     let effects = node.wait();
     let state = ConnState::WfReportParams;
     assert!(says(&effects, Notice::Overdue { state }));
-    assert!(effects.iter().any(|e| matches!(e, Effect::CloseNetwork)));
+    assert!(effects
+        .iter()
+        .any(|e| matches!(e, Effect::CloseNetwork { .. })));
     assert_eq!(node.conn(0), ConnState::Timeout);
     assert_eq!(node.resource.deadline(&node.records), None);
 }
@@ -122,7 +124,9 @@ fn a_peer_that_leaves_writes_unanswered_is_left_and_looked_for_again() {
     node.feed(report(0));
     let effects = node.feed(Event::Unanswered { volume: 0 });
     assert!(says(&effects, Notice::Unanswered));
-    assert!(effects.iter().any(|e| matches!(e, Effect::CloseNetwork)));
+    assert!(effects
+        .iter()
+        .any(|e| matches!(e, Effect::CloseNetwork { .. })));
     assert_eq!(node.conn(0), ConnState::Timeout);
     // The same look may find several volumes.
     let again = node.feed(Event::Unanswered { volume: 0 });
@@ -136,7 +140,9 @@ fn a_volume_that_only_the_peer_lacks_goes_on_without_it() {
     assert_eq!(node.conn(0), ConnState::Connected);
     let effects = node.wait();
     assert!(says(&effects, Notice::Absent));
-    assert!(!effects.iter().any(|e| matches!(e, Effect::CloseNetwork)));
+    assert!(!effects
+        .iter()
+        .any(|e| matches!(e, Effect::CloseNetwork { .. })));
     let state = node.records[1].state;
     assert_eq!(state.conn, ConnState::Connected);
     assert_eq!(state.peer_disk, DiskState::Diskless);
@@ -218,7 +224,7 @@ fn no_state_that_the_peer_has_to_end_lasts_for_ever() {
         node.feed(Event::Tick);
         let effects = node.wait();
         assert!(says(&effects, Notice::Overdue { state }), "{state:?}");
-        let closes = |e: &Effect| matches!(e, Effect::CloseNetwork);
+        let closes = |e: &Effect| matches!(e, Effect::CloseNetwork { .. });
         assert!(effects.iter().any(closes), "{state:?}");
     }
 }

@@ -335,6 +335,36 @@ fn what_was_told_of_generations_holds_until_it_is_compared() {
     assert_eq!(hears(1), (C::Connected, false, 0xA1));
 }
 
+/// How the connection is closed, if it is: gently?
+fn closes(effects: &[Effect]) -> Option<bool> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::CloseNetwork { gently } => Some(*gently),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_peer_that_is_left_for_its_data_has_time_to_find_out_the_same() {
+    let meet = || {
+        let mut node = primary(Layout::Internal, C::WfReportParams);
+        node.resource.conn = C::WfReportParams;
+        let record = &mut node.volumes[0];
+        (record.state.peer, record.state.peer_disk) = (Role::Unknown, D::DUnknown);
+        if let Some(disk) = &mut record.disk {
+            disk.superblock.uuids.current = 0xA1;
+        }
+        node
+    };
+    let mut node = meet();
+    node.packet(uuids(0xB0, UuidFlags::default()));
+    let effects = node.packet(state(Role::Secondary, D::UpToDate));
+    assert_eq!(node.resource.conn, C::Disconnecting);
+    assert_eq!(closes(&effects), Some(true));
+    let disconnect = Admin::Disconnect { force: true };
+    let effects = meet().feed(Event::Admin(Token(1), disconnect));
+    assert_eq!(closes(&effects), Some(false));
+}
+
 #[test]
 fn a_peer_without_a_role_is_refused() {
     for (role, conn) in [

@@ -83,6 +83,15 @@ impl World {
         }
     }
 
+    /// A node leaves its peer some time to close the session.
+    pub(crate) fn part(&mut self, n: usize) {
+        let Some(id) = self.nodes[n].conn.as_ref().map(|conn| conn.id) else {
+            return self.close(n, Loss::NetworkFailure);
+        };
+        let delay = self.rng.within(1, self.config.parting);
+        self.after(n, delay, What::Lost(id, Loss::NetworkFailure));
+    }
+
     /// The session of a node is over: everything of it is dropped, then the engine is told.
     pub(crate) fn close(&mut self, n: usize, loss: Loss) {
         let node = &mut self.nodes[n];

@@ -95,7 +95,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::StopResync { .. } => "stops the resync".into(),
         Effect::Ping => "asks for a sign of life".into(),
         Effect::StartNetwork => "looks for the peer".into(),
-        Effect::CloseNetwork => "closes the session".into(),
+        Effect::CloseNetwork { .. } => "closes the session".into(),
         Effect::StopNetwork => "stops looking for the peer".into(),
         Effect::Notice { notice, .. } => format!("notice: {notice:?}"),
         other => format!("{other:x?}"),

@@ -262,7 +262,8 @@ impl World {
                 self.nodes[n].net = Net::Looking;
                 self.after(n, 1, What::Connecting);
             }
-            Effect::CloseNetwork => self.close(n, Loss::NetworkFailure),
+            Effect::CloseNetwork { gently: true } if self.config.parting != 0 => self.part(n),
+            Effect::CloseNetwork { .. } => self.close(n, Loss::NetworkFailure),
             Effect::LookAgain { after_ms } => self.nodes[n].pause = after_ms,
             Effect::StopNetwork => self.nodes[n].net = Net::Off,
             Effect::CallHandler { call, handler, .. } => self.call_handler(n, call, handler),

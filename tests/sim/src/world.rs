@@ -31,6 +31,8 @@ pub struct Config {
     pub wire: u64,
     /// Longest time until a node notices that a session is dead, in ms.
     pub notice: u64,
+    /// Longest time for which who parts gently waits for the peer to close the session, in ms.
+    pub parting: u64,
     /// Longest pause before the peer is looked for again, in ms.
     pub reconnect: u64,
     /// The peer is looked for again when the engine says so, and not as soon as possible.
@@ -71,6 +73,7 @@ impl Default for Config {
             meta: 8,
             wire: 5,
             notice: 60,
+            parting: 0,
             reconnect: 30,
             patient: false,
             resync_bytes: 1 << 20,

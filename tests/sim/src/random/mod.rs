@@ -230,6 +230,7 @@ impl<'a> Run<'a> {
         let moments = moments::draw(&mut config, seed, &mut rng);
         crate::dialect::draw(seed, &mut rng, &mut config);
         volumes::draw(&mut config, plan.seed, &mut rng);
+        unrest::draw(&mut config, plan.seed, &mut rng);
         let volumes = config.volumes;
         let eager = volumes == 1 || rng.chance(50);
         config.node.al_extents = rng.within(2, 5) as usize;
