@@ -26,11 +26,15 @@ impl debugfs::Writer for LogExtents {
             log.used, log.slots, seen.hits, seen.misses, seen.starving, seen.locked, seen.changed
         )?;
         f.write_str("\tnn: lc_number (new nr) refcnt \n ")?;
-        for index in 0..log.slots {
+        for index in 0.. {
             // One at a time, as interrupts wait meanwhile.
             let Some(slot) = self.0.volume.lock().log_slot(index) else {
                 break;
             };
+            if index >= log.slots && slot.is_empty() {
+                // It has left, as there are fewer now.
+                continue;
+            }
             let number = |extent: Option<u32>| extent.map_or(-1, i64::from);
             let (now, soon) = (number(slot.on_disk), number(slot.extent));
             if now == soon {

@@ -18,6 +18,13 @@ pub struct LogSlotView {
     pub refs: u32,
 }
 
+impl LogSlotView {
+    /// Whether it has no extent, neither on disk nor soon.
+    pub fn is_empty(&self) -> bool {
+        self.on_disk.is_none() && self.extent.is_none()
+    }
+}
+
 impl<S: Storage> ActivityLog<S> {
     /// What one of the slots has; `None` behind the last one.
     pub fn look_at(&self, index: u16) -> Option<LogSlotView> {

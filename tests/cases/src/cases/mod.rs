@@ -70,6 +70,7 @@ cases! {
     largest_volume_is_attached,
     local_io_error_calls_its_handler,
     log_changes_its_shape_online,
+    log_gets_more_and_fewer_slots_online,
     login_lets_the_right_peer_in,
     login_needs_a_known_algorithm,
     login_refuses_a_peer_without_login,
