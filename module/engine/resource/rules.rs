@@ -270,7 +270,10 @@ pub(super) fn check_change(
     );
     // Not even where each node is Primary of another volume, which no state forbids afterwards.
     refuse(
-        new.disk == D::Outdated && old.disk == D::UpToDate && new.role == Role::Primary,
+        new.disk == D::Outdated
+            && old.disk == D::UpToDate
+            && new.conn < C::Connected
+            && new.role == Role::Primary,
         StateError::NoUpToDateDisk,
     );
     refuse(

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
 use vm::{Cluster, Link, Node};
 
 use crate::{
@@ -163,4 +163,15 @@ pub(crate) fn timeline(node: &Node, since: f64) -> Result<Timeline> {
         "journalctl --no-pager -o short-unix --since=@{from:.0} | grep '{LINES}' || :"
     ))?;
     Ok(Timeline::read(&journal, ahead))
+}
+
+/// When fence-peer was called first after a moment, when it came back, and with which code. The
+/// journal may be behind the kernel.
+pub(crate) fn await_handler(node: &Node, after: f64) -> Result<(f64, f64, u8)> {
+    let mut call = None;
+    await_that("the journal tells what fence-peer answered", || {
+        call = timeline(node, after)?.handler(after);
+        Ok(call.is_some())
+    })?;
+    call.context("nobody asked what became of the peer")
 }

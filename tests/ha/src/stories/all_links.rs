@@ -3,13 +3,13 @@
 //! The servers do not hear each other any more, on any link; each might think that the other is
 //! dead.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use vm::Link;
 
 use super::Story;
 use crate::{
     clock,
-    servers::{await_that, is_primary, timeline},
+    servers::{await_handler, await_that, is_primary},
     stage::Stage,
     table::Row,
 };
@@ -40,9 +40,7 @@ fn tell(stage: &mut Stage<'_>) -> Result<Row> {
     ));
     let (gap, _) = stage.await_mail(off)?;
     ensure!(is_primary(active)?, "the survivor is not Primary any more");
-    let (asked, answered, code) = timeline(active, begin)?
-        .handler(begin)
-        .context("nobody asked what became of the peer")?;
+    let (asked, answered, code) = await_handler(active, begin)?;
     ensure!(code == 7, "fence-peer answered {code} instead of 7");
     stage.say(&format!(
         "fence-peer answered 7 (fenced) after {:.1} s; no mail was accepted for {:.1} s",

@@ -2,13 +2,13 @@
 
 //! Only the replication link is cut: the cluster manager still hears both.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use vm::Link;
 
 use super::Story;
 use crate::{
     clock,
-    servers::{await_that, is_primary, proc, timeline},
+    servers::{await_handler, await_that, is_primary, proc},
     stage::Stage,
     table::Row,
 };
@@ -27,9 +27,7 @@ fn tell(stage: &mut Stage<'_>) -> Result<Row> {
         Ok(proc(active)?.contains("ds:UpToDate/Outdated"))
     })?;
     let (gap, _) = stage.await_mail(clock::now())?;
-    let (asked, answered, code) = timeline(active, begin)?
-        .handler(begin)
-        .context("nobody asked what became of the peer")?;
+    let (asked, answered, code) = await_handler(active, begin)?;
     ensure!(code == 4, "fence-peer answered {code} instead of 4");
     stage.say(&format!(
         "noticed after {:.1} s; fence-peer answered 4 (outdated) after {:.2} s more; no mail was \
