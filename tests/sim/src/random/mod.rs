@@ -94,7 +94,7 @@ const VERIFIES: u64 = 1 << 40;
 const DIGESTS: u64 = 3 << 39;
 
 /// The first of the seeds that come from the names of commits: with all that is found to be well.
-pub const OF_COMMITS: u64 = PROTOCOLS;
+pub const OF_COMMITS: u64 = unrest::LOG_CHANGES;
 
 /// From this seed on pairs use the other protocols, too, what they tell of their settings is heard,
 /// and options change.

@@ -12,7 +12,7 @@ use crate::world::Config;
 
 /// From this seed on the activity log gets more and fewer slots while it is in use, and some who
 /// part leave the peer time.
-const LOG_CHANGES: u64 = (1 << 50) + (1 << 40);
+pub(super) const LOG_CHANGES: u64 = (1 << 50) + (1 << 40);
 
 /// Draws how nodes part.
 pub(super) fn draw(config: &mut Config, seed: u64, rng: &mut Rng) {
