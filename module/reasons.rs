@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A space is between the fields; the text goes to the end of the line. SECONDS have passed since.
-//! Subjects: `connection`, why it ended the last time.
+//! Subjects: `connection`, why it ended the last time; `io`, by what it is frozen now.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -23,6 +23,7 @@ use crate::driver::{
     Driver, //
 };
 use crate::engine::resource::{
+    Awaited,
     Changes,
     Ending,
     Loss,
@@ -94,9 +95,27 @@ impl debugfs::Writer for File {
         while let Some(resource) = self.0.resource_after(former) {
             former = Some(name_of(&resource));
             write_connection(&resource, f)?;
+            write_frozen(&resource, f)?;
         }
         Ok(())
     }
+}
+
+/// By what the I/O of a resource is frozen. What freezes one volume freezes all.
+fn write_frozen(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut frozen = None;
+    resource.glance(|core| {
+        core.decisions.waiting(&core.records, |waiting| {
+            if matches!(waiting.what, Awaited::Thaw { .. }) {
+                frozen.get_or_insert((waiting.since, waiting.what));
+            }
+        });
+    });
+    let Some((since, what)) = frozen else {
+        return Ok(());
+    };
+    let seconds = Device::now().since(since) / 1000;
+    writeln!(f, "{} io {seconds} {what}", resource.name_str())
 }
 
 fn write_connection(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,6 +54,11 @@ fn run(pair: &Pair<'_>) -> Result<()> {
             pair.a.await_event("resource .*suspended:fencing")?;
             let waiting = pair.a.ok("cat /sys/kernel/debug/tandem/waiting")?;
             ensure!(waiting.contains("r0/0 io "), "nothing frozen in:\n{waiting}");
+            let status = pair.a.setup("status r0")?;
+            ensure!(
+                status.contains(" s ago): frozen by fencing"),
+                "nothing frozen in:\n{status}"
+            );
             pair.a.setup("resume-io 0")?;
         } else {
             pair.a.await_event(&format!("peer-disk:{disk}"))?;
