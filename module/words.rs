@@ -354,6 +354,24 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Warning,
             format_args!("Forced into split brain situation!"),
         ),
+        Notice::Overdue { .. } | Notice::Unanswered | Notice::Absent => of_patience(notice, write),
+        Notice::Broken { invariant } => write(
+            Level::Error,
+            format_args!(
+                "internal error: {invariant}; giving up the {}",
+                invariant.gives_up()
+            ),
+        ),
+    }
+    let advice = advice::on(notice);
+    if !advice.is_empty() {
+        write(Level::Info, format_args!("what to do: {advice}"));
+    }
+}
+
+/// What is said of a peer that does not do what it has to.
+fn of_patience(notice: Notice, write: Write<'_>) {
+    match notice {
         Notice::Overdue { state } => write(
             Level::Error,
             format_args!(
@@ -372,17 +390,7 @@ pub fn of_notice(notice: Notice, conn: ConnState, write: Write<'_>) {
             Level::Warning,
             format_args!("the peer does not have this volume; going on without it"),
         ),
-        Notice::Broken { invariant } => write(
-            Level::Error,
-            format_args!(
-                "internal error: {invariant}; giving up the {}",
-                invariant.gives_up()
-            ),
-        ),
-    }
-    let advice = advice::on(notice);
-    if !advice.is_empty() {
-        write(Level::Info, format_args!("what to do: {advice}"));
+        _ => {}
     }
 }
 

@@ -274,8 +274,7 @@ impl Socket {
     }
 
     fn shutdown(&self, how: bindings::sock_shutdown_cmd) {
-        // The result says no more than whether it was connected.
-        // SAFETY: The socket is live.
+        // SAFETY: The socket is live. (The result only says whether it was connected.)
         unsafe { bindings::kernel_sock_shutdown(self.as_ptr(), how) };
     }
 }
@@ -333,11 +332,6 @@ impl Listener {
                 Ok(Some(socket))
             }
         }
-    }
-
-    /// Stops listening, which wakes a waiting [`Listener::accept`]. May sleep.
-    pub fn shutdown(&self) {
-        self.0.shutdown(bindings::sock_shutdown_cmd_SHUT_RDWR);
     }
 }
 

@@ -44,8 +44,8 @@ impl<S: Storage> ActivityLog<S> {
     /// Starts a transaction with the collected slots, and writes it to `block`; slots that are
     /// given up take what room is left.
     ///
-    /// `None` if there is nothing for it, or a transaction is on its way. Then: bring the bitmap pages
-    /// of the evicted extents to disk, write the block, and call `committed` or `failed`.
+    /// `None` if there is nothing for it, or a transaction is on its way. Then: bring the bitmap
+    /// pages of the evicted extents to disk, write the block, and call `committed` or `failed`.
     ///
     /// # Errors
     ///

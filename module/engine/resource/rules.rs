@@ -260,21 +260,12 @@ pub(super) fn check_change(
         new.disk > D::Attaching && old.disk == D::Diskless,
         StateError::IsDiskless,
     );
+    if let Err(error) = check_outdating(old, new) {
+        refuse(true, error);
+    }
     refuse(
         new.conn == C::WfConnection && old.conn < C::Unconnected,
         StateError::NoNetConfig,
-    );
-    refuse(
-        new.disk == D::Outdated && old.disk < D::Outdated && old.disk != D::Attaching,
-        StateError::LowerThanOutdated,
-    );
-    // Not even where each node is Primary of another volume, which no state forbids afterwards.
-    refuse(
-        new.disk == D::Outdated
-            && old.disk == D::UpToDate
-            && new.conn < C::Connected
-            && new.role == Role::Primary,
-        StateError::NoUpToDateDisk,
     );
     refuse(
         new.conn == C::Disconnecting && old.conn == C::Unconnected,
@@ -307,6 +298,22 @@ pub(super) fn check_change(
         StateError::OutdateWithoutConn,
     );
     verdict
+}
+
+/// [`check_change`] for a disk that is declared out of date.
+fn check_outdating(old: DeviceState, new: DeviceState) -> Result<(), StateError> {
+    use DiskState as D;
+    let served = new.role == Role::Primary && new.conn < ConnState::Connected;
+    if new.disk != D::Outdated {
+        Ok(())
+    } else if old.disk < D::Outdated && old.disk != D::Attaching {
+        Err(StateError::LowerThanOutdated)
+    } else if old.disk == D::UpToDate && served {
+        // Not even where each node is Primary of another volume, which no state forbids afterwards.
+        Err(StateError::NoUpToDateDisk)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a verify may begin, if that is what is asked for.

@@ -45,20 +45,7 @@ impl World {
             self.oracle.missed[n] = false;
             self.oracle.synced = true;
         }
-        let gone = |s: DiskState| s < DiskState::Inconsistent;
-        // The source's disk is gone, and the target may just have found the end of the resync.
-        let ended = old.conn == ConnState::SyncSource && new.role == Role::Primary;
-        let connected = new.conn >= ConnState::Connected;
-        if connected && gone(new.disk) && (gone(new.peer_disk) || ended) {
-            // Whose disk comes back first is a race, and both may start a generation.
-            self.oracle.may_look_split = true;
-        }
-        let met = old.conn < ConnState::Connected && new.conn == ConnState::Connected;
-        if met && gone(new.peer_disk) && new.peer == Role::Primary && self.oracle.behind[n] {
-            // It cannot know that this is not the data of a Primary without disk, and starts a
-            // generation when that Primary is gone again.
-            self.oracle.may_look_split = true;
-        }
+        self.oracle.may_look_split |= may_look_split(old, new, self.oracle.behind[n]);
         let lives_on_peer = new.disk < DiskState::UpToDate
             && new.conn >= ConnState::Connected
             && new.peer_disk == DiskState::UpToDate;
@@ -91,4 +78,19 @@ impl World {
         // the target did not look at that any more.
         self.nodes[1 - n].vol.gave_up |= left && new.peer_disk == DiskState::UpToDate;
     }
+}
+
+/// Whether the two may look split from here on although no data went two ways; `behind`: the node
+/// lacks what the other one did.
+fn may_look_split(old: DeviceState, new: DeviceState, behind: bool) -> bool {
+    let gone = |s: DiskState| s < DiskState::Inconsistent;
+    let connected = new.conn >= ConnState::Connected;
+    // The source's disk is gone, and the target may just have found the end of the resync.
+    let ended = old.conn == ConnState::SyncSource && new.role == Role::Primary;
+    // Whose disk comes back first is a race, and both may start a generation.
+    let race = connected && gone(new.disk) && (gone(new.peer_disk) || ended);
+    // It cannot know that its data is not that of a Primary without disk, and starts a generation
+    // when that Primary is gone again.
+    let met = old.conn < ConnState::Connected && new.conn == ConnState::Connected;
+    race || met && gone(new.peer_disk) && new.peer == Role::Primary && behind
 }

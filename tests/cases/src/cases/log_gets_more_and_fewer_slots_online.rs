@@ -93,7 +93,8 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 fn forget_bits(side: &Side<'_>) -> Result<()> {
     let meta = format!("tandem meta --force 0 v08 {BIG} internal");
     side.ok(&format!(
-        "{meta} apply-al && {meta} dump-md | sed '/^bm/,$ s/0x[0-9A-F]*;/0x0000000000000000;/g' >/run/dump && \
+        "{meta} apply-al && {meta} dump-md | \
+         sed '/^bm/,$ s/0x[0-9A-F]*;/0x0000000000000000;/g' >/run/dump && \
          {meta} restore-md /run/dump"
     ))
     .map(drop)
@@ -119,6 +120,6 @@ fn write_extents(side: &Side<'_>, count: u64) -> Result<()> {
 
 /// Waits until just so many extents are in the log.
 fn await_active(side: &Side<'_>, count: u32) -> Result<()> {
-    let reads = format!("sh -c 'while {ACTIVE}; do sleep 0.05; done'");
+    let reads = format!("sh -c 'while {ACTIVE}; do :; done'");
     side.await_in(&reads, &format!("^{count}$"), SOON).map(drop)
 }
