@@ -29,6 +29,7 @@ cases! {
     an_attach_to_a_hanging_disk_can_be_killed,
     bad_packet_ends_only_its_connection,
     bitmap_without_code_resyncs_the_same,
+    block_layer_is_told_what_the_c_module_tells,
     broken_connections_are_made_less_often,
     changed_timeouts_hold_at_once,
     clock_jumps_change_nothing,
