@@ -55,6 +55,11 @@ impl VolumeRecord {
     fn reported(&self) -> bool {
         self.state.conn >= ConnState::Connected && !self.absent
     }
+
+    /// Whether the peer has begun to tell of this volume: then it has it, and the rest follows.
+    fn is_told_of(&self) -> bool {
+        self.peer_size != 0 || self.peer_uuids.is_some()
+    }
 }
 
 impl Resource {
@@ -75,6 +80,7 @@ impl Resource {
     fn limit_in_company(&self, record: &VolumeRecord, volumes: &[VolumeRecord]) -> Option<u64> {
         let limit = record.limit()?;
         let alone = record.state.conn == ConnState::WfReportParams
+            && !record.is_told_of()
             && volumes.iter().any(VolumeRecord::reported);
         Some(if alone { ABSENT_MS } else { limit })
     }

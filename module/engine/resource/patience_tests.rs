@@ -28,7 +28,10 @@ use crate::engine::state::{
 };
 use crate::engine::volume::Drain;
 use crate::engine::wire::handshake::ConnectionFeatures;
-use crate::engine::wire::state::StateReport;
+use crate::engine::wire::state::{
+    StateReport,
+    UuidReport, //
+};
 
 struct Collect(Vec<Effect>);
 
@@ -131,6 +134,20 @@ fn a_peer_that_leaves_writes_unanswered_is_left_and_looked_for_again() {
     // The same look may find several volumes.
     let again = node.feed(Event::Unanswered { volume: 0 });
     assert!(!says(&again, Notice::Unanswered));
+}
+
+#[test]
+fn a_volume_that_the_peer_has_begun_to_tell_of_is_not_taken_for_absent() {
+    let mut node = Node::introduced(2);
+    node.feed(report(0));
+    node.feed(Event::Packet {
+        volume: 1,
+        packet: RarePacket::Uuids(UuidReport::default()),
+    });
+    let effects = node.wait();
+    assert!(!says(&effects, Notice::Absent));
+    let state = ConnState::WfReportParams;
+    assert!(says(&effects, Notice::Overdue { state }));
 }
 
 #[test]

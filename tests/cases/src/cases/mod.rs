@@ -119,6 +119,7 @@ cases! {
     stacked_resource_replicates_the_lower_one,
     suspended_io_waits_for_resume_io,
     swap_on_the_device_stays_alive,
+    tcp_short_of_memory_loses_nothing,
     tentative_connect_tells_what_would_happen,
     the_ocf_agent_runs_on_our_tool,
     thin_resync_discards_zeroes,
