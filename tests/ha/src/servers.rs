@@ -165,13 +165,25 @@ pub(crate) fn timeline(node: &Node, since: f64) -> Result<Timeline> {
     Ok(Timeline::read(&journal, ahead))
 }
 
-/// When fence-peer was called first after a moment, when it came back, and with which code. The
-/// journal may be behind the kernel.
-pub(crate) fn await_handler(node: &Node, after: f64) -> Result<(f64, f64, u8)> {
-    let mut call = None;
-    await_that("the journal tells what fence-peer answered", || {
-        call = timeline(node, after)?.handler(after);
-        Ok(call.is_some())
+/// The same, once it tells what is looked for: the journal may be seconds behind the kernel.
+pub(crate) fn await_timeline(
+    node: &Node,
+    since: f64,
+    tells: impl Fn(&Timeline) -> bool,
+) -> Result<Timeline> {
+    let mut read = timeline(node, since)?;
+    await_that("the journal tells what happened", || {
+        if !tells(&read) {
+            read = timeline(node, since)?;
+        }
+        Ok(tells(&read))
     })?;
-    call.context("nobody asked what became of the peer")
+    Ok(read)
+}
+
+/// When fence-peer was called first after a moment, when it came back, and with which code.
+pub(crate) fn await_handler(node: &Node, after: f64) -> Result<(f64, f64, u8)> {
+    let told = await_timeline(node, after, |timeline| timeline.handler(after).is_some())?;
+    told.handler(after)
+        .context("nobody asked what became of the peer")
 }

@@ -8,7 +8,7 @@ use vm::Node;
 use super::Story;
 use crate::{
     clock,
-    servers::{await_that, is_primary, timeline, LIMIT},
+    servers::{await_that, await_timeline, is_primary, LIMIT},
     stage::Stage,
     table::Row,
 };
@@ -43,7 +43,9 @@ fn take_over(stage: &mut Stage<'_>, kill: impl Fn(&Node) -> Result<()>) -> Resul
     let off = clock::now();
     await_that("the standby is promoted", || is_primary(standby))?;
     let (gap, mail) = stage.await_mail(clock::now())?;
-    let timeline = timeline(standby, begin)?;
+    let timeline = await_timeline(standby, begin, |timeline| {
+        timeline.parts(begin, gap.end).is_ok()
+    })?;
     let promoted = timeline.primary(begin)?;
     ensure!(
         off < promoted + CLOCKS,
