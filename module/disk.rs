@@ -40,6 +40,7 @@ use crate::engine::resource::{
     Disk,
     LowerSizes, //
 };
+use crate::engine::state::DiskState;
 use crate::engine::volume::{
     DiskTables,
     RequestLimits, //
@@ -251,8 +252,10 @@ pub fn attach(
             disk,
             options,
         });
-    // Still there if the engine refused.
-    drop(device.attaching.lock().take());
+    // Still there if the engine refused. A command that is killed may have begun.
+    if device.glance(|record| record.state.disk) == Some(DiskState::Diskless) {
+        drop(device.attaching.lock().take());
+    }
     Ok(code)
 }
 

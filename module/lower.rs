@@ -9,6 +9,7 @@
 use core::sync::atomic::{
     AtomicBool,
     AtomicU32,
+    AtomicU64,
     Ordering, //
 };
 
@@ -80,6 +81,8 @@ pub struct Lower {
     timeout_ms: AtomicU32,
     /// The disk was given up by force: nobody waits for it any more.
     given_up: AtomicBool,
+    /// When it was asked for metadata, or for a flush, the last time; in milliseconds.
+    asked: AtomicU64,
     /// Memory of our own for requests, so that they need not wait for the disk.
     copies: SpinLock<Option<PagePool>>,
 }
@@ -110,6 +113,7 @@ impl Lower {
             flushes: AtomicBool::new(true),
             timeout_ms: AtomicU32::new(0),
             given_up: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             copies: crate::spinlock!(None, c"tandem_copies")?,
         };
         lower.tune(options)?;
@@ -161,9 +165,15 @@ impl Lower {
         !self.watches.iter().any(MetaWatch::is_busy)
     }
 
+    /// Since when it has not answered what it was asked for metadata, or a flush. Any context.
+    pub fn busy_since(&self) -> Option<ids::Instant> {
+        (!self.is_idle()).then(|| ids::Instant(self.asked.load(Ordering::Relaxed)))
+    }
+
     /// When to stop waiting for what begins now.
     fn patience(&self) -> impl FnMut() -> bool + '_ {
         let since = clock::monotonic_ms();
+        self.asked.store(since, Ordering::Relaxed);
         move || {
             let timeout_ms = u64::from(self.timeout_ms.load(Ordering::Relaxed));
             let waited = clock::monotonic_ms().saturating_sub(since);

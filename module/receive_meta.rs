@@ -17,11 +17,7 @@ use crate::engine::life::{
     LifeStep,
     Silence, //
 };
-use crate::engine::resource::{
-    Event,
-    Loss,
-    RarePacket, //
-};
+use crate::engine::resource::Loss;
 use crate::engine::wire::ack::{
     BarrierAck,
     BlockAck, //
@@ -179,7 +175,8 @@ fn handle(
         Command::Ping => resource.link.queue_meta(MetaItem::PingAck),
         Command::PingAck => {
             if session.pings.lock().answered() {
-                resource.post(Event::PingAnswered);
+                session.answers.lock().ping();
+                resource.wake.raise();
             }
         }
         Command::DelayProbe => {}
@@ -189,10 +186,8 @@ fn handle(
         }
         Command::StateChgReply | Command::ConnStChgReply => {
             let reply = StateReply::parse(command, payload).ok()?;
-            resource.post(Event::Packet {
-                volume: header.volume,
-                packet: RarePacket::StateReply(reply.retcode),
-            });
+            session.answers.lock().state(header.volume, reply.retcode);
+            resource.wake.raise();
         }
         _ => {
             let ack = BlockAck::parse(command, payload).ok()?;

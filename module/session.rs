@@ -23,6 +23,7 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use crate::answers::Answers;
 use crate::engine::establish::{
     Accepted,
     Channel,
@@ -105,6 +106,8 @@ pub struct Session {
     loss: SpinLock<Option<Loss>>,
     /// The pings, of all threads.
     pub pings: SpinLock<Pings>,
+    /// What the peer answered.
+    pub answers: SpinLock<Answers>,
     /// When something last came from the peer, in milliseconds.
     pub last_received: SpinLock<u64>,
 }
@@ -483,6 +486,8 @@ fn serve(
         drop(threads);
     }
     session.fail(resource, Loss::NetworkFailure);
+    // What was answered before the end counts.
+    while resource.heed(&session) {}
     resource.set_session(None);
     session.reason()
 }
@@ -511,6 +516,7 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             down: AtomicBool::new(false),
             parting: AtomicU64::new(0),
             pings: crate::spinlock!(Pings::default(), c"tandem_pings")?,
+            answers: crate::spinlock!(Answers::new()?, c"tandem_answers")?,
             loss: crate::spinlock!(None, c"tandem_loss")?,
             last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
         },

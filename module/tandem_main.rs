@@ -16,6 +16,7 @@
 )]
 
 mod advice;
+mod answers;
 mod control;
 mod device;
 mod digests;

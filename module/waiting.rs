@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What is being waited for, for debugfs: `tandem/waiting` has a line for each command, state and
-//! handler that has not come to its end, for each disk that is being read to be attached, and for
-//! frozen I/O.
+//! handler that has not come to its end, for each disk that is being read to be attached or has not
+//! answered for a second what it was asked for metadata, and for frozen I/O.
 //!
 //! ```text
 //! RESOURCE[/VOLUME] WHO SECONDS TEXT
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A space is between the fields; the text goes to the end of the line. SECONDS have passed since
-//! it began. WHO is `command`, `state`, `handler`, `disk` (the first field is its minor number
-//! then, as in `minor-0`) or `io`. Memory for what the peer sends is told
+//! it began. WHO is `command`, `state`, `handler`, `disk` (the first field is `minor-0` and so on
+//! for one that is to be attached) or `io`. Memory for what the peer sends is told
 //! too, in pages: `memory 0 in use 12 of 256, at most 2048`.
 #![forbid(unsafe_code)]
 
@@ -73,6 +73,24 @@ fn write_handlers(resource: &Resource, more: &str, f: &mut fmt::Formatter<'_>) -
     Ok(())
 }
 
+/// Lines of the disks that have metadata to write and do not answer.
+fn write_disks(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = resource.name_str();
+    for device in resource.link.devices() {
+        let since = device.lower().and_then(|lower| lower.busy_since());
+        let seconds = since.map_or(0, |since| Device::now().since(since) / 1000);
+        if seconds > 0 {
+            let number = device.number;
+            writeln!(
+                f,
+                "{name}/{number} disk {seconds} its metadata has to be written; it has not \
+                 answered yet (detach --force gives it up)"
+            )?;
+        }
+    }
+    Ok(())
+}
+
 fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let now = Device::now();
     let name = resource.name_str();
@@ -90,6 +108,7 @@ fn write_resource(resource: &Resource, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         });
     });
     result?;
+    write_disks(resource, f)?;
     write_handlers(resource, "", f)?;
     if let Some(session) = resource.session() {
         let pages = session.pool.usage();

@@ -120,7 +120,7 @@ impl Call<'_> {
                 refused.code
             }
         };
-        *device.paths.lock() = None;
+        forget_paths(device);
         code
     }
 
@@ -145,7 +145,7 @@ impl Call<'_> {
     /// `CHG_DISK_OPTS`: changes the options of an attached disk.
     pub(super) fn disk_options(&mut self, device: &Arc<Device>) -> RetCode {
         let Some(options) = device
-            .with_record(|record| {
+            .glance(|record| {
                 let disk = record.disk_at_least(DiskState::Inconsistent);
                 disk.map(|_| record.options.clone())
             })
@@ -153,6 +153,7 @@ impl Call<'_> {
         else {
             return RetCode::ERR_NO_DISK;
         };
+        let extents = options.al_extents;
         let mut conf = DiskConf {
             options,
             ..DiskConf::default()
@@ -175,7 +176,8 @@ impl Call<'_> {
         }
         let options = conf.options;
         // Taken and given back: what a larger log needs is sure to fit.
-        if log_memory(options.al_extents as usize).is_err() {
+        let other = options.al_extents != extents;
+        if other && log_memory(options.al_extents as usize).is_err() {
             return RetCode::ERR_NOMEM;
         }
         device
@@ -192,7 +194,7 @@ impl Call<'_> {
             Ok(parms) => parms,
             Err(error) => return self.refuse_attribute(error),
         };
-        let largest = device.with_record(|record| {
+        let largest = device.glance(|record| {
             let disk = record.disk.as_ref()?;
             let lower = device.lower()?.sizes().data;
             Some(lower.max(disk.superblock.last_size))
@@ -233,15 +235,20 @@ pub(super) fn detach(device: &Arc<Device>, force: bool) -> RetCode {
     let code = device
         .resource
         .command(Some(device), |volume| Admin::Detach { volume, force });
+    forget_paths(device);
+    code
+}
+
+/// Forgets where the disk is, unless it is in use: a command that is killed may have begun.
+fn forget_paths(device: &Arc<Device>) {
     if state_of(device).disk == DiskState::Diskless {
         *device.paths.lock() = None;
     }
-    code
 }
 
 /// Fencing that needs to know what the peer has, with a protocol that can't tell.
 fn fences_by_protocol_a(device: &Arc<Device>, options: &DiskOptions) -> bool {
-    let net = device.resource.net_options();
+    let net = device.resource.glance(|core| core.decisions.net().cloned());
     options.fencing == Fencing::ResourceAndStonith
         && net.is_some_and(|net| net.protocol == WireProtocol::A)
 }

@@ -13,7 +13,6 @@ use crate::engine::control::{
     MINOR_MAX,
     VOLUME_MAX, //
 };
-use crate::engine::resource::Event;
 use crate::engine::state::{
     DeviceState,
     DiskState,
@@ -66,6 +65,7 @@ impl Call<'_> {
                 self.refuse(invalid, "the resource has as many volumes as it can have")
             }
             Err(Failure::Kernel(error)) if error == ENOMEM => RetCode::ERR_NOMEM,
+            Err(Failure::Kernel(error)) if error == EINTR => RetCode::ERR_INTR,
             Err(Failure::Kernel(error)) => {
                 let number = error.to_errno();
                 self.reply.explain(format_args!(
@@ -87,6 +87,7 @@ fn create(
     if resource.link.device(number).is_some() {
         return Err(Failure::Exists);
     }
+    resource.settle()?;
     let volume = Device::decider(resource, minor)?;
     let device = Device::new(resource, minor, number, volume)?;
     if !driver.add_device(&device)? {
@@ -102,18 +103,21 @@ fn create(
     }
     inspect::show_volume(&device);
     // It takes part in a connection that is up.
-    resource.post(Event::Tick);
+    resource.wake.raise();
     Ok(device)
 }
 
 /// The state of a device.
 pub(super) fn state_of(device: &Arc<Device>) -> DeviceState {
-    let state = device.with_record(|record| record.state);
+    let state = device.glance(|record| record.state);
     state.unwrap_or(DeviceState::INITIAL)
 }
 
 /// `DEL_MINOR`: deletes a volume without disk that nobody uses. May sleep.
 pub(super) fn delete(driver: &Driver, device: &Arc<Device>) -> RetCode {
+    if device.resource.settle().is_err() {
+        return RetCode::ERR_INTR;
+    }
     let state = state_of(device);
     if state.disk != DiskState::Diskless || state.role != Role::Secondary {
         return RetCode::ERR_MINOR_CONFIGURED;

@@ -112,13 +112,17 @@ impl Call<'_> {
             return code;
         }
         let code = self.begin(resource);
-        if !code.is_success() {
+        let idle = || resource.glance(|core| core.decisions.conn()) == ConnState::StandAlone;
+        if !code.is_success() && idle() {
             resource.set_addresses(former.0, former.1);
         }
         code
     }
 
     fn begin(&mut self, resource: &Arc<Resource>) -> RetCode {
+        if resource.settle().is_err() {
+            return RetCode::ERR_INTR;
+        }
         if resource.conn() > ConnState::StandAlone {
             return RetCode::ERR_NET_CONFIGURED;
         }
@@ -128,7 +132,7 @@ impl Call<'_> {
             Ok(conf) => conf.options,
             Err(error) => return self.refuse_attribute(error),
         };
-        let code = resource.with_core(|core| check_options(resource, core, &options));
+        let code = resource.glance(|core| check_options(resource, core, &options));
         if code != RetCode::NO_ERROR {
             return code;
         }
@@ -154,6 +158,10 @@ impl Call<'_> {
         if code.is_success() {
             return RetCode::SS_SUCCESS;
         }
+        // A command that is killed may have begun.
+        if resource.glance(|core| core.decisions.conn()) > ConnState::StandAlone {
+            return code;
+        }
         resource.receiver.leave();
         resource.receiver.reap();
         *resource.pin.lock() = None;
@@ -163,7 +171,7 @@ impl Call<'_> {
     /// `CHG_NET_OPTS`: changes the options of a connection.
     #[inline(never)]
     pub(super) fn net_options(&mut self, resource: &Arc<Resource>) -> RetCode {
-        let Some(former) = resource.net_options() else {
+        let Some(former) = resource.glance(|core| core.decisions.net().cloned()) else {
             let why = "net conf missing, try connect";
             return self.refuse(RetCode::ERR_INVALID_REQUEST, why);
         };
@@ -183,7 +191,7 @@ impl Call<'_> {
             return self.refuse(RetCode::ERR_MANDATORY_TAG, why);
         }
         let options = conf.options;
-        let code = resource.with_core(|core| {
+        let code = resource.glance(|core| {
             let code = check_options(resource, core, &options);
             if code != RetCode::NO_ERROR {
                 return code;

@@ -91,7 +91,7 @@ impl Call<'_> {
     #[inline(never)]
     pub(super) fn resource_options(&mut self, resource: &Arc<Resource>) -> RetCode {
         let mut block = ResourceOpts {
-            options: resource.with_core(|core| core.decisions.options().clone()),
+            options: resource.glance(|core| core.decisions.options().clone()),
         };
         if self.wants_defaults() {
             block.options.set_defaults();
@@ -164,6 +164,9 @@ fn for_each_device(
 
 /// `DEL_RESOURCE`: forgets a resource without volumes and without connection. May sleep.
 pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
+    if resource.settle().is_err() {
+        return RetCode::ERR_INTR;
+    }
     if resource.conn() > ConnState::StandAlone {
         return RetCode::ERR_NET_CONFIGURED;
     }

@@ -12,7 +12,6 @@ use crate::device::Device;
 use crate::engine::control::RetCode;
 use crate::engine::resource::{
     Admin,
-    Event,
     Token, //
 };
 
@@ -22,7 +21,8 @@ use super::Resource;
 const PATIENCE_MS: u32 = 30_000;
 
 impl Resource {
-    /// Runs a command of the administrator. May sleep.
+    /// Has the worker do a command of the administrator, and waits for its answer. The caller has
+    /// its turn ([`Resource::config`]). May sleep.
     ///
     /// `make` gets the volume's position, if there is a volume. A command whose task is killed
     /// waits for nothing any more; what it has begun goes on.
@@ -31,32 +31,31 @@ impl Resource {
         device: Option<&Arc<Device>>,
         make: impl FnOnce(usize) -> Admin,
     ) -> RetCode {
-        let _one = self.admin.lock();
-        let token = Token(self.tokens.fetch_add(1, Ordering::Relaxed));
-        let mut known = true;
-        self.post_with(|core| {
-            let at = match device {
-                Some(device) => core.position(device),
-                None => Some(0),
-            };
-            known = at.is_some();
-            Some(Event::Admin(token, make(at?)))
-        });
-        if !known {
+        let at = match device {
+            Some(device) => self.glance(|core| core.position(device)),
+            None => Some(0),
+        };
+        let Some(at) = at else {
             return RetCode::ERR_MINOR_INVALID;
-        }
+        };
+        let token = Token(self.tokens.fetch_add(1, Ordering::Relaxed));
+        self.orders.lock().place(token, make(at));
+        self.wake.raise();
         let answer = || (*self.answer.lock()).filter(|(t, _)| *t == token);
         loop {
             match self.wait_for_answer(|| answer().is_some()) {
                 Ok(true) => break,
                 // What is not given up depends on a handler, whose time is not over yet.
-                Ok(false) => self.post(Event::GiveUp(token)),
+                Ok(false) => self.orders.lock().give_up(token),
                 Err(_) => {
-                    self.post(Event::Abandon(token));
+                    let left = self.orders.lock().abandon(token);
+                    drop(left);
                     break;
                 }
             }
+            self.wake.raise();
         }
+        self.wake.raise();
         answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
     }
 

@@ -7,9 +7,11 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::device::Device;
+use crate::engine::control::RetCode;
 use crate::engine::resource::{
     Effect,
     Output,
+    Token,
     VolumeRecord, //
 };
 use crate::engine::state::DeviceState;
@@ -46,6 +48,8 @@ impl Core {
 /// The effects of one event, until all are carried out.
 pub(super) struct Queue {
     pub(super) list: KVec<Effect>,
+    /// The answer to a command, until they are.
+    pub(super) answer: Option<(Token, RetCode)>,
     /// Some found no place.
     pub(super) lost: bool,
 }
@@ -55,6 +59,7 @@ impl Queue {
     pub(super) fn new(most: usize) -> Result<Self> {
         Ok(Self {
             list: KVec::with_capacity(most, GFP_KERNEL)?,
+            answer: None,
             lost: false,
         })
     }

@@ -41,10 +41,8 @@ impl Resource {
     #[inline(never)]
     pub(super) fn carry_out(self: &Arc<Self>, effect: Effect) -> Option<Call> {
         match effect {
-            Effect::Answer(token, code) => {
-                *self.answer.lock() = Some((token, code));
-                self.answered.wake_all();
-            }
+            // Whoever carries out all that was decided keeps it until then.
+            Effect::Answer(..) => {}
             Effect::Changed { volume, old, new } => {
                 if let Some(device) = self.link.device_at(volume) {
                     notify::changed(self, &mut self.core.lock(), &device, old, new);

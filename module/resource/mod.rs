@@ -3,14 +3,17 @@
 //! One resource: feeds the rare decisions and carries them out.
 //!
 //! All rare events of a resource go through [`Resource::post`], one at a time, in the context of
-//! whoever posts: the administrator's process, the receiver, or the resource's worker (for what
-//! interrupts found out). The effects of an event are carried out before the next event is fed.
-//! Reports look in between ([`Resource::glance`]): an effect may wait for a disk that hangs.
+//! whoever posts: the receiver, or the resource's worker (for what interrupts found out, and for
+//! the administrator's commands). The effects of an event are carried out before the next event is
+//! fed. An effect may wait for a disk that hangs: who must not wait for that gives the worker an
+//! order ([`Resource::command`]), or looks in between ([`Resource::glance`]).
 #![forbid(unsafe_code)]
 
 mod command;
 mod decisions;
 mod effects;
+mod events;
+mod orders;
 
 use core::fmt;
 use core::sync::atomic::{
@@ -37,6 +40,7 @@ use crate::engine::resource::{
     may_sync,
     Call,
     Dependency,
+    Effect,
     Env,
     Event,
     Token,
@@ -80,6 +84,8 @@ use crate::turn::Turn;
 
 pub use decisions::Core;
 use decisions::Queue;
+use events::Events;
+use orders::Orders;
 
 /// Volumes of one resource.
 pub const MAX_VOLUMES: usize = 64;
@@ -100,7 +106,9 @@ pub struct Resource {
     /// The module.
     pub driver: Arc<Driver>,
     /// One event at a time, until its effects are carried out.
-    events: Mutex<Queue>,
+    events: Events,
+    /// What commands want of the worker. Taken under `events`, or alone.
+    orders: Mutex<Orders>,
     core: Mutex<Core>,
     /// The queues to the peer.
     pub link: Link,
@@ -112,14 +120,12 @@ pub struct Resource {
     pub wake: Signal,
     stopping: AtomicBool,
     worker: Mutex<Option<Thread>>,
-    /// One command of the administrator at a time.
-    admin: Mutex<()>,
     /// It goes with the module: no command is cut short.
     pub leaving: AtomicBool,
     /// A module with a connection stays loaded.
     pub pin: Mutex<Option<ModulePin>>,
     /// One command of the administrator at a time, also while it waits; taken before all locks of a
-    /// resource.
+    /// resource. Volumes keep their positions meanwhile.
     pub config: Turn,
     tokens: AtomicU32,
     answer: SpinLock<Option<(Token, RetCode)>>,
@@ -146,7 +152,8 @@ impl Resource {
             Self {
                 name: CString::try_from_fmt(fmt!("{}", name))?,
                 driver: driver.clone(),
-                events: crate::mutex!(Queue::new(MAX_EFFECTS)?, c"tandem_rare_events")?,
+                events: Events::new(Queue::new(MAX_EFFECTS)?)?,
+                orders: crate::mutex!(Orders::default(), c"tandem_orders")?,
                 core: crate::mutex!(
                     Core {
                         decisions: driver.recorder.resource(name, options),
@@ -164,7 +171,6 @@ impl Resource {
                 wake: Signal::new()?,
                 stopping: AtomicBool::new(false),
                 worker: crate::mutex!(None, c"tandem_worker")?,
-                admin: crate::mutex!((), c"tandem_admin")?,
                 leaving: AtomicBool::new(false),
                 pin: crate::mutex!(None, c"tandem_pin")?,
                 throttle: crate::spinlock!(Throttle::new(), c"tandem_throttle")?,
@@ -229,6 +235,13 @@ impl Resource {
     /// never waits for a disk or the peer. May sleep; `look` must not post.
     pub fn glance<R>(&self, look: impl FnOnce(&Core) -> R) -> R {
         look(&self.core.lock())
+    }
+
+    /// Waits until all that was decided is carried out. May sleep, as [`Resource::with_core`] does.
+    ///
+    /// Errors: `EINTR` when the task is killed meanwhile.
+    pub fn settle(&self) -> Result {
+        self.events.lock_killable().map(drop)
     }
 
     /// Adds a volume. May sleep. False when there is no room.
@@ -414,6 +427,21 @@ impl Resource {
         });
     }
 
+    /// Tells the engine what the peer answered, unless the session is over. False if it answered
+    /// nothing. May sleep.
+    pub fn heed(self: &Arc<Self>, session: &Session) -> bool {
+        let mut heeded = false;
+        self.post_with(|_| {
+            let current = (*self.session.lock())
+                .as_ref()
+                .is_some_and(|s| core::ptr::eq(&**s, session));
+            let answer = session.answers.lock().take().filter(|_| current);
+            heeded = answer.is_some();
+            answer
+        });
+        heeded
+    }
+
     fn post_with(self: &Arc<Self>, make: impl FnOnce(&Core) -> Option<Event>) {
         // Others' memory may wait for our applications' I/O, which may wait for this event.
         let _no_io = NoIo::enter();
@@ -424,13 +452,38 @@ impl Resource {
         }
     }
 
-    /// Feeds an event. A handler that could not be called has no objections: that is the next one.
+    /// Does what a command wants of the worker. False if none wants anything. May sleep.
+    fn obey(self: &Arc<Self>) -> bool {
+        let _no_io = NoIo::enter();
+        let mut queue = self.events.lock();
+        let mut orders = self.orders.lock();
+        let Some(event) = orders.take() else {
+            return false;
+        };
+        self.decide(event, &mut queue);
+        // A command that is killed finds its order here, or decided upon.
+        drop(orders);
+        self.follow(&mut queue);
+        true
+    }
+
+    /// Feeds an event and carries out what follows.
     fn handle(self: &Arc<Self>, event: Event, queue: &mut Queue) {
         self.decide(event, queue);
+        self.follow(queue);
+    }
+
+    /// Carries out what was decided, and then lets the command go that was answered. A handler that
+    /// could not be called has no objections: that is the next event.
+    fn follow(self: &Arc<Self>, queue: &mut Queue) {
         while let Some(call) = self.carry_out_all(queue) {
             self.decide(Event::HandlerDone { call, status: 0 }, queue);
         }
         self.tell_dependencies();
+        if let Some(answer) = queue.answer.take() {
+            *self.answer.lock() = Some(answer);
+            self.answered.wake_all();
+        }
     }
 
     /// Feeds the engine. Its part of the stack is free again when effects are carried out.
@@ -461,7 +514,9 @@ impl Resource {
     fn carry_out_all(self: &Arc<Self>, queue: &mut Queue) -> Option<Call> {
         let mut uncalled = None;
         for effect in queue.list.drain_all() {
-            if let Some(call) = self.carry_out(effect) {
+            if let Effect::Answer(token, code) = effect {
+                queue.answer = Some((token, code));
+            } else if let Some(call) = self.carry_out(effect) {
                 uncalled = Some(call);
             }
         }
@@ -495,10 +550,15 @@ impl Resource {
         }
     }
 
-    /// The worker: tells the engine what interrupts found out, and looks at the clock.
+    /// The worker: does what commands want, tells the engine what interrupts found out, and looks at
+    /// the clock.
     fn work(self: &Arc<Self>) {
         while !self.stopping.load(Ordering::Acquire) {
             let tick = !self.wake.wait_timeout(TICK_MS);
+            while self.obey() {}
+            if let Some(session) = self.session() {
+                while self.heed(&session) {}
+            }
             for device in self.link.devices() {
                 self.look_at(&device);
                 self.look_at_dependency(&device);

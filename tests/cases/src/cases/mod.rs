@@ -36,6 +36,7 @@ cases! {
     commands_are_answered_alike,
     commands_never_hang,
     commands_survive_failed_allocations,
+    commands_to_a_hanging_disk_can_be_killed,
     connected_nodes_tell_of_a_split_brain,
     connected_nodes_tell_of_fencing,
     connected_nodes_tell_of_two_primaries,
