@@ -42,20 +42,19 @@ impl Resource {
         self.orders.lock().place(token, make(at));
         self.wake.raise();
         let answer = || (*self.answer.lock()).filter(|(t, _)| *t == token);
-        loop {
+        let killed = loop {
             match self.wait_for_answer(|| answer().is_some()) {
-                Ok(true) => break,
+                Ok(true) => break false,
                 // What is not given up depends on a handler, whose time is not over yet.
                 Ok(false) => self.orders.lock().give_up(token),
-                Err(_) => {
-                    let left = self.orders.lock().abandon(token);
-                    drop(left);
-                    break;
-                }
+                Err(_) => break true,
             }
             self.wake.raise();
+        };
+        if killed {
+            self.orders.lock().abandon(token);
+            self.wake.raise();
         }
-        self.wake.raise();
         answer().map_or(RetCode::ERR_INTR, |(_, code)| code)
     }
 

@@ -35,13 +35,13 @@ impl Orders {
         }
     }
 
-    /// Nobody waits for a command any more. Returns it if it was not taken: it is not done then.
-    pub(super) fn abandon(&mut self, token: Token) -> Option<Admin> {
+    /// Nobody waits for a command any more. One that was not taken is not done.
+    pub(super) fn abandon(&mut self, token: Token) {
         if self.waits(token) {
-            return self.command.take().map(|(_, command)| command);
+            self.command = None;
+        } else {
+            self.word = Some(Event::Abandon(token));
         }
-        self.word = Some(Event::Abandon(token));
-        None
     }
 
     fn waits(&self, token: Token) -> bool {
