@@ -55,6 +55,9 @@ impl Call<'_> {
             }
             return RetCode::NO_ERROR;
         }
+        if let Err(code) = resource.settle() {
+            return code;
+        }
         match create(self.driver, resource, self.minor, volume) {
             Ok(device) => {
                 notify::device_created(&device);
@@ -65,7 +68,6 @@ impl Call<'_> {
                 self.refuse(invalid, "the resource has as many volumes as it can have")
             }
             Err(Failure::Kernel(error)) if error == ENOMEM => RetCode::ERR_NOMEM,
-            Err(Failure::Kernel(error)) if error == EINTR => RetCode::ERR_INTR,
             Err(Failure::Kernel(error)) => {
                 let number = error.to_errno();
                 self.reply.explain(format_args!(
@@ -87,7 +89,6 @@ fn create(
     if resource.link.device(number).is_some() {
         return Err(Failure::Exists);
     }
-    resource.settle()?;
     let volume = Device::decider(resource, minor)?;
     let device = Device::new(resource, minor, number, volume)?;
     if !driver.add_device(&device)? {
@@ -115,8 +116,8 @@ pub(super) fn state_of(device: &Arc<Device>) -> DeviceState {
 
 /// `DEL_MINOR`: deletes a volume without disk that nobody uses. May sleep.
 pub(super) fn delete(driver: &Driver, device: &Arc<Device>) -> RetCode {
-    if device.resource.settle().is_err() {
-        return RetCode::ERR_INTR;
+    if let Err(code) = device.resource.settle() {
+        return code;
     }
     let state = state_of(device);
     if state.disk != DiskState::Diskless || state.role != Role::Secondary {

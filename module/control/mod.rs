@@ -270,7 +270,8 @@ impl Call<'_> {
             if !self.driver.has_device(&device) {
                 return Ok(self.refuse(RetCode::ERR_MINOR_INVALID, "unknown minor"));
             }
-            return Ok(self.run_at_device(&config, &device));
+            let code = self.run_at_device(&config, &device);
+            return Ok(self.explain_silence(&resource, code));
         }
         let Ok(config) = resource.config.take() else {
             return Ok(RetCode::ERR_INTR);
@@ -278,7 +279,23 @@ impl Call<'_> {
         if !self.driver.has_resource(&resource) {
             return Ok(self.refuse(RetCode::ERR_RES_NOT_KNOWN, "unknown resource"));
         }
-        Ok(self.run_at_resource(&config, &resource))
+        let code = self.run_at_resource(&config, &resource);
+        Ok(self.explain_silence(&resource, code))
+    }
+
+    /// Says which disk held a command up, if one did.
+    fn explain_silence(&mut self, resource: &Resource, code: RetCode) -> RetCode {
+        if code != RetCode::SS_IN_TRANSIENT_STATE {
+            return code;
+        }
+        if let Some((device, silent_ms)) = resource.silent_disk() {
+            let (minor, seconds) = (device.minor, silent_ms / 1000);
+            self.reply.explain(format_args!(
+                "the lower device of minor {minor} has not answered for {seconds} s; what was \
+                 begun goes on when it does (detach --force gives it up)"
+            ));
+        }
+        code
     }
 
     fn run_at_resource(&mut self, _config: &Config<'_>, resource: &Arc<Resource>) -> RetCode {

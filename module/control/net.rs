@@ -120,8 +120,8 @@ impl Call<'_> {
     }
 
     fn begin(&mut self, resource: &Arc<Resource>) -> RetCode {
-        if resource.settle().is_err() {
-            return RetCode::ERR_INTR;
+        if let Err(code) = resource.settle() {
+            return code;
         }
         if resource.conn() > ConnState::StandAlone {
             return RetCode::ERR_NET_CONFIGURED;

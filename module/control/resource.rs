@@ -164,8 +164,8 @@ fn for_each_device(
 
 /// `DEL_RESOURCE`: forgets a resource without volumes and without connection. May sleep.
 pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
-    if resource.settle().is_err() {
-        return RetCode::ERR_INTR;
+    if let Err(code) = resource.settle() {
+        return code;
     }
     if resource.conn() > ConnState::StandAlone {
         return RetCode::ERR_NET_CONFIGURED;

@@ -50,16 +50,17 @@ impl Events {
         self.alone(self.queue.lock())
     }
 
-    /// The same for a task that may be killed. May sleep.
+    /// The same for a task that may be killed, and waits `ms` milliseconds at most: `None` if that
+    /// was not enough. May sleep.
     ///
     /// Errors: `EINTR` when it is killed meanwhile.
-    pub(super) fn lock_killable(&self) -> Result<Alone<'_>> {
+    pub(super) fn lock_within(&self, ms: u32) -> Result<Option<Alone<'_>>> {
         let mut queue = None;
-        self.freed.wait_until_killable(|| {
+        self.freed.wait_until_killable_timeout(ms, || {
             queue = self.queue.try_lock();
             queue.is_some()
         })?;
-        queue.map(|queue| self.alone(queue)).ok_or(EINTR)
+        Ok(queue.map(|queue| self.alone(queue)))
     }
 
     fn alone<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> Alone<'a> {

@@ -237,13 +237,6 @@ impl Resource {
         look(&self.core.lock())
     }
 
-    /// Waits until all that was decided is carried out. May sleep, as [`Resource::with_core`] does.
-    ///
-    /// Errors: `EINTR` when the task is killed meanwhile.
-    pub fn settle(&self) -> Result {
-        self.events.lock_killable().map(drop)
-    }
-
     /// Adds a volume. May sleep. False when there is no room.
     pub fn add_device(&self, device: &Arc<Device>) -> bool {
         let _settled = self.events.lock();

@@ -92,7 +92,7 @@ act() {
 # Writes to whatever can be written to; I/O may be held back, so nobody waits for it.
 write() {
 	timeout -k 1 3 dd if=/dev/zero of="/dev/drbd$1" bs=64k count=16 seek=$((RANDOM % 64)) \
-		oflag=direct conv=notrunc status=none 2>/dev/null &
+		oflag=direct conv=notrunc,nocreat status=none 2>/dev/null &
 }
 
 table() {

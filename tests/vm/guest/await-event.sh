@@ -4,7 +4,7 @@
 # REGEX, and prints that line. The stream begins with the present state, so what is already so
 # counts. A change names only the fields that changed: what is matched, and printed, is the object
 # with all its fields as they are after that event.
-# Status 1 when the time is over: the events that came are on standard error.
+# Status 1 when the time is over: the last events that came are on standard error.
 seconds=$1 regex=$2
 shift 2
 [ $# -gt 0 ] || set -- drbdsetup events2
@@ -56,6 +56,6 @@ while [ $SECONDS -lt $end ] && IFS= read -r -t $((end - SECONDS)) -u "${stream[0
 	fi
 done
 kill "$events" 2>/dev/null
-echo "await-event: nothing matched '$regex' in $seconds s; there was:" >&2
-printf '%s\n' "${seen[@]}" >&2
+echo "await-event: nothing matched '$regex' in $seconds s; the last of what there was:" >&2
+printf '%s\n' "${seen[@]}" | tail -n 40 >&2
 exit 1

@@ -19,6 +19,8 @@ if [ -e /proc/drbd ]; then
 	done
 	/payload/one-cpu rmmod "$DRIVER"
 fi
+# Whoever writes to a device that is gone makes a file of its name; the next device would have none.
+find /dev -maxdepth 1 -type f -name 'drbd*' -delete
 dmsetup remove_all
 for disk in /dev/data1 /dev/data2; do
 	blkdiscard -f "$disk"

@@ -2,7 +2,7 @@
 
 //! Commands that wait for a disk that does not answer can be killed: the one that waits for its
 //! metadata to be written, and all behind it. What was begun comes to its end when the disk answers
-//! again; what was not begun does not happen. The peer hears of us meanwhile.
+//! again; what was not begun does not happen. Who is patient is told after a while. The peer hears of us meanwhile.
 
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ pub(crate) const CASE: Case =
 
 /// What a shell says of a command that was killed.
 const KILLED: u8 = 137;
+
+/// What the tool ends with when a change of state failed.
+const REFUSED: u8 = 11;
 
 /// Each waits for what hangs, in one way or another.
 const BEHIND: [&str; 11] = [
@@ -61,6 +64,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     for command in BEHIND {
         kill_when_it_waits(pair, command)?;
     }
+    begin(&pair.a, "patient", "drbdsetup secondary 0")?;
+    await_end(&pair.a, "patient", REFUSED)?;
+    pair.a
+        .ok("grep 'minor 0 has not answered for [0-9]* s' /run/patient.out")?;
 
     wake(&pair.a)?;
     pair.a.await_event("role:Primary")?;
