@@ -32,7 +32,7 @@ use crate::link::MetaItem;
 use crate::resource::Resource;
 use crate::session::Session;
 use crate::sys::clock;
-use crate::sys::socket::ReceiveFlags;
+use crate::sys::socket::Receive;
 use crate::sys::thread;
 use crate::words::{
     Problem,
@@ -115,7 +115,7 @@ impl Receiver<'_> {
     /// Waits for bytes, and handles all packets that are complete then.
     fn packets(&mut self) -> core::result::Result<(), Ended> {
         let room = self.buffer.get_mut(self.len..).ok_or(Ended::Network)?;
-        match self.session.meta.receive(room, ReceiveFlags::default()) {
+        match self.session.meta.receive(room, Receive::Some) {
             Ok(0) => return Err(Ended::Network),
             Ok(bytes) => self.len += bytes,
             Err(error) if error == EAGAIN => return Err(Ended::Idle),

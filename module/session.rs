@@ -63,7 +63,7 @@ use crate::sys::page::{
 use crate::sys::socket::{
     Address,
     Listener,
-    ReceiveFlags,
+    Receive,
     SendFlags,
     TcpSocket, //
 };
@@ -273,12 +273,7 @@ impl Pair {
 }
 
 fn is_alive(socket: &TcpSocket) -> bool {
-    let flags = ReceiveFlags {
-        peek: true,
-        dont_wait: true,
-        all: false,
-    };
-    match socket.receive(&mut [0; 4], flags) {
+    match socket.receive(&mut [0; 4], Receive::Peek) {
         Ok(bytes) => bytes > 0,
         Err(error) => error == EAGAIN,
     }

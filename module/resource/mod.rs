@@ -543,8 +543,8 @@ impl Resource {
         }
     }
 
-    /// The worker: does what commands want, tells the engine what interrupts found out, and looks at
-    /// the clock.
+    /// The worker: does what commands want, tells the engine what interrupts found out, and looks
+    /// at the clock.
     fn work(self: &Arc<Self>) {
         while !self.stopping.load(Ordering::Acquire) {
             let tick = !self.wake.wait_timeout(TICK_MS);

@@ -161,23 +161,27 @@ impl SendFlags {
 }
 
 /// How to receive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveFlags {
-    /// Leave the bytes in the socket.
-    pub peek: bool,
-    /// Don't wait for bytes to come.
-    pub dont_wait: bool,
-    /// Wait until the buffer is full, the timeout passed or the connection ended.
-    pub all: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    /// Waits for some bytes.
+    Some,
+    /// Waits until the buffer is full, the timeout passed or the connection ended.
+    All,
+    /// What is there.
+    Now,
+    /// What is there, and leaves it in the socket.
+    Peek,
 }
 
-impl ReceiveFlags {
+impl Receive {
     fn bits(self) -> c_uint {
-        let bit = |on, bit| if on { bit } else { 0 };
         MSG_NOSIGNAL
-            | bit(self.peek, MSG_PEEK)
-            | bit(self.dont_wait, MSG_DONTWAIT)
-            | bit(self.all, MSG_WAITALL)
+            | match self {
+                Self::Some => 0,
+                Self::All => MSG_WAITALL,
+                Self::Now => MSG_DONTWAIT,
+                Self::Peek => MSG_DONTWAIT | MSG_PEEK,
+            }
     }
 }
 
@@ -367,7 +371,7 @@ impl TcpSocket {
     /// Returns 0 when the peer has ended the connection, or it was shut down.
     ///
     /// Errors: `EAGAIN` when none came in time, `ECONNRESET`.
-    pub fn receive(&self, to: &mut [u8], flags: ReceiveFlags) -> Result<usize> {
+    pub fn receive(&self, to: &mut [u8], how: Receive) -> Result<usize> {
         let mut vector = bindings::kvec {
             iov_base: to.as_mut_ptr().cast(),
             iov_len: to.len(),
@@ -383,7 +387,7 @@ impl TcpSocket {
                 to.len(),
             )
         };
-        self.receive_message(&mut message, flags.bits())
+        self.receive_message(&mut message, how.bits())
     }
 
     /// Receives into `to`, and what comes behind it into `ahead`, as much as is there. Doesn't
@@ -453,21 +457,17 @@ impl TcpSocket {
     /// Receives exactly `to.len()` bytes. May sleep.
     ///
     /// Errors: `ECONNRESET` also when the connection ended before, `EAGAIN` when the timeout
-    /// passed without any more bytes; what had come by then is lost.
+    /// passed before all were there, however the peer spreads them; what had come is lost.
     pub fn receive_exact(&self, to: &mut [u8]) -> Result {
-        let flags = ReceiveFlags {
-            all: true,
-            ..ReceiveFlags::default()
-        };
-        let mut to = to;
-        while !to.is_empty() {
-            let received = self.receive(to, flags)?;
-            if received == 0 {
-                return Err(ECONNRESET);
-            }
-            to = to.get_mut(received..).unwrap_or(&mut []);
+        let received = self.receive(to, Receive::All)?;
+        match to.get_mut(received..) {
+            None | Some([]) => Ok(()),
+            // The time is over, or the connection.
+            Some(missing) => match self.receive(missing, Receive::Now)? {
+                0 => Err(ECONNRESET),
+                _ => Err(EAGAIN),
+            },
         }
-        Ok(())
     }
 
     /// Receives all that remains of `to`, into its place. May sleep.

@@ -5,24 +5,9 @@
 # number of the headers, and of each packet its number and length.
 use strict;
 use warnings;
-use IO::Socket::INET;
+use Peer;
 
 my ($address, @versions) = @ARGV;
-
-# As a peer does: again and again, for the node may not listen yet.
-sub call {
-	my ($first) = @_;
-	my $until = time + 30;
-	while (time < $until) {
-		my $socket = IO::Socket::INET->new(PeerAddr => $address, PeerPort => 7789);
-		if ($socket) {
-			syswrite $socket, pack('H*', $first);
-			return $socket;
-		}
-		select undef, undef, undef, 0.05;
-	}
-	die "$address does not listen: $!\n";
-}
 
 sub take {
 	my ($socket, $length) = @_;
@@ -35,9 +20,8 @@ sub take {
 }
 
 for my $version (@versions) {
-	my $data = call('83740267fff20000');
-	my $meta = call('83740267fff10000');
-	syswrite $data, pack('NnnNNN', 0x83740267, 0xfffe, 72, 86, 0, $version) . "\0" x 60;
+	my ($data, $meta) = both($address);
+	syswrite $data, features(86, $version);
 	take($data, 8 + 72);
 	my ($line, $command) = ($version, 0);
 	while ($command != 0x0e) {

@@ -10,6 +10,7 @@ mod alike;
 mod cargo;
 mod case;
 mod cases;
+mod false_peer;
 mod files;
 mod fuzz;
 mod handlers;

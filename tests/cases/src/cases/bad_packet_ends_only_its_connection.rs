@@ -9,6 +9,7 @@ use anyhow::{ensure, Result};
 
 use crate::{
     case::{Case, TANDEM},
+    false_peer::CALLER,
     pair::Pair,
 };
 
@@ -69,25 +70,30 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.primary_force()?;
     pair.a.write_mib(0, 2)?;
     let before = pair.a.lower_sum()?;
-    pair.b.write_file("/tmp/caller", include_bytes!("../../guest/caller.pl"))?;
+    let caller = CALLER.on(&pair.b)?;
     pair.a.connect(&pair.b, "")?;
     let mut looks_again = true;
     for bad in BAD {
         pair.a.await_event("connection:Connecting")?;
         let packet = bad.packet.replace(' ', "");
-        pair.b.ok(&format!("perl /tmp/caller {} {packet}", pair.a.address()))?;
+        pair.b
+            .ok(&format!("{caller} {} {packet}", pair.a.address()))?;
         pair.a.await_log(bad.logged)?;
         if looks_again {
             pair.a.await_event("connection:Connecting")?;
         }
-        pair.a.expect_proc("ro:Primary/Unknown ds:UpToDate/DUnknown")?;
+        pair.a
+            .expect_proc("ro:Primary/Unknown ds:UpToDate/DUnknown")?;
         // Alone it would look for its peer again, but less and less often.
         pair.a.disconnect(&pair.b)?;
         pair.a.connect(&pair.b, "")?;
         looks_again = false;
     }
     let after = pair.a.lower_sum()?;
-    ensure!(before == after, "the data changed: {before} before, {after} after");
+    ensure!(
+        before == after,
+        "the data changed: {before} before, {after} after"
+    );
     // And it still works.
     pair.a.write_mib(2, 1)
 }

@@ -7,6 +7,7 @@ use anyhow::{ensure, Context, Result};
 
 use crate::{
     case::{Case, TANDEM},
+    false_peer::CALLER,
     pair::Pair,
 };
 
@@ -20,13 +21,12 @@ const SECONDS: u32 = 25;
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.attached()?;
     pair.b.setup("down r0")?;
-    pair.b
-        .write_file("/tmp/caller", include_bytes!("../../guest/caller.pl"))?;
+    let caller = CALLER.on(&pair.b)?;
     pair.a.connect(&pair.b, "--connect-int=1")?;
     pair.a.await_event("connection:Connecting")?;
     let calls = pair.b.ok(&format!(
         "end=$(($(date +%s) + {SECONDS})); n=0; while [ $(date +%s) -lt $end ]; do \
-         perl /tmp/caller {} '' && n=$((n + 1)); done; echo $n",
+         {caller} {} '' && n=$((n + 1)); done; echo $n",
         pair.a.address()
     ))?;
     let calls: u32 = calls.trim().parse().context("no number of calls")?;

@@ -2,7 +2,8 @@
 
 //! Commands that wait for a disk that does not answer can be killed: the one that waits for its
 //! metadata to be written, and all behind it. What was begun comes to its end when the disk answers
-//! again; what was not begun does not happen. Who is patient is told after a while. The peer hears of us meanwhile.
+//! again; what was not begun does not happen. Who is patient is told after a while. The peer hears
+//! of us meanwhile.
 
 use std::time::Duration;
 

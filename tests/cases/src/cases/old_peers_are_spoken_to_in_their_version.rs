@@ -7,6 +7,7 @@ use anyhow::{ensure, Result};
 
 use crate::{
     case::{Case, DRBD_TANDEM, TANDEM},
+    false_peer::OLD,
     pair::Pair,
 };
 
@@ -28,12 +29,11 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.new_resource()?;
     pair.a.attach()?;
     pair.a.primary_force()?;
-    let script = include_bytes!("../../guest/old-peer.pl");
-    pair.b.write_file("/tmp/old-peer", script)?;
+    let old_peer = OLD.on(&pair.b)?;
     pair.a.connect(&pair.b, "")?;
     let versions: Vec<String> = VERSIONS.iter().map(|row| row.0.to_string()).collect();
     let told = pair.b.ok(&format!(
-        "perl /tmp/old-peer {} {}",
+        "{old_peer} {} {}",
         pair.a.address(),
         versions.join(" ")
     ))?;
@@ -43,6 +43,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
             format!("{version} {magic} 0b:{protocol} {settings}:{length} 0d:32 0c:48 0e:4")
         })
         .collect();
-    ensure!(told.lines().eq(&expected), "{told}\nand not\n{}", expected.join("\n"));
+    ensure!(
+        told.lines().eq(&expected),
+        "{told}\nand not\n{}",
+        expected.join("\n")
+    );
     pair.a.write_mib(0, 1)
 }

@@ -7,6 +7,7 @@ use anyhow::{ensure, Context, Result};
 
 use crate::{
     case::{Case, TANDEM},
+    false_peer::SILENT,
     pair::Pair,
 };
 
@@ -20,12 +21,10 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a
         .connect(&pair.b, "--ping-int=2 --ping-timeout=50 --connect-int=1")?;
     pair.a.await_event("connection:Connecting")?;
-    pair.b
-        .write_file("/tmp/silent", include_bytes!("../../guest/silent.pl"))?;
-    let pings = pair.b.ok(&format!(
-        "timeout 120 perl /tmp/silent {}",
-        pair.a.address()
-    ))?;
+    let silent = SILENT.on(&pair.b)?;
+    let pings = pair
+        .b
+        .ok(&format!("timeout 120 {silent} {}", pair.a.address()))?;
     pair.a.await_log(
         "the peer leaves us in state WFReportParams for too long, dropping connection",
     )?;
