@@ -14,6 +14,7 @@ mod decisions;
 mod effects;
 mod events;
 mod orders;
+mod worker;
 
 use core::fmt;
 use core::sync::atomic::{
@@ -37,7 +38,6 @@ use crate::engine::options::{
     ResourceOptions, //
 };
 use crate::engine::resource::{
-    may_sync,
     Call,
     Dependency,
     Effect,
@@ -47,11 +47,7 @@ use crate::engine::resource::{
     VolumeRecord,
     WriteOrder, //
 };
-use crate::engine::state::{
-    ConnState,
-    DeviceState,
-    DiskState, //
-};
+use crate::engine::state::ConnState;
 use crate::engine::throttle::Throttle;
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
@@ -95,9 +91,6 @@ const MAX_EFFECTS: usize = 32 + 32 * MAX_VOLUMES;
 
 /// How often somebody who waits for a handler looks around, in milliseconds.
 const HANDLER_LOOK_MS: u32 = 200;
-
-/// How often the worker looks around, in milliseconds.
-const TICK_MS: u32 = 1000;
 
 /// One resource.
 pub struct Resource {
@@ -420,21 +413,6 @@ impl Resource {
         });
     }
 
-    /// Tells the engine what the peer answered, unless the session is over. False if it answered
-    /// nothing. May sleep.
-    pub fn heed(self: &Arc<Self>, session: &Session) -> bool {
-        let mut heeded = false;
-        self.post_with(|_| {
-            let current = (*self.session.lock())
-                .as_ref()
-                .is_some_and(|s| core::ptr::eq(&**s, session));
-            let answer = session.answers.lock().take().filter(|_| current);
-            heeded = answer.is_some();
-            answer
-        });
-        heeded
-    }
-
     fn post_with(self: &Arc<Self>, make: impl FnOnce(&Core) -> Option<Event>) {
         // Others' memory may wait for our applications' I/O, which may wait for this event.
         let _no_io = NoIo::enter();
@@ -443,21 +421,6 @@ impl Resource {
         if let Some(event) = event {
             self.handle(event, &mut queue);
         }
-    }
-
-    /// Does what a command wants of the worker. False if none wants anything. May sleep.
-    fn obey(self: &Arc<Self>) -> bool {
-        let _no_io = NoIo::enter();
-        let mut queue = self.events.lock();
-        let mut orders = self.orders.lock();
-        let Some(event) = orders.take() else {
-            return false;
-        };
-        self.decide(event, &mut queue);
-        // A command that is killed finds its order here, or decided upon.
-        drop(orders);
-        self.follow(&mut queue);
-        true
     }
 
     /// Feeds an event and carries out what follows.
@@ -528,79 +491,6 @@ impl Resource {
         });
         if changed {
             self.driver.dependencies_changed();
-        }
-    }
-
-    /// Looks whether the resync of a device has to wait for another one. May sleep.
-    fn look_at_dependency(self: &Arc<Self>, device: &Arc<Device>) {
-        let waits = !may_sync(device.minor, |minor| self.driver.dependency(minor));
-        let told = device.with_record(|record| record.state);
-        // A device that is not in use at all waits for nothing.
-        let unused =
-            |s: &DeviceState| s.conn == ConnState::StandAlone && s.disk == DiskState::Diskless;
-        if told.is_some_and(|state| state.aftr_isp != waits && !unused(&state)) {
-            self.post_for(device, |volume| Event::Depends { volume, waits });
-        }
-    }
-
-    /// The worker: does what commands want, tells the engine what interrupts found out, and looks
-    /// at the clock.
-    fn work(self: &Arc<Self>) {
-        while !self.stopping.load(Ordering::Acquire) {
-            let tick = !self.wake.wait_timeout(TICK_MS);
-            while self.obey() {}
-            if let Some(session) = self.session() {
-                while self.heed(&session) {}
-            }
-            for device in self.link.devices() {
-                self.look_at(&device);
-                self.look_at_dependency(&device);
-                if tick {
-                    notify::progress(&device);
-                }
-            }
-            if let Some(session) = self.session() {
-                session.pool.trim();
-                session.end_parting(self);
-            }
-            self.post(Event::Tick);
-        }
-    }
-
-    fn look_at(self: &Arc<Self>, device: &Arc<Device>) {
-        if device.take_resync_finished() {
-            let failed = device.volume.lock().resync_failed();
-            self.post_for(device, |volume| Event::ResyncFinished { volume, failed });
-        }
-        if device.take_verify_finished() {
-            self.post_for(device, |volume| Event::VerifyFinished { volume });
-        }
-        if device.take_drained() {
-            self.post_for(device, |volume| Event::Drained { volume });
-        }
-        if let Some(limit) = device.take_congested() {
-            self.post_for(device, |volume| Event::Congested { volume, limit });
-        }
-        if device.take_relieved() {
-            self.post_for(device, |volume| Event::Relieved { volume });
-        }
-        if device.volume.lock().peer_is_overdue(Device::now()) {
-            self.post_for(device, |volume| Event::Unanswered { volume });
-        }
-        if device.take_too_large() {
-            self.post_for(device, |volume| Event::TooLarge { volume });
-        }
-        for invariant in device.take_broken() {
-            self.post_for(device, |volume| Event::Broken { volume, invariant });
-        }
-        if device.take_flush_unsupported() {
-            self.post(Event::FlushUnsupported);
-        }
-        if let Some(saved) = device.release.take_done() {
-            self.post_for(device, |volume| Event::DiskReleased { volume, saved });
-        }
-        if let Some(kind) = device.take_io_error() {
-            self.post_for(device, |volume| Event::IoError { volume, kind });
         }
     }
 }
