@@ -37,6 +37,26 @@ fn help_and_version_exit_0_and_go_to_stdout() {
 }
 
 #[test]
+fn hidden_commands_are_listed_without_a_configuration() {
+    let output = called_as("drbdadm", &["hidden-commands"]);
+    assert_eq!(output.status.code(), Some(0));
+    let list = String::from_utf8_lossy(&output.stdout);
+    for command in [
+        "sh-nop",
+        "sh-md-idx",
+        "before-resync-target",
+        "new-current-uuid",
+    ] {
+        let start = format!("  {command} ");
+        assert!(
+            list.lines().any(|line| line.starts_with(&start)),
+            "{command} in {list}"
+        );
+    }
+    assert!(!list.contains("  primary "), "{list}");
+}
+
+#[test]
 fn usage_errors_exit_20() {
     for args in [
         &[][..],
