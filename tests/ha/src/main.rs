@@ -141,7 +141,7 @@ fn tell(
     if cli.on.is_none() {
         setup::form(cluster, cli.handlers, &narrator).context("forming the cluster")?;
     }
-    let mut stage = Stage::new(cluster, narrator)?;
+    let mut stage = Stage::new(cluster, cli.handlers, narrator)?;
     stage.open().context("the first mails")?;
     let mut table = Table::new(driver);
     for round in 1..=cli.rounds {

@@ -55,6 +55,15 @@ impl FromStr for Handlers {
 }
 
 impl Handlers {
+    /// What fence-peer answers of a peer that was fenced. The script does not recognise that of
+    /// Pacemaker 3, waits out its timeout, and takes the peer for dead then.
+    pub(crate) fn fenced(self) -> u8 {
+        match self {
+            Self::Ours => 7,
+            Self::Scripts => 5,
+        }
+    }
+
     /// What stands in the configuration for fence-peer and for after-resync-target.
     fn commands(self) -> (&'static str, &'static str) {
         match self {

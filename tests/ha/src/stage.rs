@@ -13,6 +13,7 @@ use crate::{
     judge::judge,
     narrator::Narrator,
     servers::{Servers, Well, LIMIT},
+    setup::Handlers,
     table::Row,
 };
 
@@ -29,16 +30,23 @@ pub(crate) struct Stage<'a> {
     pub(crate) narrator: Narrator,
     /// When servers lost their power, in seconds of the host's clock.
     pub(crate) cuts: Vec<f64>,
+    /// Who answers `fence-peer`.
+    pub(crate) handlers: Handlers,
     cluster: &'a Cluster,
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(cluster: &'a Cluster, narrator: Narrator) -> Result<Self> {
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        handlers: Handlers,
+        narrator: Narrator,
+    ) -> Result<Self> {
         Ok(Self {
             servers: Servers::of(cluster)?,
             client: Client::new(cluster.node("c")?, &format!("{}", std::process::id()))?,
             narrator,
             cuts: Vec::new(),
+            handlers,
             cluster,
         })
     }

@@ -41,9 +41,13 @@ fn tell(stage: &mut Stage<'_>) -> Result<Row> {
     let (gap, _) = stage.await_mail(off)?;
     ensure!(is_primary(active)?, "the survivor is not Primary any more");
     let (asked, answered, code) = await_handler(active, begin)?;
-    ensure!(code == 7, "fence-peer answered {code} instead of 7");
+    let fenced = stage.handlers.fenced();
+    ensure!(
+        code == fenced,
+        "fence-peer answered {code} instead of {fenced}"
+    );
     stage.say(&format!(
-        "fence-peer answered 7 (fenced) after {:.1} s; no mail was accepted for {:.1} s",
+        "fence-peer answered {code} (fenced) after {:.1} s; no mail was accepted for {:.1} s",
         answered - asked,
         gap.seconds()
     ));
