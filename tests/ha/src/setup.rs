@@ -55,11 +55,20 @@ impl FromStr for Handlers {
 }
 
 impl Handlers {
-    /// What fence-peer answers of a peer that was fenced. The script does not recognise that of
-    /// Pacemaker 3, waits out its timeout, and takes the peer for dead then.
+    /// What fence-peer answers of a peer that was fenced. The script does not understand what
+    /// Pacemaker 3 says of nodes: it waits out its timeout, and takes every peer for dead.
     pub(crate) fn fenced(self) -> u8 {
         match self {
             Self::Ours => 7,
+            Self::Scripts => 5,
+        }
+    }
+
+    /// What it answers of a peer that the cluster manager hears, and will not promote any more. For
+    /// the script, see [`Handlers::fenced`].
+    pub(crate) fn outdated(self) -> u8 {
+        match self {
+            Self::Ours => 4,
             Self::Scripts => 5,
         }
     }

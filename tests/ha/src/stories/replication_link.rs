@@ -28,9 +28,13 @@ fn tell(stage: &mut Stage<'_>) -> Result<Row> {
     })?;
     let (gap, _) = stage.await_mail(clock::now())?;
     let (asked, answered, code) = await_handler(active, begin)?;
-    ensure!(code == 4, "fence-peer answered {code} instead of 4");
+    let outdated = stage.handlers.outdated();
+    ensure!(
+        code == outdated,
+        "fence-peer answered {code} instead of {outdated}"
+    );
     stage.say(&format!(
-        "noticed after {:.1} s; fence-peer answered 4 (outdated) after {:.2} s more; no mail was \
+        "noticed after {:.1} s; fence-peer answered {code} after {:.2} s more; no mail was \
          accepted for {:.1} s",
         asked - begin,
         answered - asked,
