@@ -34,6 +34,7 @@ mod qemu;
 mod report;
 pub mod side;
 mod spec;
+pub mod states;
 mod tsc;
 mod write_cache;
 
