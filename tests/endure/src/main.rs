@@ -13,7 +13,10 @@ use std::{process::ExitCode, str::FromStr, time::Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use vm::{pair::Pair, Cluster, Kernel, Loss, Spec};
+use vm::{
+    pair::{long_run, Pair},
+    Kernel, Loss, Spec,
+};
 
 use crate::plan::Plan;
 
@@ -64,21 +67,7 @@ fn run(cli: &Cli) -> Result<()> {
         },
         ..Spec::default()
     };
-    let cluster = Cluster::up(&format!("endure-{}", std::process::id()), &spec)?;
-    match cuts(cli, &Pair::new(&cluster)) {
-        Ok(()) => cluster.down(),
-        Err(error) => {
-            let folder = cluster.folder().display().to_string();
-            if cli.keep {
-                println!(
-                    "machines kept: scripts/vm --name {} sh a ...",
-                    cluster.name()
-                );
-                cluster.leave_running();
-            }
-            Err(error.context(format!("the consoles are in {folder}")))
-        }
-    }
+    long_run("endure", &spec, cli.keep, |pair| cuts(cli, pair))
 }
 
 fn cuts(cli: &Cli, pair: &Pair<'_>) -> Result<()> {

@@ -4,29 +4,13 @@
 
 use std::{fmt, time::Duration};
 
+use vm::side::Protocol;
+
 /// After how long a load loses its machine, at most, before times are scaled.
 const LATEST: Duration = Duration::from_secs(5);
 
 /// And after how long a node that has come back loses its power again.
 const LATEST_AGAIN: Duration = Duration::from_secs(2);
-
-/// The protocol of replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    A,
-    B,
-    C,
-}
-
-impl Protocol {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::B => "B",
-            Self::C => "C",
-        }
-    }
-}
 
 /// Whose power is cut, and who goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

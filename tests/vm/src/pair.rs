@@ -11,7 +11,7 @@ use anyhow::{bail, Result};
 
 use crate::{
     side::{Side, LOWER},
-    Cluster, Link,
+    Cluster, Link, Spec,
 };
 
 /// How long one of two nodes is looked at, when either may say something.
@@ -34,6 +34,35 @@ impl Deref for Pair<'_> {
 
     fn deref(&self) -> &Cluster {
         self.cluster
+    }
+}
+
+/// Boots two machines for a long run, and ends them after it. When that fails, its error says where
+/// their consoles are; with `keep`, the machines go on, to be looked at.
+///
+/// # Errors
+///
+/// They do not boot, or what the run says.
+pub fn long_run(
+    name: &str,
+    spec: &Spec,
+    keep: bool,
+    run: impl FnOnce(&Pair<'_>) -> Result<()>,
+) -> Result<()> {
+    let cluster = Cluster::up(&format!("{name}-{}", std::process::id()), spec)?;
+    match run(&Pair::new(&cluster)) {
+        Ok(()) => cluster.down(),
+        Err(error) => {
+            let folder = cluster.folder().display().to_string();
+            if keep {
+                println!(
+                    "machines kept: scripts/vm --name {} sh a ...",
+                    cluster.name()
+                );
+                cluster.leave_running();
+            }
+            Err(error.context(format!("the consoles are in {folder}")))
+        }
     }
 }
 

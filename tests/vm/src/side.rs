@@ -19,6 +19,31 @@ pub const DEVICE: &str = "/dev/drbd0";
 /// The resource.
 pub const RESOURCE: &str = "r0";
 
+/// The protocol of replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// A write is done when it is on the own disk, and sent.
+    A,
+    /// ... and the peer has it.
+    B,
+    /// ... and it is on the peer's disk.
+    C,
+}
+
+impl Protocol {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::A, Self::B, Self::C];
+
+    /// Its name on command lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::B => "B",
+            Self::C => "C",
+        }
+    }
+}
+
 /// A node with its tool: `tandem` where our module is, drbd-utils where the C module is.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
