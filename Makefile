@@ -58,7 +58,7 @@ userspace-185: | deps-build  ## the tool again, with Debian 13's own cargo (1.85
 .PHONY: harness
 harness:
 	$(TESTS) build --release --manifest-path tests/Cargo.toml -p vm -p cases -p live-fuzz -p demo \
-		-p bench -p replay -p sim -p endure
+		-p bench -p replay -p sim -p endure -p chaos
 
 .PHONY: guest
 guest: deps  ## the image and the kernel that virtual machines boot
@@ -163,6 +163,12 @@ CUTS ?= 1000
 endure: ready  ## power cuts under load, disks that forget (CUTS=n START=n SEED=n)
 	$(OUT)/tests/release/endure --cuts $(CUTS) \
 		$(addprefix --start ,$(START)) $(addprefix --seed ,$(SEED)) $(ENDURE)
+
+# As `endure`: SEED=n draws others, START=n goes on; MINUTES=1 START=n is one round again.
+.PHONY: chaos
+chaos: ready  ## faults of all kinds at once; after each minute all comes to rest, equal (MINUTES=10 START=n SEED=n)
+	$(OUT)/tests/release/chaos --minutes $(MINUTES) \
+		$(addprefix --start ,$(START)) $(addprefix --seed ,$(SEED)) $(CHAOS)
 
 .PHONY: fmt
 fmt:  ## rustfmt over everything
