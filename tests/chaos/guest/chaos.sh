@@ -125,7 +125,7 @@ clients)
 				m=$((RANDOM % 6))
 				act $m $((m / 2))
 				# The machine has more to do than to start tools.
-				sleep $((RANDOM % 4)).$((RANDOM % 10))
+				sleep $((RANDOM % 6)).$((RANDOM % 10))
 			done
 		) &
 		clients+=" $!"

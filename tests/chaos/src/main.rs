@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use clap::{Parser, ValueEnum};
 use vm::{
     pair::{long_run, Pair},
@@ -104,7 +104,7 @@ fn rounds(cli: &Cli, pair: &Pair<'_>) -> Result<()> {
         let plant = cli.plant.filter(|_| number == cli.start);
         let outcome = round(pair, &plan, plant).with_context(|| {
             format!(
-                "{plan}\nagain: make chaos MINUTES=1 START={number} SEED={}",
+                "{plan}; again: make chaos MINUTES=1 START={number} SEED={}\n",
                 cli.seed
             )
         })?;
@@ -153,13 +153,14 @@ fn round(pair: &Pair<'_>, plan: &Plan, plant: Option<Plant>) -> Result<Outcome> 
     // Whatever else went wrong, a complaint of the kernel says more.
     rest::nothing_forbidden(pair, console)
         .and(result)
-        .with_context(|| rest::look(pair))
+        .map_err(|error| anyhow!("{error:#}\n{}", rest::look(pair)))
 }
 
 fn chaos_and_rest(pair: &Pair<'_>, plan: &Plan, plant: Option<Plant>) -> Result<Outcome> {
     let (mut counts, mut all) = round::run(pair, plan)?;
     if plant == Some(Plant::Disk) {
-        all[0].resource.of_volume(Node::B, "detach", 0)?;
+        let is_away = all[0].resource.of_volume(Node::B, "detach --force", 0)?;
+        ensure!(is_away, "the fault could not be planted: try another START");
     }
     let rest = rest::come(pair, &mut all, plant)?;
     rest::compare(pair, &all, plant)?;

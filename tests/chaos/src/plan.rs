@@ -189,6 +189,8 @@ fn flap(random: &mut Rng) -> Flap {
 fn step(random: &mut Rng, resource: usize) -> Step {
     let (node, volume) = (Node::any(random), random.usize(..VOLUMES));
     let act = match random.u8(..16) {
+        // All in all, as often as a disk fails elsewhere.
+        0..=2 if resource == CHANGES_SIDES => Act::ChangeSides,
         0..=4 => Act::Fail {
             node,
             volume,
@@ -213,6 +215,15 @@ fn step(random: &mut Rng, resource: usize) -> Step {
     Step {
         pause: millis(random, PAUSE),
         act,
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "a",
+            Self::B => "b",
+        })
     }
 }
 

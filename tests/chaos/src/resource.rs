@@ -138,7 +138,7 @@ impl<'a> Resource<'a> {
         all.retain(|volume| self.minors().any(|minor| volume.minor as usize == minor));
         ensure!(
             all.len() == VOLUMES,
-            "node {node:?} lacks volumes of r{}: {all:?}",
+            "node {node} lacks volumes of r{}: {all:?}",
             self.index
         );
         Ok(all)

@@ -87,7 +87,7 @@ fn unrest(all: &[Steps<'_>]) -> Result<Vec<String>> {
             for (number, volume) in steps.resource.states(node)?.iter().enumerate() {
                 if !volume.is_in_sync() || volume.roles[0] != role {
                     found.push(format!(
-                        "  volume {number} of r{index}, on node {node:?}, which is to be {role}: \
+                        "  volume {number} of r{index}, on node {node}, which is to be {role}: \
                          {volume}"
                     ));
                 }
@@ -105,13 +105,13 @@ pub(crate) fn compare<'a>(pair: &Pair<'a>, all: &[Steps<'a>], plant: Option<Plan
         for node in Node::BOTH {
             ensure!(
                 resource.quiet(node)?,
-                "r{}, node {node:?}: a write does not end, although all is at rest",
+                "r{}, node {node}: a write does not end, although all is at rest",
                 resource.index
             );
         }
         ensure!(
             resource.role(steps.primary(), "secondary")?,
-            "r{}: node {:?} does not become Secondary, although nobody writes any more",
+            "r{}: node {} does not become Secondary, although nobody writes any more",
             resource.index,
             steps.primary()
         );
@@ -135,7 +135,7 @@ pub(crate) fn compare<'a>(pair: &Pair<'a>, all: &[Steps<'a>], plant: Option<Plan
             for volume in resource.states(node)? {
                 ensure!(
                     volume.out_of_sync == Some(0),
-                    "node {node:?} is at rest, but not all is in sync: {volume}"
+                    "node {node} is at rest, but not all is in sync: {volume}"
                 );
             }
         }
@@ -180,11 +180,12 @@ fn equal(pair: &Pair<'_>, minor: usize) -> Result<()> {
     }
     if let Some(first) = differ.first() {
         bail!(
-            "{} blocks of 4 KiB differ between the two lower disks; the first ones are {:?} (the \
-             very first begins at sector {})",
+            "{} of {} blocks of 4 KiB differ between the two lower disks, the first at sector {}; \
+             these are the first ones: {:?}",
             differ.len(),
-            &differ[..differ.len().min(8)],
-            first * 8
+            bytes / BLOCK as u64,
+            first * 8,
+            &differ[..differ.len().min(8)]
         );
     }
     Ok(())

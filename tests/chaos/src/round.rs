@@ -190,7 +190,7 @@ fn clients(pair: &Pair<'_>, plan: &Plan, node: Node) -> Result<Counts> {
     let (number, seed) = (node as usize, plan.clients[node as usize]);
     let command = script_command(&format!("clients {number} {CLIENTS} {seconds} {seed}"));
     let said = side(pair, node).ok_within(&command, plan.length + TO_END)?;
-    ensure!(!said.contains("hung: "), "node {node:?}: {said}");
+    ensure!(!said.contains("hung: "), "node {node}: {said}");
     Ok(counted(&said))
 }
 

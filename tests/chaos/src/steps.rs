@@ -47,7 +47,7 @@ impl<'a> Steps<'a> {
         let node = roles.promote();
         ensure!(
             resource.role(node, "primary")?,
-            "r{}: node {node:?} does not become Primary, although all is well",
+            "r{}: node {node} does not become Primary, although all is well",
             resource.index
         );
         for node in Node::BOTH {
