@@ -55,6 +55,7 @@ cases! {
     diskless_primary_works_through_the_peer,
     drbdmon_shows_the_same_screens,
     equal_blocks_are_not_resynced,
+    every_flush_has_what_was_synced,
     failed_disk_comes_back_with_what_it_missed,
     failover_keeps_fsynced_files,
     fence_peer_exit_codes_are_obeyed,
