@@ -14,7 +14,10 @@ use kernel::str::CStr;
 use kernel::sync::Arc;
 
 use crate::device::Device;
-use crate::disk_reader::Outcome;
+use crate::disk_reader::{
+    DiskReader,
+    Outcome, //
+};
 use crate::engine::control::RetCode;
 use crate::engine::fault::Fault;
 use crate::engine::meta::activity_log::{
@@ -291,13 +294,17 @@ fn read(
     let minor = device.minor;
     let gone = |error| match error {
         EINTR => refused(RetCode::ERR_INTR, "the command was killed"),
+        ETIMEDOUT => refused(
+            RetCode::ERR_IO_MD_DISK,
+            "nothing came of the device for 30 s; it stays in use until it answers",
+        ),
         error => no_memory(error),
     };
     let driver = &device.resource.driver;
     let reader = driver.add_reader(minor).map_err(gone)?;
     let read = reader
-        .start(&device.resource.crew, move || {
-            read_below(minor, data, meta, layout, &options)
+        .start(&device.resource.crew, move |reader| {
+            read_below(reader, data, meta, layout, &options)
         })
         .and_then(|()| reader.wait());
     driver.reap_readers();
@@ -305,19 +312,20 @@ fn read(
 }
 
 fn read_below(
-    minor: u32,
+    reader: &DiskReader,
     data: BlockDevice,
     meta: BlockDevice,
     layout: Layout,
     options: &DiskOptions,
 ) -> Outcome {
-    let (superblock, geometry) = read_superblock(minor, &meta, layout)?;
+    let (superblock, geometry) = read_superblock(reader.minor, &meta, layout)?;
+    reader.answered();
     let laid_out_for = LowerSizes {
         data: data.capacity(),
         meta: meta.capacity(),
     };
     let found = Found {
-        attaching: prepare(minor, data, meta, &superblock, geometry, options)?,
+        attaching: prepare(reader, data, meta, &superblock, geometry, options)?,
         superblock,
         geometry,
         laid_out_for,
@@ -359,13 +367,14 @@ fn read_superblock(
 
 /// Takes all memory that the disk's I/O will need, and reads the bitmap.
 fn prepare(
-    minor: u32,
+    reader: &DiskReader,
     data: BlockDevice,
     meta: BlockDevice,
     superblock: &Superblock,
     geometry: Geometry,
     options: &DiskOptions,
 ) -> core::result::Result<Attaching, Refused> {
+    let minor = reader.minor;
     let lower = Lower::new(minor, data, meta, geometry, options).map_err(no_memory)?;
     let lower = Arc::new(lower, GFP_KERNEL).map_err(|_| no_memory(ENOMEM))?;
     let no_bitmap = |_| refused(RetCode::ERR_NOMEM_BITMAP, "no memory for the bitmap");
@@ -374,7 +383,7 @@ fn prepare(
     }
     let mut bitmap = new_bitmap(superblock.last_size).map_err(no_bitmap)?;
     lower
-        .read_bitmap(&mut bitmap)
+        .read_bitmap(&mut bitmap, || reader.answered())
         .map_err(|_| refused(RetCode::ERR_IO_MD_DISK, "cannot read the bitmap"))?;
     let slots = usize::from(geometry.ring.max_slots()).min(options.al_extents as usize);
     let (slots, heads) = log_memory(slots).map_err(no_memory)?;

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Reads a disk that is to be attached, in a thread of its own: the disk may not answer, and who
-//! gave the command must be able to leave then. The thread, and the disk with it, goes when the
-//! disk has answered; the module stays loaded until then.
+//! gave the command leaves then, when killed or after a while. The thread, and the disk with it,
+//! goes when the disk has answered; the module stays loaded until then.
 #![forbid(unsafe_code)]
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering, //
+};
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -22,6 +27,9 @@ use crate::sys::lock::{
 use crate::sys::pin::ModulePin;
 use crate::sys::signal::WaitQueue;
 use crate::sys::thread::Thread;
+
+/// For how long nothing has to come of a disk until it is left, in milliseconds.
+const PATIENCE_MS: u32 = 30_000;
 
 /// What a disk has, or why it is not taken.
 pub type Outcome = core::result::Result<KBox<Found>, Refused>;
@@ -44,6 +52,8 @@ pub struct DiskReader {
     pub minor: u32,
     /// When it began.
     pub since: Instant,
+    /// When it answered the last time, or was begun to be read; in milliseconds.
+    answered: AtomicU64,
     progress: SpinLock<Progress>,
     done: WaitQueue,
     thread: Mutex<Option<Thread>>,
@@ -55,6 +65,7 @@ impl DiskReader {
         let reader = Self {
             minor,
             since: Device::now(),
+            answered: AtomicU64::new(Device::now().0),
             progress: crate::spinlock!(Progress::Reading, c"tandem_disk_reader")?,
             done: WaitQueue::new()?,
             thread: crate::mutex!(None, c"tandem_disk_reader_thread")?,
@@ -68,12 +79,12 @@ impl DiskReader {
     pub fn start(
         self: &Arc<Self>,
         crew: &Arc<Crew>,
-        read: impl FnOnce() -> Outcome + Send + 'static,
+        read: impl FnOnce(&Self) -> Outcome + Send + 'static,
     ) -> Result {
         let of = self.clone();
         let thread = ModulePin::new().ok_or(EINTR).and_then(|pin| {
             Thread::spawn(crew, fmt!("drbd_d_{}", self.minor), move || {
-                of.end(read());
+                of.end(read(&of));
                 drop(pin);
             })
         });
@@ -98,20 +109,37 @@ impl DiskReader {
         self.done.wake_all();
     }
 
+    /// The disk has answered something. Any context.
+    pub fn answered(&self) {
+        self.answered.store(Device::now().0, Ordering::Relaxed);
+    }
+
+    fn is_silent(&self) -> bool {
+        let last = Instant(self.answered.load(Ordering::Relaxed));
+        Device::now().since(last) >= u64::from(PATIENCE_MS)
+    }
+
     /// Waits until it has read. May sleep.
     ///
-    /// Errors: `EINTR` when the task is killed; it reads on then, and forgets what it finds.
+    /// Errors: `EINTR` when the task is killed, `ETIMEDOUT` when nothing came of the disk for 30
+    /// seconds; it reads on then, and forgets what it finds.
     pub fn wait(&self) -> Result<Outcome> {
         let read = || matches!(*self.progress.lock(), Progress::Done(_));
-        let killed = self.done.wait_until_killable(read).is_err();
+        let left = loop {
+            match self.done.wait_until_killable_timeout(PATIENCE_MS, read) {
+                Ok(false) if !self.is_silent() => {}
+                Ok(_) => break ETIMEDOUT,
+                Err(error) => break error,
+            }
+        };
         let mut progress = self.progress.lock();
         match core::mem::replace(&mut *progress, Progress::Over) {
             Progress::Done(outcome) => Ok(outcome),
-            Progress::Reading if killed => {
+            Progress::Reading => {
                 *progress = Progress::Left;
-                Err(EINTR)
+                Err(left)
             }
-            Progress::Reading | Progress::Left | Progress::Over => Err(EINTR),
+            Progress::Left | Progress::Over => Err(left),
         }
     }
 

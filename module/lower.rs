@@ -290,8 +290,8 @@ impl Lower {
         Ok(end)
     }
 
-    /// Reads the whole bitmap. May sleep.
-    pub fn read_bitmap(&self, bitmap: &mut Bitmap<KernelStorage>) -> Result {
+    /// Reads the whole bitmap; `answered` is called after each part. May sleep.
+    pub fn read_bitmap(&self, bitmap: &mut Bitmap<KernelStorage>, answered: impl Fn()) -> Result {
         let geometry = self.geometry();
         let pages = bitmap.pages();
         let mut page = 0;
@@ -308,6 +308,7 @@ impl Lower {
                 bitmap.put_page(page, image);
                 page += 1;
             }
+            answered();
         }
         Ok(())
     }

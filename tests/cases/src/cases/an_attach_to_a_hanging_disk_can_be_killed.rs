@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who attaches a disk that does not answer can be killed. Nobody else is held up meanwhile; the
-//! module and the disk are in use until it has answered, and debugfs says so; then all is as if the
-//! command had not been given.
+//! Who attaches a disk that does not answer can be killed, and leaves after 30 seconds. Nobody
+//! else is held up meanwhile; the module and the disk are in use until it has answered, and
+//! debugfs says so; then all is as if the command had not been given.
 
 use std::time::Duration;
 
@@ -20,6 +20,11 @@ pub(crate) const CASE: Case =
 
 /// `ERR_OPEN_DISK`.
 const CANNOT_OPEN: i32 = 104;
+
+/// What the tool ends with when the kernel refused; `ERR_IO_MD_DISK` with its text.
+const REFUSED: u8 = 10;
+/// See above.
+const SILENT: &str = "(118) .*nothing came of the device for 30 s";
 
 /// What a shell says of a command that was killed.
 const KILLED: u8 = 137;
@@ -40,6 +45,15 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.new_resource()?;
     hang(&pair.a)?;
     let attach = format!("drbdsetup attach 0 {lower} {lower} internal");
+    begin(&pair.a, "attach", &attach)?;
+    await_reader(pair, true)?;
+    await_end(&pair.a, "attach", REFUSED)?;
+    pair.a
+        .ok(&format!("tr '\\n' ' ' </run/attach.out | grep '{SILENT}'"))?;
+    wake(&pair.a)?;
+    await_reader(pair, false)?;
+
+    hang(&pair.a)?;
     begin(&pair.a, "attach", &attach)?;
     await_reader(pair, true)?;
     pair.a.expect_proc("cs:Unconfigured")?;
