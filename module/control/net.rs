@@ -111,9 +111,11 @@ impl Call<'_> {
         if let Err(code) = take_addresses(self.driver, resource, own, peer) {
             return code;
         }
+        let up = || resource.glance(|core| core.decisions.conn()) > ConnState::StandAlone;
+        let was_up = up();
         let code = self.begin(resource);
-        let idle = || resource.glance(|core| core.decisions.conn()) == ConnState::StandAlone;
-        if !code.is_success() && idle() {
+        // A command that is killed may have begun.
+        if !code.is_success() && (was_up || !up()) {
             resource.set_addresses(former.0, former.1);
         }
         code

@@ -25,6 +25,7 @@ cases! {
     a_node_needs_only_our_tool,
     a_primary_as_target_reads_good_data,
     a_primary_that_lost_gives_its_role_up,
+    a_second_connect_changes_nothing,
     after_both_nodes_crashed_the_primarys_data_counts,
     an_attach_to_a_hanging_disk_can_be_killed,
     bad_packet_ends_only_its_connection,
