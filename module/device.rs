@@ -19,6 +19,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::control::disk::DiskPaths;
+use crate::desk::Desk;
 use crate::discard::Discards;
 use crate::disk::{
     Attaching,
@@ -51,26 +52,21 @@ use crate::link::{
 };
 use crate::lower::Lower;
 use crate::parcels::Parcels;
-use crate::recorder::TracedVolume;
 use crate::reports::Reports;
 use crate::resource::Resource;
 use crate::ring::Ring;
 use crate::storage::array;
-use crate::sys::bio::MasterBio;
 use crate::sys::clock;
 use crate::sys::disk::Disk;
 use crate::sys::lock::{
     Mutex,
-    SpinLock,
-    SpinLocks, //
+    SpinLock, //
 };
-use crate::sys::page::PageVec;
 use crate::sys::signal::{
     Signal,
     WaitQueue, //
 };
 use crate::sys::thread::Thread;
-use crate::told::Told;
 
 /// Application requests that may be in progress on one device.
 pub const REQUEST_SLOTS: usize = 2048;
@@ -116,16 +112,8 @@ pub struct Device {
     pub number: u16,
     /// The resource that it belongs to.
     pub resource: Arc<Resource>,
-    /// What decides; taken by interrupts too.
-    pub volume: SpinLock<TracedVolume>,
-    /// The bios from above, by slot.
-    requests: SpinLocks<Option<MasterBio>>,
-    /// The payloads of peer requests, by slot.
-    payloads: SpinLocks<Option<PageVec>>,
-    /// The digests that the peer told for its requests, by slot.
-    told: SpinLocks<Told>,
-    /// The lower disk, while one is attached.
-    lower: SpinLock<Option<Arc<Lower>>>,
+    /// What decides, and what is kept for it; taken by interrupts too.
+    pub volume: SpinLock<Desk>,
     /// The disk that will be in use when the engine says so.
     pub attaching: Mutex<Option<Attaching>>,
     /// How far the disk is on its way out of use.
@@ -163,7 +151,7 @@ impl Device {
     /// Makes what decides for a device: first, and apart from the rest, as both take much of the
     /// stack. May sleep.
     #[inline(never)]
-    pub fn decider(resource: &Resource, minor: u32) -> Result<SpinLock<TracedVolume>> {
+    pub fn decider(resource: &Resource, minor: u32) -> Result<SpinLock<Desk>> {
         let (requests, peers) = (REQUEST_SLOTS, PEER_SLOTS);
         let tables = Tables {
             slots: array(requests, Slot::default())?,
@@ -171,13 +159,8 @@ impl Device {
             overlap_nodes: array(2 * (requests + peers), OverlapNode::default())?,
             overlap_heads: array(2048, 0)?,
         };
-        Self::locked(resource.driver.recorder.volume(minor, tables))
-    }
-
-    // Not in one frame with what makes the volume.
-    #[inline(never)]
-    fn locked(volume: TracedVolume) -> Result<SpinLock<TracedVolume>> {
-        crate::spinlock!(volume, c"tandem_volume")
+        let volume = KBox::new(resource.driver.recorder.volume(minor, tables), GFP_KERNEL)?;
+        crate::spinlock!(Desk::new(volume, requests, peers)?, c"tandem_volume")
     }
 
     /// Makes a device without disk, with its [`Device::decider`]. May sleep.
@@ -187,7 +170,7 @@ impl Device {
         resource: &Arc<Resource>,
         minor: u32,
         number: u16,
-        volume: SpinLock<TracedVolume>,
+        volume: SpinLock<Desk>,
     ) -> Result<Arc<Self>> {
         let (requests, peers) = (REQUEST_SLOTS, PEER_SLOTS);
         Ok(Arc::new(
@@ -196,10 +179,6 @@ impl Device {
                 number,
                 resource: resource.clone(),
                 volume,
-                requests: crate::spinlocks!(requests, || None, c"tandem_request")?,
-                payloads: crate::spinlocks!(peers, || None, c"tandem_payload")?,
-                told: crate::spinlocks!(peers, Told::default, c"tandem_told")?,
-                lower: crate::spinlock!(None, c"tandem_lower")?,
                 attaching: crate::mutex!(None, c"tandem_attaching")?,
                 release: Release::new(),
                 paths: crate::mutex!(None, c"tandem_paths")?,
@@ -279,13 +258,13 @@ impl Device {
 
     /// The lower disk, while one is in use. Any context.
     pub fn lower(&self) -> Option<Arc<Lower>> {
-        self.lower.lock().clone()
+        self.volume.lock().lower()
     }
 
     /// Puts a lower disk in use, or takes it out of use. May sleep: dropping the former one
     /// closes it.
     pub fn set_lower(&self, lower: Option<Arc<Lower>>) -> Option<Arc<Lower>> {
-        core::mem::replace(&mut *self.lower.lock(), lower)
+        self.volume.lock().set_lower(lower)
     }
 
     /// The connection's queues.
@@ -294,37 +273,28 @@ impl Device {
     }
 
     /// Feeds the engine and carries its effects out. May sleep.
-    pub fn feed<R>(self: &Arc<Self>, step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R) -> R {
+    pub fn feed<R>(self: &Arc<Self>, step: impl FnOnce(&mut Desk, &mut Effects) -> R) -> R {
         self.feed_in(step, Context::Thread)
     }
 
     /// Feeds the engine a request, from its submitter. May sleep.
-    pub fn feed_request<R>(
-        self: &Arc<Self>,
-        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
-    ) -> R {
+    pub fn feed_request<R>(self: &Arc<Self>, step: impl FnOnce(&mut Desk, &mut Effects) -> R) -> R {
         self.feed_in(step, Context::Submitter)
     }
 
     /// Feeds the engine on behalf of the resource: I/O is left to the volume's thread.
-    pub fn feed_deep<R>(
-        self: &Arc<Self>,
-        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
-    ) -> R {
+    pub fn feed_deep<R>(self: &Arc<Self>, step: impl FnOnce(&mut Desk, &mut Effects) -> R) -> R {
         self.feed_in(step, Context::Resource)
     }
 
     /// Feeds the engine from an interrupt: what may sleep is left to the volume's thread.
-    pub fn feed_atomic<R>(
-        self: &Arc<Self>,
-        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
-    ) -> R {
+    pub fn feed_atomic<R>(self: &Arc<Self>, step: impl FnOnce(&mut Desk, &mut Effects) -> R) -> R {
         self.feed_in(step, Context::Interrupt)
     }
 
     fn feed_in<R>(
         self: &Arc<Self>,
-        step: impl FnOnce(&mut TracedVolume, &mut Effects) -> R,
+        step: impl FnOnce(&mut Desk, &mut Effects) -> R,
         context: Context,
     ) -> R {
         let mut fx = Effects::new();
@@ -333,7 +303,7 @@ impl Device {
             let mut volume = self.volume.lock();
             let result = step(&mut volume, &mut fx);
             self.queue_acks(&fx);
-            parcels.gather(self, &fx);
+            parcels.gather(&mut volume, &fx);
             (result, volume.has_work())
         };
         loop {
@@ -347,7 +317,7 @@ impl Device {
             let mut volume = self.volume.lock();
             volume.resume(&mut fx);
             self.queue_acks(&fx);
-            parcels.gather(self, &fx);
+            parcels.gather(&mut volume, &fx);
             more = volume.has_work();
         }
     }
@@ -445,48 +415,5 @@ impl Device {
                 None => return,
             }
         }
-    }
-
-    /// Leaves a bio in a slot. Any context.
-    pub fn put_request(&self, index: u32, bio: MasterBio) {
-        if let Some(mut cell) = self.requests.lock(index as usize) {
-            *cell = Some(bio);
-        }
-    }
-
-    /// Looks at the bio in a slot. Any context; `run` must not sleep.
-    pub fn with_request<R>(&self, index: u32, run: impl FnOnce(&mut MasterBio) -> R) -> Option<R> {
-        let mut cell = self.requests.lock(index as usize)?;
-        (*cell).as_mut().map(run)
-    }
-
-    /// Takes the bio of a request. Any context.
-    pub fn take_request(&self, index: u32) -> Option<MasterBio> {
-        self.requests.lock(index as usize)?.take()
-    }
-
-    /// Leaves the payload of a peer request. Any context.
-    pub fn put_payload(&self, ticket: PeerTicket, pages: PageVec) {
-        if let Some(mut cell) = self.payloads.lock(ticket.index as usize) {
-            *cell = Some(pages);
-        }
-    }
-
-    /// Leaves the digest that the peer told for a request. Any context.
-    pub fn put_told(&self, ticket: PeerTicket, told: Told) {
-        if let Some(mut cell) = self.told.lock(ticket.index as usize) {
-            *cell = told;
-        }
-    }
-
-    /// The digest that the peer told for a request. Any context.
-    pub fn told(&self, ticket: PeerTicket) -> Told {
-        let cell = self.told.lock(ticket.index as usize);
-        cell.map_or(Told::default(), |cell| *cell)
-    }
-
-    /// Takes the payload of a peer request. Any context.
-    pub fn take_payload(&self, ticket: PeerTicket) -> Option<PageVec> {
-        self.payloads.lock(ticket.index as usize)?.take()
     }
 }

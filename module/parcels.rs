@@ -3,7 +3,7 @@
 //! What was kept by slot for requests that the engine is done with, on its way out.
 #![forbid(unsafe_code)]
 
-use crate::device::Device;
+use crate::desk::Desk;
 use crate::engine::volume::{
     Effects,
     VolumeEffect,
@@ -49,16 +49,15 @@ impl Parcels {
         Self(ShortList::new())
     }
 
-    /// Takes out of the device what belongs to `fx`. The volume's lock is held: afterwards the
-    /// slots may belong to others.
-    pub fn gather(&mut self, device: &Device, fx: &Effects) {
+    /// Takes what belongs to `fx`: without the lock of `desk`, its slots may belong to others.
+    pub fn gather(&mut self, desk: &mut Desk, fx: &Effects) {
         for effect in fx.iter() {
             let kept = match effect {
                 VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
-                    device.take_request(ticket.index).map(Parcel::Bio)
+                    desk.take_request(*ticket).map(Parcel::Bio)
                 }
                 VolumeEffect::ReleasePeer(ticket) => {
-                    device.take_payload(*ticket).map(Parcel::Payload)
+                    desk.take_payload(*ticket).map(Parcel::Payload)
                 }
                 _ => continue,
             };

@@ -3,6 +3,8 @@
 //! The receiver of the meta socket: acknowledgements, and signs of life.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering;
+
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -84,7 +86,7 @@ fn may_live(
     waited: u32,
     silence: Silence,
 ) -> bool {
-    let last = *session.last_received.lock();
+    let last = session.last_received.load(Ordering::Relaxed);
     let quiet = clock::monotonic_ms().saturating_sub(last);
     let step = life.waited(waited, quiet, &session.pings.lock(), silence);
     if step == LifeStep::Ping {

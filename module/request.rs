@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use crate::desk::Desk;
 use crate::device::{
     Deferred,
     Device, //
@@ -93,10 +94,12 @@ impl EndIo for Io {
             Io::Read { bio, .. } if bio.flags().read_ahead => bio.complete(done.status),
             Io::Read { device, bio } => device.read_failed(bio),
             Io::Peer { device, ticket } => {
-                if let Some(pages) = done.pages {
-                    device.put_payload(ticket, pages);
-                }
-                device.feed_atomic(|volume, fx| volume.peer_io_done(ticket, ok, fx));
+                device.feed_atomic(|desk, fx| {
+                    if let Some(pages) = done.pages {
+                        desk.put_payload(ticket, pages);
+                    }
+                    desk.peer_io_done(ticket, ok, fx);
+                });
             }
         }
     }
@@ -180,6 +183,13 @@ fn own_payload(held: &BioHold, lower: &Lower) -> Option<Option<PageVec>> {
     Some(Some(pages))
 }
 
+/// Leaves a bio in the slot that the engine gave it, before anybody can ask for it.
+fn keep(desk: &mut Desk, ticket: Ticket, bio: &mut Option<MasterBio>) {
+    if let Some(bio) = bio.take() {
+        desk.put_request(ticket, bio);
+    }
+}
+
 impl Device {
     /// Somebody opens the device: only a Primary may be used.
     fn open(&self, writable: bool) -> Result {
@@ -197,10 +207,10 @@ impl Device {
     fn submit_read(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
         let mut bio = Some(bio);
         loop {
-            let route = self.feed(|volume, fx| {
-                let route = volume.read(extent, fx);
+            let route = self.feed(|desk, fx| {
+                let route = desk.read(extent, fx);
                 if let Ok(ReadRoute::Slot(ticket)) = route {
-                    self.keep(ticket, &mut bio);
+                    keep(desk, ticket, &mut bio);
                 }
                 route
             });
@@ -225,9 +235,9 @@ impl Device {
         };
         let mut bio = Some(bio);
         loop {
-            let taken = self.feed_request(|volume, fx| {
-                let ticket = volume.write(operation, extent, flags, fx)?;
-                self.keep(ticket, &mut bio);
+            let taken = self.feed_request(|desk, fx| {
+                let ticket = desk.write(operation, extent, flags, fx)?;
+                keep(desk, ticket, &mut bio);
                 Ok(())
             });
             match (taken, bio.take()) {
@@ -236,13 +246,6 @@ impl Device {
                 _ => return,
             }
             self.wait_for_room();
-        }
-    }
-
-    /// Leaves a bio in the slot that the engine gave it, before anybody can ask for it.
-    fn keep(&self, ticket: Ticket, bio: &mut Option<MasterBio>) {
-        if let Some(bio) = bio.take() {
-            self.put_request(ticket.index, bio);
         }
     }
 
@@ -285,9 +288,9 @@ impl Device {
     fn read_failed(self: &Arc<Self>, bio: MasterBio) {
         let extent = Extent::new(bio.sector(), bio.bytes());
         let mut bio = Some(bio);
-        let _ = self.feed_atomic(|volume, fx| {
-            let ticket = volume.read_failed(extent, fx)?;
-            self.keep(ticket, &mut bio);
+        let _ = self.feed_atomic(|desk, fx| {
+            let ticket = desk.read_failed(extent, fx)?;
+            keep(desk, ticket, &mut bio);
             Ok::<(), Refusal>(())
         });
         // Dropped, the bio fails.
@@ -296,8 +299,11 @@ impl Device {
 
     /// Submits the local half of a request. May sleep.
     pub fn submit_local(self: &Arc<Self>, ticket: Ticket) {
-        let held = self.with_request(ticket.index, |bio| bio.hold());
-        let submitted = match (held, self.lower()) {
+        let found = {
+            let desk = self.volume.lock();
+            (desk.hold(ticket), desk.lower())
+        };
+        let submitted = match found {
             (Some(held), Some(lower)) => self.submit_held(ticket, held, &lower),
             _ => Err(EIO),
         };
@@ -366,11 +372,10 @@ impl Device {
     /// answered meanwhile. Any context.
     fn fill_read(&self, ticket: Ticket, pages: &PageVec) {
         let held = {
-            let volume = self.volume.lock();
-            let awaited = volume.is_at_disk(ticket);
-            let hold = |bio: &mut MasterBio| (bio.op() == BioOp::Read).then(|| bio.hold());
-            let held = awaited.then(|| self.with_request(ticket.index, hold));
-            held.flatten().flatten()
+            let desk = self.volume.lock();
+            let awaited = desk.is_at_disk(ticket);
+            let reads = |bio: &&MasterBio| awaited && bio.op() == BioOp::Read;
+            desk.request(ticket).filter(reads).map(MasterBio::hold)
         };
         if let Some(mut held) = held {
             // As long as what was asked for, by construction.
@@ -380,12 +385,18 @@ impl Device {
 
     /// Submits a request of the peer. May sleep.
     pub fn submit_peer(self: &Arc<Self>, ticket: PeerTicket) {
-        let view = self.volume.lock().peer_view(ticket);
-        let own = view.filter(|view| view.answer == Answer::Request);
-        if own.is_some_and(|view| !self.take_memory(ticket, view.extent)) {
-            return self.no_memory_for_digest(ticket);
+        let (view, lower, mut pages) = {
+            let mut desk = self.volume.lock();
+            let view = desk.peer_view(ticket);
+            (view, desk.lower(), desk.take_payload(ticket))
+        };
+        if let Some(own) = view.filter(|view| view.answer == Answer::Request) {
+            pages = self.take_memory(own.extent);
+            if pages.is_none() {
+                return self.no_memory_for_digest(ticket);
+            }
         }
-        let submitted = match (view, self.lower()) {
+        let submitted = match (view, lower) {
             (Some(view), _) if fault_injection::strikes(view.fault(), self.minor) => Err(EIO),
             (
                 Some(PeerView {
@@ -396,7 +407,7 @@ impl Device {
                 self.put_discard(Deferred::Peer(ticket));
                 Ok(())
             }
-            (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower),
+            (Some(view), Some(lower)) => self.submit_peer_io(ticket, view, &lower, pages),
             _ => Err(EIO),
         };
         if submitted.is_err() {
@@ -415,14 +426,9 @@ impl Device {
     }
 
     /// Takes memory for a read that we began ourselves; nobody waits for some to become free.
-    fn take_memory(&self, ticket: PeerTicket, extent: Extent) -> bool {
-        let session = self.resource.session();
-        let pages = session.and_then(|session| session.pool.try_take(extent.bytes as usize));
-        let taken = pages.is_some();
-        if let Some(pages) = pages {
-            self.put_payload(ticket, pages);
-        }
-        taken
+    fn take_memory(&self, extent: Extent) -> Option<PageVec> {
+        let session = self.resource.session()?;
+        session.pool.try_take(extent.bytes as usize)
     }
 
     fn submit_peer_io(
@@ -430,6 +436,7 @@ impl Device {
         ticket: PeerTicket,
         view: PeerView,
         lower: &Lower,
+        pages: Option<PageVec>,
     ) -> Result {
         let context = Io::Peer {
             device: self.clone(),
@@ -452,7 +459,7 @@ impl Device {
             Operation::Zeroes { .. } => BioOp::WriteZeroes,
         };
         let bio = if matches!(op, BioOp::Read | BioOp::Write) {
-            let pages = self.take_payload(ticket).ok_or(EIO)?;
+            let pages = pages.ok_or(EIO)?;
             bios.with_pages(&lower.data, op, flags, sector, pages, context)?
         } else {
             bios.without_data(&lower.data, op, flags, sector, bytes, context)?

@@ -109,7 +109,7 @@ pub struct Session {
     /// What the peer answered.
     pub answers: SpinLock<Answers>,
     /// When something last came from the peer, in milliseconds.
-    pub last_received: SpinLock<u64>,
+    pub last_received: AtomicU64,
 }
 
 impl Session {
@@ -210,7 +210,8 @@ impl Session {
 
     /// Notes a sign of life.
     pub fn heard(&self) {
-        *self.last_received.lock() = clock::monotonic_ms();
+        self.last_received
+            .store(clock::monotonic_ms(), Ordering::Relaxed);
     }
 }
 
@@ -513,7 +514,7 @@ fn new_session(net: NetOptions, data: TcpSocket, meta: TcpSocket) -> Result<Arc<
             pings: crate::spinlock!(Pings::default(), c"tandem_pings")?,
             answers: crate::spinlock!(Answers::new()?, c"tandem_answers")?,
             loss: crate::spinlock!(None, c"tandem_loss")?,
-            last_received: crate::spinlock!(clock::monotonic_ms(), c"tandem_heard")?,
+            last_received: AtomicU64::new(clock::monotonic_ms()),
         },
         GFP_KERNEL,
     )?)

@@ -18,6 +18,7 @@
 mod advice;
 mod answers;
 mod control;
+mod desk;
 mod device;
 mod digests;
 mod discard;

@@ -38,7 +38,7 @@ struct Line<'a>(&'a Device, RequestView);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(device, request) = self;
-        let start = device.with_request(request.index, |bio| u64::from(bio.age_ms()));
+        let start = device.volume.lock().age_ms(request.index);
         let sent = request.sent_at.map(|at| Device::now().since(at));
         let writes = request.bits.has(RequestBits::WRITE);
         write!(

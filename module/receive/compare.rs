@@ -45,10 +45,10 @@ impl Receiver<'_> {
         }
         let mut payload = Some(self.memory(answer.size)?);
         device
-            .feed(|volume, fx| {
-                if let Some(ticket) = volume.verify_answered(extent, fx)? {
-                    keep_payload(&device, ticket, &mut payload);
-                    device.put_told(ticket, told);
+            .feed(|desk, fx| {
+                if let Some(ticket) = desk.verify_answered(extent, fx)? {
+                    keep_payload(desk, ticket, &mut payload);
+                    desk.put_told(ticket, told);
                 }
                 Ok(())
             })

@@ -14,6 +14,7 @@ mod rare;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use crate::desk::Desk;
 use crate::device::Device;
 use crate::digests;
 use crate::engine::bitmap_code::TransferCursor;
@@ -51,7 +52,6 @@ use crate::engine::wire::{
     SOCKET_BUFFER_SIZE, //
 };
 use crate::inbox::Inbox;
-use crate::recorder::TracedVolume;
 use crate::resource::Resource;
 use crate::session::Session;
 use crate::sys::clock;
@@ -282,8 +282,8 @@ impl Receiver<'_> {
         payload: Option<PageVec>,
     ) -> Outcome {
         let flags = WriteFlags::of_packet(data.flags);
-        let (version, protocol) = (self.session.version(), self.session.tuning().protocol);
-        let ack = WantedAck::of_packet(data.flags, version, protocol);
+        let protocol = || self.session.tuning().protocol;
+        let ack = WantedAck::of_packet(data.flags, self.session.version(), protocol);
         let may_set_in_sync = data.flags.has(DataFlags::MAY_SET_IN_SYNC);
         let link = &self.resource.link;
         let place = WritePlace {
@@ -291,8 +291,8 @@ impl Receiver<'_> {
             sequence: data.seq_num,
         };
         let mut payload = payload;
-        let taken = self.with_slot(device, |volume, fx| {
-            let ticket = volume.peer_write(
+        let taken = self.with_slot(device, |desk, fx| {
+            let ticket = desk.peer_write(
                 operation,
                 extent,
                 flags,
@@ -302,7 +302,7 @@ impl Receiver<'_> {
                 place,
                 fx,
             )?;
-            keep_payload(device, ticket, &mut payload);
+            keep_payload(desk, ticket, &mut payload);
             Ok(())
         });
         match taken {
@@ -325,16 +325,18 @@ impl Receiver<'_> {
         &mut self,
         device: &Arc<Device>,
         mut step: impl FnMut(
-            &mut TracedVolume,
+            &mut Desk,
             &mut crate::engine::volume::Effects,
         ) -> core::result::Result<(), PeerRequestError>,
     ) -> core::result::Result<(), PeerRequestError> {
-        let begin = clock::monotonic_ms();
         let patience = u64::from(self.session.net.ping_timeout) * 100;
+        let mut early_since = None;
         loop {
             match device.feed(&mut step) {
                 Err(PeerRequestError::Early) if !self.session.is_down() => {
-                    if clock::monotonic_ms().saturating_sub(begin) > patience {
+                    let now = clock::monotonic_ms();
+                    let since = *early_since.get_or_insert(now);
+                    if now.saturating_sub(since) > patience {
                         return Err(PeerRequestError::Early);
                     }
                     self.inbox.answer().map_err(|_| PeerRequestError::Full)?;
@@ -367,10 +369,10 @@ impl Receiver<'_> {
         let extent = Extent::new(data.sector, pages.len() as u32);
         let mut payload = Some(pages);
         device
-            .feed(|volume, fx| {
-                let ticket = volume.resync_data(extent, fx)?;
+            .feed(|desk, fx| {
+                let ticket = desk.resync_data(extent, fx)?;
                 if let Some(ticket) = ticket {
-                    keep_payload(&device, ticket, &mut payload);
+                    keep_payload(desk, ticket, &mut payload);
                 }
                 Ok(())
             })
@@ -383,18 +385,19 @@ impl Receiver<'_> {
         let data = self.data_header(header)?;
         let unexpected = || Stop::refused(header.command, Problem::Unexpected);
         let ticket = Ticket::from_block_id(data.block_id);
-        let extent = device.volume.lock().remote_read(ticket);
         let pages = self.blocks(header, data.sector, follow)?;
+        let (extent, held) = {
+            let mut desk = device.volume.lock();
+            (desk.remote_read(ticket), desk.hold(ticket))
+        };
         let got = Extent::new(data.sector, pages.len() as u32);
-        if extent != Some(got) {
+        let Some(mut held) = held.filter(|_| extent == Some(got)) else {
             return Err(unexpected());
-        }
-        let copied = device.with_request(ticket.index, |bio| {
-            bio.payload_mut().copy_payload(&pages.payload())
-        });
-        if !matches!(copied, Some(Ok(()))) {
-            return Err(unexpected());
-        }
+        };
+        held.payload_mut()
+            .copy_payload(&pages.payload())
+            .map_err(|_| unexpected())?;
+        drop(held);
         device
             .feed(|volume, fx| volume.peer_answered(ticket, true, false, fx))
             .map_err(|_| unexpected())
@@ -424,11 +427,11 @@ impl Receiver<'_> {
             return Err(Stop::Network);
         }
         let mut payload = Some(self.memory(request.size)?);
-        let taken = self.with_slot(&device, |volume, fx| {
-            let ticket = volume.peer_read(extent, request.block_id, purpose, fx)?;
-            keep_payload(&device, ticket, &mut payload);
+        let taken = self.with_slot(&device, |desk, fx| {
+            let ticket = desk.peer_read(extent, request.block_id, purpose, fx)?;
+            keep_payload(desk, ticket, &mut payload);
             if let Some(told) = told {
-                device.put_told(ticket, told);
+                desk.put_told(ticket, told);
             }
             Ok(())
         });
@@ -499,8 +502,8 @@ impl Receiver<'_> {
 }
 
 /// Leaves a payload in the slot that the engine gave it, before anybody can ask for it.
-fn keep_payload(device: &Device, ticket: PeerTicket, payload: &mut Option<PageVec>) {
+fn keep_payload(desk: &mut Desk, ticket: PeerTicket, payload: &mut Option<PageVec>) {
     if let Some(pages) = payload.take() {
-        device.put_payload(ticket, pages);
+        desk.put_payload(ticket, pages);
     }
 }

@@ -71,7 +71,7 @@ impl Sender<'_> {
         ticket: PeerTicket,
         pages: &PageVec,
     ) -> bool {
-        let told = device.told(ticket);
+        let told = device.volume.lock().told(ticket);
         let mut digest = [0; DIGEST_MAX];
         // Without a digest of our own: sending the data is always right.
         let equal = self.csums.as_mut().is_some_and(|csums| {
@@ -148,11 +148,11 @@ impl Sender<'_> {
             return equal.map(drop);
         };
         let mut pages = pages;
-        device.feed(|volume, fx| {
-            if !volume.verify_compared(ticket, equal, fx) {
+        device.feed(|desk, fx| {
+            if !desk.verify_compared(ticket, equal, fx) {
                 // It is read again, into the same memory.
                 if let Some(pages) = pages.take() {
-                    device.put_payload(ticket, pages);
+                    desk.put_payload(ticket, pages);
                 }
             }
         });
@@ -160,7 +160,7 @@ impl Sender<'_> {
     }
 
     fn is_equal(&mut self, device: &Device, ticket: PeerTicket, pages: &PageVec) -> Result<bool> {
-        let told = device.told(ticket);
+        let told = device.volume.lock().told(ticket);
         let size = self.verify_digest()?.size();
         if told.bytes().len() != size {
             self.resource.complain(format_args!(

@@ -63,14 +63,11 @@ impl Device {
         let Some(_sending) = session.data_lock.try_lock() else {
             return false;
         };
-        let held = self.with_request(ticket.index, |bio| bio.hold());
+        let held = self.hold_if_alone(ticket);
         let Some(held) = held.filter(|held| held.op() == BioOp::Write && held.has_data()) else {
             return false;
         };
         if session.data.room() < 2 * held.bytes() as usize + OVERHEAD {
-            return false;
-        }
-        if !self.volume.lock().is_alone_at_peer() {
             return false;
         }
         let Some(placed) = self.link().place_at_once() else {
@@ -78,6 +75,11 @@ impl Device {
         };
         self.send_placed(&session, ticket, held, placed);
         true
+    }
+
+    fn hold_if_alone(&self, ticket: Ticket) -> Option<BioHold> {
+        let desk = self.volume.lock();
+        desk.is_alone_at_peer().then(|| desk.hold(ticket)).flatten()
     }
 
     fn send_placed(

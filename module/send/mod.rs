@@ -361,12 +361,12 @@ impl<'a> Sender<'a> {
             return Ok(());
         };
         // The hold keeps the data in place, whatever happens to the request meanwhile.
-        let held = device.with_request(ticket.index, |bio| bio.hold());
         let now = Device::now();
-        let view = device
-            .volume
-            .lock()
-            .send_begin(ticket, epoch.unwrap_or(0), now);
+        let (view, held) = {
+            let mut desk = device.volume.lock();
+            let view = desk.send_begin(ticket, epoch.unwrap_or(0), now);
+            (view, view.and_then(|_| desk.hold(ticket)))
+        };
         let Some(view) = view else {
             // Given up since it was queued.
             if let Some(epoch) = epoch {
@@ -481,8 +481,10 @@ impl<'a> Sender<'a> {
         let Some(device) = self.resource.link.device(volume) else {
             return Ok(());
         };
-        let view = device.volume.lock().peer_view(ticket);
-        let pages = device.take_payload(ticket);
+        let (view, pages) = {
+            let mut desk = device.volume.lock();
+            (desk.peer_view(ticket), desk.take_payload(ticket))
+        };
         let sent = match (view.map(|view| (view.answer, view)), &pages) {
             (Some((Answer::Digest { .. }, view)), _) => self.digest(volume, view, pages.as_ref()),
             (Some((Answer::Compare { .. }, view)), _) => {

@@ -25,19 +25,6 @@ macro_rules! spinlock {
     };
 }
 
-/// Makes [`SpinLocks`] of this place's own class: `spinlocks!(1024, || None, c"slot")?`.
-#[macro_export]
-macro_rules! spinlocks {
-    ($count:expr, $make:expr, $name:expr) => {
-        $crate::sys::lock::SpinLocks::with_class(
-            $count,
-            $make,
-            $name,
-            ::kernel::static_lock_class!(),
-        )
-    };
-}
-
 /// Makes a [`Mutex`] of this place's own class: `mutex!(value, c"resource")?`.
 #[macro_export]
 macro_rules! mutex {
@@ -80,40 +67,6 @@ impl<T> SpinLock<T> {
     #[inline]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         self.0.lock()
-    }
-}
-
-/// Many spinlocks of one class, each around a `T`, in one allocation.
-pub struct SpinLocks<T>(KVVec<sync::SpinLockIrq<T>>);
-
-impl<T> SpinLocks<T> {
-    /// Allocates `count` locks around what `make` returns. May sleep.
-    ///
-    /// Use it as [`spinlocks!`](crate::spinlocks).
-    pub fn with_class(
-        count: usize,
-        mut make: impl FnMut() -> T,
-        name: &'static CStr,
-        class: Pin<&'static LockClassKey>,
-    ) -> Result<Self> {
-        let mut locks = KVVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            let place = locks.spare_capacity_mut().first_mut().ok_or(ENOMEM)?;
-            let lock = sync::SpinLockIrq::new(make(), name, class);
-            // SAFETY: The place is valid for writes. The lock stays there until it is dropped: the
-            // vector has room for all and never grows, and nobody can move a lock out of it.
-            unsafe { pin_init::raw_init(place.as_mut_ptr(), lock) };
-            // SAFETY: One more is initialised.
-            unsafe { locks.inc_len(1) };
-        }
-        Ok(Self(locks))
-    }
-
-    /// Takes the lock of that number; `None` if there is none. Any context; not while this CPU
-    /// holds it already.
-    #[inline]
-    pub fn lock(&self, index: usize) -> Option<SpinGuard<'_, T>> {
-        self.0.get(index).map(|lock| lock.lock())
     }
 }
 

@@ -303,6 +303,12 @@ void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel)
 	family->parallel_ops = parallel;
 }
 
+/* Inline. */
+u64 tandem_jiffies_ms(void)
+{
+	return jiffies64_to_msecs(get_jiffies_64());
+}
+
 /* jiffies is a variable of the linker script. */
 unsigned int tandem_ms_since(unsigned long start)
 {

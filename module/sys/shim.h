@@ -77,6 +77,7 @@ const struct genl_info *tandem_genl_dump_info(struct netlink_callback *cb);
 void tandem_genl_flags(struct genl_family *family, bool netnsok, bool parallel);
 
 /* Tasks */
+u64 tandem_jiffies_ms(void);
 unsigned int tandem_ms_since(unsigned long start);
 unsigned long tandem_ms_to_jiffies(unsigned int ms);
 void tandem_thread_priority(bool fifo_low);

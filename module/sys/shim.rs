@@ -108,6 +108,7 @@ unsafe extern "C" {
         parallel: bool,
     );
 
+    pub(super) safe fn tandem_jiffies_ms() -> u64;
     pub(super) safe fn tandem_ms_since(start: c_ulong) -> c_uint;
     safe fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
     pub(super) safe fn tandem_thread_priority(fifo_low: bool);

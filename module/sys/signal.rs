@@ -16,6 +16,7 @@ use core::{
     mem::MaybeUninit,
     pin::Pin,
     sync::atomic::{
+        fence,
         AtomicBool,
         Ordering, //
     },
@@ -68,6 +69,27 @@ impl WaitQueue {
     /// Makes all waiters look at their condition again. Any context.
     #[inline]
     pub fn wake_all(&self) {
+        // What the caller changed comes before the look for waiters. A waiter enters the queue
+        // before it looks at its condition: one of the two is seen.
+        fence(Ordering::SeqCst);
+        if self.has_waiters() {
+            self.wake_waiters();
+        }
+    }
+
+    /// A look without the queue's lock.
+    #[inline]
+    fn has_waiters(&self) -> bool {
+        // SAFETY: The queue was initialised in `new`, and is only looked at through raw pointers, as
+        // others may change it.
+        unsafe {
+            let head = &raw mut (*self.0.get()).head;
+            (&raw const (*head).next).read_volatile() != head
+        }
+    }
+
+    #[cold]
+    fn wake_waiters(&self) {
         // SAFETY: The queue was initialised in `new`.
         unsafe {
             bindings::__wake_up(

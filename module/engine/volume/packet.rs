@@ -107,15 +107,26 @@ impl WriteFlags {
 }
 
 impl WantedAck {
-    /// What a write of the peer wants. Below version 100 the configured protocol says it.
-    pub fn of_packet(flags: DataFlags, version: u32, protocol: WireProtocol) -> Self {
-        let told = version >= SAYS_ACK;
-        if flags.has(DataFlags::SEND_WRITE_ACK) || (!told && protocol == WireProtocol::C) {
-            WantedAck::Written
-        } else if flags.has(DataFlags::SEND_RECEIVE_ACK) || (!told && protocol == WireProtocol::B) {
-            WantedAck::Received
-        } else {
-            WantedAck::None
+    /// What a write of the peer wants. Below version 100 the configured protocol says it, which is
+    /// asked for only then.
+    pub fn of_packet(
+        flags: DataFlags,
+        version: u32,
+        protocol: impl FnOnce() -> WireProtocol,
+    ) -> Self {
+        if flags.has(DataFlags::SEND_WRITE_ACK) {
+            return WantedAck::Written;
+        }
+        if flags.has(DataFlags::SEND_RECEIVE_ACK) {
+            return WantedAck::Received;
+        }
+        if version >= SAYS_ACK {
+            return WantedAck::None;
+        }
+        match protocol() {
+            WireProtocol::A => WantedAck::None,
+            WireProtocol::B => WantedAck::Received,
+            WireProtocol::C => WantedAck::Written,
         }
     }
 }

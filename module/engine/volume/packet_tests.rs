@@ -61,7 +61,11 @@ fn the_acknowledgement_is_asked_for_by_flag_or_by_configuration() {
             .1;
             // From version 100 on, what is configured here does not matter.
             let own = if version >= 100 { B } else { protocol };
-            assert_eq!(WantedAck::of_packet(told, version, own), ack, "{version}");
+            assert_eq!(
+                WantedAck::of_packet(told, version, || own),
+                ack,
+                "{version}"
+            );
         }
     }
 }

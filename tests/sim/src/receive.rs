@@ -307,8 +307,9 @@ impl World {
             sequence: h.seq_num,
         };
         let protocol = self.nodes[n].resource.net().map(|net| net.protocol);
-        let ack =
-            WantedAck::of_packet(h.flags, agreed.version, protocol.unwrap_or(WireProtocol::C));
+        let ack = WantedAck::of_packet(h.flags, agreed.version, || {
+            protocol.unwrap_or(WireProtocol::C)
+        });
         let mut fx = Effects::new();
         let taken = self.nodes[n].vol.engine.peer_write(
             operation,
