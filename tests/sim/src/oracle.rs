@@ -185,6 +185,11 @@ impl Oracle {
         }
     }
 
+    /// Whether the application was told that a write is done.
+    pub fn is_completed(&self, id: u32) -> bool {
+        self.ended.get(place(id)).is_some_and(|at| *at != u64::MAX)
+    }
+
     /// Whether a sector's `content` is too old where write `low` was completed.
     pub fn is_older(&self, content: u32, low: u32) -> bool {
         if content >= low || !self.dual {

@@ -6,7 +6,7 @@ mod pair;
 
 use pair::{demand_sync, rest, resynced, states, watched, NO_ERROR};
 use sim::world::{Config, World};
-use tandem_engine::engine::options::Fencing;
+use tandem_engine::engine::options::{Fencing, WireProtocol};
 use tandem_engine::engine::state::{ConnState, DiskState, Role};
 
 /// `SS_O_VOL_PEER_PRI`.
@@ -194,4 +194,59 @@ fn who_leaves_a_primary_outdates_all_its_volumes() {
     rest(&mut world);
     let disks: Vec<DiskState> = world.nodes[1].states().iter().map(|s| s.disk).collect();
     check!(world, disks, vec![DiskState::Outdated; 2]);
+}
+
+/// Writes on the two volumes by turns, each begun when the one before it was completed: so many.
+/// Returns which volume, which sector, and the name of each.
+fn chain(world: &mut World, length: u64) -> Vec<(usize, u64, u32)> {
+    let mut links = Vec::new();
+    for link in 0..length {
+        let (volume, sector) = ((link % 2) as usize, 64 + 8 * link);
+        world.look_at(volume);
+        let id = world.write(0, sector, 8);
+        let done = |world: &mut World| {
+            world.look_at(volume);
+            world.oracle.is_completed(id)
+        };
+        while !done(world) {
+            check!(world, world.step());
+        }
+        links.push((volume, sector, id));
+    }
+    links
+}
+
+/// How many sectors of a write the disk of node b has after it lost its power.
+fn kept_by_b(world: &mut World, (volume, sector, id): (usize, u64, u32)) -> usize {
+    world.look_at(volume);
+    let disk = &world.nodes[1].vol.disk.durable;
+    let block = &disk[sector as usize..sector as usize + 8];
+    block.iter().filter(|content| **content == id).count()
+}
+
+#[test]
+fn with_protocol_a_the_peer_has_the_writes_of_all_volumes_up_to_some_moment() {
+    let mut cut_in_the_middle = 0;
+    for seed in 0..100 {
+        let mut config = Config::default();
+        config.node.net.protocol = WireProtocol::A;
+        let mut world = two_volumes_as(seed, config);
+        serve_both(&mut world);
+        let links = chain(&mut world, 4 + seed % 37);
+        for n in 0..2 {
+            world.crash(n);
+        }
+        let kept: Vec<usize> = links.iter().map(|l| kept_by_b(&mut world, *l)).collect();
+        let whole = kept.iter().take_while(|kept| **kept == 8).count();
+        let beyond = kept.iter().skip(whole + 1).sum::<usize>();
+        assert_eq!(
+            beyond, 0,
+            "seed {seed}: sectors of each write that b has: {kept:?}"
+        );
+        cut_in_the_middle += u32::from(whole != 0 && whole != kept.len());
+    }
+    assert!(
+        cut_in_the_middle > 20,
+        "only {cut_in_the_middle} tell anything"
+    );
 }

@@ -20,6 +20,7 @@ macro_rules! cases {
 
 cases! {
     a_bad_network_spoils_nothing,
+    a_disconnect_lets_the_peer_go_though_the_own_disk_hangs,
     a_full_thin_pool_is_a_failed_disk,
     a_handler_that_hangs_holds_nothing_up,
     a_node_needs_only_our_tool,
