@@ -304,6 +304,7 @@ impl Device {
             let result = step(&mut volume, &mut fx);
             self.queue_acks(&fx);
             parcels.gather(&mut volume, &fx);
+            parcels.alone = context == Context::Submitter && volume.is_alone_at_peer();
             (result, volume.has_work())
         };
         loop {
@@ -355,8 +356,7 @@ impl Device {
                 self.defer(Deferred::Peer(ticket))
             }
             VolumeEffect::SubmitPeer(ticket) => self.submit_peer(ticket),
-            VolumeEffect::QueueWrite(ticket)
-                if context == Context::Submitter && self.send_at_once(ticket) => {}
+            VolumeEffect::QueueWrite(ticket) if parcels.alone && self.send_at_once(ticket) => {}
             VolumeEffect::QueueWrite(ticket) => link.queue_write(self.number, ticket),
             VolumeEffect::QueueRead(ticket) => link.queue_read(self.number, ticket),
             VolumeEffect::QueueOutOfSync(extent) => link.queue_out_of_sync(self.number, extent),

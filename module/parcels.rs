@@ -40,13 +40,20 @@ impl Parcel {
 }
 
 /// What belongs to the effects `Complete`, `Release` and `ReleasePeer` of one step, in their order.
-pub struct Parcels(ShortList<Parcel, MAX_EFFECTS>);
+pub struct Parcels {
+    parcels: ShortList<Parcel, MAX_EFFECTS>,
+    /// A submitter's write is alone on its way to the peer, or was a moment ago.
+    pub alone: bool,
+}
 
 impl Parcels {
     /// Nothing yet.
     #[inline]
     pub const fn new() -> Self {
-        Self(ShortList::new())
+        Self {
+            parcels: ShortList::new(),
+            alone: false,
+        }
     }
 
     /// Takes what belongs to `fx`: without the lock of `desk`, its slots may belong to others.
@@ -62,19 +69,19 @@ impl Parcels {
                 _ => continue,
             };
             // There are as many places as effects.
-            let _ = self.0.push(kept.unwrap_or(Parcel::Nothing));
+            let _ = self.parcels.push(kept.unwrap_or(Parcel::Nothing));
         }
     }
 
     /// What belongs to the next of those effects.
     #[inline]
     pub fn next(&mut self) -> Parcel {
-        self.0.pop().unwrap_or(Parcel::Nothing)
+        self.parcels.pop().unwrap_or(Parcel::Nothing)
     }
 
     /// All effects were carried out.
     #[inline]
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.parcels.clear();
     }
 }
