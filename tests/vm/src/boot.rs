@@ -79,7 +79,7 @@ pub(crate) fn start(node: &Node) -> Result<()> {
     if status != "0" {
         let said = node.ok("cat /run/load-driver.log; dmesg | tail -n 15")?;
         bail!(
-            "node {}: the driver {} does not load:\n{said}",
+            "node {}: the driver {} does not load (status '{status}'):\n{said}",
             node.name,
             node.driver()
         );
