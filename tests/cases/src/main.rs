@@ -10,6 +10,7 @@ mod alike;
 mod cargo;
 mod case;
 mod cases;
+mod debian;
 mod false_peer;
 mod files;
 mod fuzz;
