@@ -10,14 +10,15 @@ use anyhow::{bail, ensure, Result};
 use vm::side::Side;
 
 use crate::{
-    case::Case,
+    case::{Case, TANDEM, TANDEM_DRBD},
     debian::{in_sync, proposal, spoil, NAME},
     pair::Pair,
     trouble::fragile,
 };
 
-pub(crate) const CASE: Case =
-    Case::new("debians_emergency_scripts_switch_the_machine_off", run).limit(240);
+pub(crate) const CASE: Case = Case::new("debians_emergency_scripts_switch_the_machine_off", run)
+    .pairs(&[TANDEM, TANDEM_DRBD])
+    .limit(240);
 
 /// How long a machine may take to go off.
 const OFF: Duration = Duration::from_secs(60);

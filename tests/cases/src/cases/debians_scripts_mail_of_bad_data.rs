@@ -2,20 +2,22 @@
 
 //! The scripts of Debian's drbd-utils, as handlers, mail root of blocks that a verify finds to
 //! differ (`notify-out-of-sync.sh`, on both nodes), of a disk that fails (`notify-io-error.sh`),
-//! and of a Primary that has lost all good data (`notify-pri-on-incon-degr.sh`). With either module
-//! the mails are the same.
+//! and of a Primary that has lost all good data (`notify-pri-on-incon-degr.sh`). A peer with the C
+//! module mails the same.
 
 use anyhow::Result;
 use vm::{side::LOWER, Link};
 
 use crate::{
-    case::Case,
+    case::{Case, TANDEM, TANDEM_DRBD},
     debian::{await_handled, expect_mails, in_sync, only_told, proposal, spoil, NAME},
     pair::Pair,
     trouble::fragile,
 };
 
-pub(crate) const CASE: Case = Case::new("debians_scripts_mail_of_bad_data", run).limit(240);
+pub(crate) const CASE: Case = Case::new("debians_scripts_mail_of_bad_data", run)
+    .pairs(&[TANDEM, TANDEM_DRBD])
+    .limit(240);
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     let handlers = [

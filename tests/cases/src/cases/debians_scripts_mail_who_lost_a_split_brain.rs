@@ -2,8 +2,7 @@
 
 //! The scripts of Debian's drbd-utils, as handlers of a split brain, mail root which volume of
 //! which resource parted from whom (`notify-split-brain.sh`), and that a Primary lost
-//! (`notify-pri-lost-after-sb.sh`, `notify-pri-lost.sh`). With either module the mails are the
-//! same.
+//! (`notify-pri-lost-after-sb.sh`, `notify-pri-lost.sh`). A peer with the C module mails the same.
 
 use std::time::Duration;
 
@@ -14,13 +13,14 @@ use vm::{
 };
 
 use crate::{
-    case::Case,
+    case::{Case, TANDEM, TANDEM_DRBD},
     debian::{await_handled, expect_mails, in_sync, only_told, proposal, NAME},
     pair::Pair,
 };
 
-pub(crate) const CASE: Case =
-    Case::new("debians_scripts_mail_who_lost_a_split_brain", run).limit(240);
+pub(crate) const CASE: Case = Case::new("debians_scripts_mail_who_lost_a_split_brain", run)
+    .pairs(&[TANDEM, TANDEM_DRBD])
+    .limit(240);
 
 /// How long a program may take to open the device.
 const SOON: Duration = Duration::from_secs(60);

@@ -8,13 +8,14 @@ use anyhow::{ensure, Result};
 use vm::side::{Side, LOWER};
 
 use crate::{
-    case::Case,
+    case::{Case, TANDEM},
     debian::{await_handled, in_sync, proposal},
     pair::Pair,
 };
 
-pub(crate) const CASE: Case =
-    Case::new("debians_snapshot_is_there_during_a_resync", run).limit(300);
+pub(crate) const CASE: Case = Case::new("debians_snapshot_is_there_during_a_resync", run)
+    .pairs(&[TANDEM])
+    .limit(300);
 
 /// The target's lower device.
 const VOLUME: &str = "/dev/vg/data";

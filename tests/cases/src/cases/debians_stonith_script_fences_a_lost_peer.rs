@@ -11,16 +11,14 @@ use vm::{
 };
 
 use crate::{
-    case::{Case, TANDEM, TANDEM_DRBD},
+    case::{Case, TANDEM},
     debian::in_sync,
     pair::Pair,
     trouble::{await_end, begin, expect_running, write_letter},
 };
 
-// Not with the C module on node a: it sleeps in an RCU section after the handler, and the kernel
-// complains.
 pub(crate) const CASE: Case = Case::new("debians_stonith_script_fences_a_lost_peer", run)
-    .pairs(&[TANDEM, TANDEM_DRBD])
+    .pairs(&[TANDEM])
     .limit(240);
 
 /// Debian proposes another one.
