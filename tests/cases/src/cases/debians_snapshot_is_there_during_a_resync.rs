@@ -8,13 +8,13 @@ use anyhow::{ensure, Result};
 use vm::side::{Side, LOWER};
 
 use crate::{
-    case::{Case, TANDEM},
+    case::{Case, TANDEM, TANDEM_DRBD},
     debian::{await_handled, in_sync, proposal},
     pair::Pair,
 };
 
 pub(crate) const CASE: Case = Case::new("debians_snapshot_is_there_during_a_resync", run)
-    .pairs(&[TANDEM])
+    .pairs(&[TANDEM, TANDEM_DRBD])
     .limit(300);
 
 /// The target's lower device.
