@@ -27,7 +27,11 @@ pub(crate) struct Image {
 impl Image {
     /// Finds a node's image and kernel, making them when there are none yet.
     pub(crate) fn ensure(spec: &Spec, node: &str) -> Result<Self> {
-        let kind = if spec.servers > 0 { "cluster" } else { "plain" };
+        let kind = match (spec.servers, spec.databases) {
+            (0, false) => "plain",
+            (0, true) => "database",
+            _ => "cluster",
+        };
         Ok(Self {
             folder: made_by("scripts/guest-image", Some(kind))?,
             debug: match spec.kernel_of(node) {

@@ -111,6 +111,9 @@ struct Up {
     /// The first so many nodes have systemd, a cluster manager, a watchdog and a shared disk.
     #[arg(long, default_value_t = 0)]
     servers: usize,
+    /// The nodes have PostgreSQL.
+    #[arg(long)]
+    databases: bool,
     /// Further kernel parameters.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     append: String,
@@ -132,6 +135,7 @@ impl Up {
             unsafe_disks: self.unsafe_disks,
             volatile_disks: self.volatile_disks,
             servers: self.servers,
+            databases: self.databases,
             append: self.append.clone(),
         })
     }

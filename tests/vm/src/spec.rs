@@ -178,6 +178,9 @@ pub struct Spec {
     /// them, and share a small disk.
     #[serde(default)]
     pub servers: usize,
+    /// The nodes boot from the image with PostgreSQL.
+    #[serde(default)]
+    pub databases: bool,
     /// Further kernel parameters.
     pub append: String,
 }
@@ -198,6 +201,7 @@ impl Default for Spec {
             unsafe_disks: false,
             volatile_disks: false,
             servers: 0,
+            databases: false,
             append: String::new(),
         }
     }
@@ -249,6 +253,9 @@ impl Spec {
         }
         if self.unsafe_disks && self.volatile_disks {
             bail!("disks that forget what was not flushed have to be told of flushes");
+        }
+        if self.databases && self.servers > 0 {
+            bail!("the image of servers has no PostgreSQL");
         }
         Ok(())
     }
