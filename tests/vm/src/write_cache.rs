@@ -39,6 +39,8 @@ pub enum Luck {
     None,
     /// What this seed draws: nothing, everything, or some of the writes, of which some are torn.
     Seed(u64),
+    /// Nothing, and the disk has lied about its last flushes, so many of them.
+    Lies(usize),
 }
 
 /// What became of the writes that were not flushed.
@@ -159,14 +161,24 @@ fn entries(log: &File, disk: u64) -> Result<Vec<Entry>> {
 /// Writes what is on the medium after a cut.
 fn replay(log: &File, image: &File, luck: Luck) -> Result<Loss> {
     let entries = entries(log, image.metadata()?.len() / SECTOR)?;
-    let flushed = entries.iter().rposition(|entry| entry.is(FLUSH));
+    let lies = match luck {
+        Luck::Lies(flushes) => flushes,
+        Luck::None | Luck::Seed(_) => 0,
+    };
+    let flushed = entries
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, entry)| entry.is(FLUSH))
+        .nth(lies)
+        .map(|(place, _)| place);
     let mut draw = Draw::new(luck);
     let mut loss = Loss::default();
     for (place, entry) in entries.iter().enumerate() {
         if entry.sectors == 0 {
             continue;
         }
-        if flushed.is_some_and(|flushed| place < flushed) || entry.is(FUA) {
+        if flushed.is_some_and(|flushed| place < flushed) || (entry.is(FUA) && lies == 0) {
             write(log, image, entry, |_| true)?;
             continue;
         }
@@ -221,7 +233,7 @@ struct Draw {
 impl Draw {
     fn new(luck: Luck) -> Self {
         match luck {
-            Luck::None => Self {
+            Luck::None | Luck::Lies(_) => Self {
                 random: fastrand::Rng::with_seed(0),
                 survive: 0,
             },
@@ -346,6 +358,18 @@ mod tests {
             .iter()
             .any(|(_, loss)| loss.torn > 0 && loss.lost > 0 && loss.kept > 0));
         assert_eq!(after(&log, Luck::Seed(7)), after(&log, Luck::Seed(7)));
+    }
+
+    #[test]
+    fn a_disk_that_lies_loses_what_it_said_to_be_flushed() {
+        let mut log = Log::new("lies");
+        for byte in 1..=3 {
+            log.entry(0, u64::from(byte), FUA, byte);
+            log.entry(0, 0, FLUSH, 0);
+        }
+        assert_eq!(after(&log, Luck::Lies(0)).0[..4], [3, 3, 3, 9]);
+        assert_eq!(after(&log, Luck::Lies(1)).0[..4], [2, 2, 9, 9]);
+        assert_eq!(after(&log, Luck::Lies(5)).0[..4], [9, 9, 9, 9]);
     }
 
     #[test]
