@@ -64,16 +64,24 @@ harness:
 guest: deps  ## the image and the kernel that virtual machines boot
 	@scripts/guest-image >/dev/null
 
+.PHONY: guest-database
+guest-database: deps
+	@scripts/guest-image database >/dev/null
+
 # With EVERY_PAIR=0, pairs of drivers that have the C module come by turns, and long cases.
 EVERY_PAIR ?= 1
 PAIRS = $(if $(filter 0,$(EVERY_PAIR)),--by-turns)
 # New seeds of the simulator in each `make test`.
 NEW_SEEDS ?= 20000
 
+# The images that are needed.
+GUESTS = guest
+endure: GUESTS += guest-database
+
 # What tests run on: its halves need nothing of each other, and each often does not compute.
 .PHONY: ready
 ready: deps
-	@$(MAKE) --no-print-directory module-cloud-amd64 guest & beside=$$!; \
+	@$(MAKE) --no-print-directory module-cloud-amd64 $(GUESTS) & beside=$$!; \
 	$(MAKE) --no-print-directory userspace harness; status=$$?; wait $$beside && exit $$status
 
 .PHONY: test

@@ -7,19 +7,10 @@
 place=$2 kind=$3 number=$4
 db=$place/db
 
+# So many transactions add a row; those behind them only take a seat, as the disk is small.
+rows=3000
 # What transaction n writes beside its number.
-body() { echo "printf('%.*c', 100 + $1 * 37 % 3000, char(65 + $1 % 26))"; }
-
-statements() {
-	local n=0
-	# Without this, a rollback journal that was unlinked may come back.
-	echo "PRAGMA synchronous=EXTRA;"
-	until [ -e /run/load.stop ]; do
-		n=$((n + 1))
-		echo "BEGIN; INSERT INTO log VALUES ($n, $(body $n)); UPDATE seat SET n = $n WHERE id = $n % 64; COMMIT;
-			SELECT 'endure $number: did $n .';"
-	done
-}
+body="printf('%.*c', 100 + n * 37 % 3000, char(65 + n % 26))"
 
 case $1 in
 prepare)
@@ -29,20 +20,36 @@ prepare)
 		INSERT INTO seat SELECT value, 0 FROM generate_series(0, 63);" >/dev/null && sync -f "$place"
 	;;
 run)
-	# A line at a time is one message of the kernel's log at a time.
-	statements | stdbuf -oL sqlite3 -batch -bail "$db" >/dev/kmsg
+	coproc sqlite { stdbuf -oL sqlite3 -batch -bail "$db" 2>&1; }
+	# Without this, a rollback journal that was unlinked may come back.
+	echo "PRAGMA synchronous=EXTRA;" >&"${sqlite[1]}"
+	n=0
+	until [ -e /run/load.stop ]; do
+		n=$((n + 1))
+		echo "BEGIN; INSERT INTO log SELECT n, $body FROM (SELECT $n AS n) WHERE n <= $rows;
+			UPDATE seat SET n = $n WHERE id = $n % 64; COMMIT; SELECT 'did $n .';" >&"${sqlite[1]}"
+		read -r answer <&"${sqlite[0]}"
+		if [ "$answer" != "did $n ." ]; then
+			echo "$answer"
+			exit 1
+		fi
+		echo "endure $number: $answer" >/dev/kmsg
+	done
+	echo ".quit" >&"${sqlite[1]}"
+	wait "$sqlite_PID"
 	;;
 check)
 	found=$(sqlite3 -batch -bail -separator ' ' "$db" "PRAGMA integrity_check;
-		SELECT count(*) - coalesce(max(n), 0), coalesce(sum(body <> $(body n)), 0) FROM log;
-		SELECT count(*) FROM seat
-			WHERE n <> coalesce((SELECT max(log.n) FROM log WHERE log.n % 64 = seat.id), 0);
-		SELECT coalesce(max(n), 0) FROM log;") || exit
-	mapfile -t line <<<"$found"
-	if [ "${line[*]:0:3}" != "ok 0 0 0" ]; then
-		echo "integrity, missing and wrong rows, wrong seats, last one: ${line[*]}" >&2
+		SELECT min(last, $rows) - count(log.n), coalesce(max(log.n), 0) > last,
+			coalesce(sum(body <> $body), 0),
+			(SELECT count(*) FROM seat WHERE n <> max(last - ((last - id) % 64 + 64) % 64, 0)),
+			last
+			FROM (SELECT max(n) AS last FROM seat) LEFT JOIN log;") || exit
+	read -r integrity missing later wrong seats last <<<"${found//$'\n'/ }"
+	if [ "$integrity $missing $later $wrong $seats" != "ok 0 0 0 0" ]; then
+		echo "integrity, missing, later and wrong rows, wrong seats, last one: $found" >&2
 		exit 1
 	fi
-	echo "held ${line[3]}"
+	echo "held $last"
 	;;
 esac

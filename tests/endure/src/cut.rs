@@ -5,11 +5,12 @@
 use std::{thread, time::Duration};
 
 use anyhow::{anyhow, Context, Result};
-use vm::{pair::Pair, side::Side, Loss, Luck};
+use vm::{pair::Pair, side::Side, Loss};
 
 use crate::{
     load,
     plan::{Plan, Way},
+    stages::Stages,
 };
 
 /// What became of it.
@@ -38,11 +39,12 @@ pub(crate) fn begin(pair: &Pair<'_>) -> Result<()> {
 }
 
 /// Carries a plan out. Both nodes are Secondary and in sync before and after.
-pub(crate) fn run(pair: &Pair<'_>, plan: &Plan) -> Result<Outcome> {
+pub(crate) fn run(pair: &Pair<'_>, plan: &Plan, stages: &Stages) -> Result<Outcome> {
     let primary = if plan.b_is_primary { pair.b } else { pair.a };
     let cut = Cut {
         pair,
         plan,
+        stages,
         primary,
         secondary: pair.peer_of(&primary),
     };
@@ -61,6 +63,7 @@ pub(crate) fn run(pair: &Pair<'_>, plan: &Plan) -> Result<Outcome> {
 struct Cut<'a> {
     pair: &'a Pair<'a>,
     plan: &'a Plan,
+    stages: &'a Stages,
     primary: Side<'a>,
     secondary: Side<'a>,
 }
@@ -72,34 +75,43 @@ impl<'a> Cut<'a> {
     /// The load runs on the Primary, and waits for its cut.
     fn arrange(&self) -> Result<()> {
         let Self { plan, primary, .. } = self;
-        for side in [self.primary, self.secondary] {
-            side.ok("dmesg --clear")?;
-        }
-        let protocol = plan.protocol.as_str();
-        primary.net_options(&self.secondary, &format!("--protocol={protocol}"))?;
-        self.secondary
-            .await_proc(&format!("ds:UpToDate/UpToDate {protocol} r"))?;
-        primary.primary()?;
-        plan.file_system.load(primary)?;
-        plan.file_system.make(primary)?;
-        plan.file_system.mount(primary)?;
-        load::install(primary, plan)?;
-        load::begin(primary, plan)?;
-        load::await_more(primary, plan, 0)?;
-        self.wait(plan.delay);
+        self.stages.time("roles", || {
+            for side in [self.primary, self.secondary] {
+                side.ok("dmesg --clear")?;
+            }
+            let protocol = plan.told().as_str();
+            primary.net_options(&self.secondary, &format!("--protocol={protocol}"))?;
+            self.secondary
+                .await_proc(&format!("ds:UpToDate/UpToDate {protocol} r"))?;
+            primary.primary()
+        })?;
+        self.stages.time("mkfs", || {
+            plan.file_system.load(primary)?;
+            plan.file_system.make(primary)?;
+            plan.file_system.mount(primary)
+        })?;
+        self.stages.time("prepare", || {
+            load::install(primary, plan)?;
+            load::begin(primary, plan)?;
+            load::await_more(primary, plan, 0)
+        })?;
+        self.stages.time("load", || self.wait(plan.delay));
         Ok(())
     }
 
     /// Cuts the power of some nodes at the same moment.
     fn cut(&self, sides: &[Side<'a>]) -> Result<Loss> {
+        self.stages.time("cut", || self.cut_all(sides))
+    }
+
+    fn cut_all(&self, sides: &[Side<'a>]) -> Result<Loss> {
         let stopped: Vec<_> = sides
             .iter()
             .map(|side| side.stop())
             .collect::<Result<_>>()?;
         let mut loss = Loss::default();
         for (side, stopped) in sides.iter().zip(stopped) {
-            let luck = self.plan.luck[usize::from(side.name() == "b")];
-            loss += stopped.kill(Luck::Seed(luck))?;
+            loss += stopped.kill(self.plan.luck(side.name() == "b"))?;
             side.check()?;
         }
         Ok(loss)
@@ -113,19 +125,28 @@ impl<'a> Cut<'a> {
 
     /// A node that was booted looks for its peer, and may lose its power in that, once more.
     fn join(&self, side: &Side<'a>) -> Result<()> {
-        self.pair.joins(side, &self.options())?;
+        self.attach(side)?;
         if let Some(delay) = self.plan.again {
             self.wait(delay);
             self.cut(&[*side])?;
-            self.boot(side)?;
-            self.pair.joins(side, &self.options())?;
+            self.stages.time("boot", || self.boot(side))?;
+            self.attach(side)?;
         }
         Ok(())
     }
 
+    fn attach(&self, side: &Side<'a>) -> Result<()> {
+        self.stages
+            .time("attach", || self.pair.joins(side, &self.options()))
+    }
+
+    fn resync(&self) -> Result<()> {
+        self.stages.time("resync", || self.pair.await_in_sync())
+    }
+
     /// The options of the connection.
     fn options(&self) -> String {
-        format!("{OPTIONS} --protocol={}", self.plan.protocol.as_str())
+        format!("{OPTIONS} --protocol={}", self.plan.told().as_str())
     }
 
     /// Lets the machines do what they do until that moment.
@@ -136,12 +157,16 @@ impl<'a> Cut<'a> {
     /// Mounts and looks at everything; the node is Primary.
     fn look(&self, side: &Side<'_>, done: u64) -> Result<u64> {
         let files = self.plan.file_system;
-        load::install(side, self.plan)?;
-        files.load(side)?;
-        files.mount(side)?;
-        let held = load::check(side, self.plan, done)?;
-        files.unmount(side)?;
-        files.check(side)?;
+        let held = self.stages.time("look", || {
+            load::install(side, self.plan)?;
+            files.load(side)?;
+            files.mount(side)?;
+            load::check(side, self.plan, done)
+        })?;
+        self.stages.time("fsck", || {
+            files.unmount(side)?;
+            files.check(side)
+        })?;
         Ok(held)
     }
 
@@ -149,14 +174,17 @@ impl<'a> Cut<'a> {
         let (primary, secondary, plan) = (self.primary, self.secondary, self.plan);
         let loss = self.cut(&[secondary])?;
         let before = load::done(&primary, plan)?;
-        self.boot(&secondary)?;
-        load::await_more(&primary, plan, before)?;
+        self.stages.time("boot", || self.boot(&secondary))?;
+        self.stages
+            .time("go on", || load::await_more(&primary, plan, before))?;
         self.join(&secondary)?;
-        self.pair.await_in_sync()?;
-        load::finish(&primary)?;
-        plan.file_system.unmount(&primary)?;
-        primary.secondary()?;
-        secondary.primary()?;
+        self.resync()?;
+        self.stages.time("finish", || {
+            load::finish(&primary)?;
+            plan.file_system.unmount(&primary)?;
+            primary.secondary()?;
+            secondary.primary()
+        })?;
         let done = load::done(&primary, plan)?;
         let held = self.look(&secondary, done)?;
         Ok((Outcome { done, held, loss }, secondary))
@@ -168,15 +196,16 @@ impl<'a> Cut<'a> {
         let done = load::done(&primary, self.plan)?;
         let held = thread::scope(|scope| {
             let boot = scope.spawn(|| self.boot(&primary));
-            let held = secondary.await_apart().and_then(|()| {
+            let apart = self.stages.time("notice", || secondary.await_apart());
+            let held = apart.and_then(|()| {
                 secondary.primary()?;
                 self.look(&secondary, done)
             });
-            joined(boot.join())?;
+            self.stages.time("boot", || joined(boot.join()))?;
             held
         })?;
         self.join(&primary)?;
-        self.pair.await_in_sync()?;
+        self.resync()?;
         Ok((Outcome { done, held, loss }, secondary))
     }
 
@@ -184,9 +213,9 @@ impl<'a> Cut<'a> {
         let primary = self.primary;
         let loss = self.cut(&[primary])?;
         let done = load::done(&primary, self.plan)?;
-        self.boot(&primary)?;
+        self.stages.time("boot", || self.boot(&primary))?;
         self.join(&primary)?;
-        self.pair.await_in_sync()?;
+        self.resync()?;
         primary.primary()?;
         let held = self.look(&primary, done)?;
         Ok((Outcome { done, held, loss }, primary))
@@ -196,14 +225,16 @@ impl<'a> Cut<'a> {
         let (primary, secondary) = (self.primary, self.secondary);
         let loss = self.cut(&[primary, secondary])?;
         let done = load::done(&primary, self.plan)?;
-        thread::scope(|scope| {
-            let boot = scope.spawn(|| self.boot(&secondary));
-            let own = self.boot(&primary);
-            joined(boot.join()).and(own)
+        self.stages.time("boot", || {
+            thread::scope(|scope| {
+                let boot = scope.spawn(|| self.boot(&secondary));
+                let own = self.boot(&primary);
+                joined(boot.join()).and(own)
+            })
         })?;
-        self.pair.joins(&primary, &self.options())?;
+        self.attach(&primary)?;
         self.join(&secondary)?;
-        self.pair.await_in_sync()?;
+        self.resync()?;
         primary.primary()?;
         let held = self.look(&primary, done)?;
         Ok((Outcome { done, held, loss }, primary))
@@ -211,18 +242,20 @@ impl<'a> Cut<'a> {
 
     /// A verify finds nothing, and the disks are equal.
     fn compare(&self, primary: &Side<'_>) -> Result<()> {
-        primary.secondary()?;
-        for side in [self.pair.a, self.pair.b] {
-            side.ok("dmesg --clear")?;
-        }
-        primary.setup("verify 0")?;
-        for side in [self.pair.a, self.pair.b] {
-            side.await_log("Online verify done")?;
-            side.expect_not_logged("Out of sync")?;
-            side.expect_proc("oos:0")?;
-        }
-        self.pair.await_in_sync()?;
-        self.pair.expect_equal()
+        self.stages.time("verify", || {
+            primary.secondary()?;
+            for side in [self.pair.a, self.pair.b] {
+                side.ok("dmesg --clear")?;
+            }
+            primary.setup("verify 0")?;
+            for side in [self.pair.a, self.pair.b] {
+                side.await_log("Online verify done")?;
+                side.expect_not_logged("Out of sync")?;
+                side.expect_proc("oos:0")?;
+            }
+            self.pair.await_in_sync()
+        })?;
+        self.stages.time("compare", || self.pair.expect_equal())
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn install(side: &Side<'_>, plan: &Plan) -> Result<()> {
     let script: &[u8] = match plan.load {
         Load::Fio => include_bytes!("../guest/fio.sh"),
         Load::Sqlite => include_bytes!("../guest/sqlite.sh"),
+        Load::Postgres => include_bytes!("../guest/postgres.sh"),
     };
     side.write_file(SCRIPT, script)?;
     side.ok(&format!("chmod 755 {SCRIPT}")).map(drop)
@@ -61,16 +62,13 @@ pub(crate) fn done(node: &Node, plan: &Plan) -> Result<u64> {
 
 /// Waits until it has done something, or something more than that.
 pub(crate) fn await_more(side: &Side<'_>, plan: &Plan, than: u64) -> Result<()> {
-    let more = mark(plan);
+    let mark = mark(plan);
     let skip = than + 1;
-    let follow = format!("sh -c 'dmesg --follow | grep --line-buffered \"{more}\"'");
-    side.await_in(
-        &follow,
-        &format!("did ({skip}|[0-9]{{{},}}) ", digits(skip) + 1),
-        SOON,
-    )
-    .with_context(|| said(side))
-    .map(drop)
+    let more = format!("{mark}({skip}|[0-9]{{{},}}) ", digits(skip) + 1);
+    let follow = format!("sh -c 'dmesg --follow | grep -m 1 -E \"{more}\"'");
+    side.await_in(&follow, &mark, SOON)
+        .with_context(|| said(side))
+        .map(drop)
 }
 
 fn digits(number: u64) -> usize {

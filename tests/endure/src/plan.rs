@@ -2,9 +2,10 @@
 
 //! What is drawn of a cut: all of it follows from the seed of the run and the number of the cut.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
-use vm::side::Protocol;
+use anyhow::{bail, Result};
+use vm::{side::Protocol, Luck};
 
 /// After how long a load loses its machine, at most, before times are scaled.
 const LATEST: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ pub(crate) enum Way {
 pub(crate) enum Load {
     Fio,
     Sqlite,
+    Postgres,
 }
 
 /// The file system.
@@ -38,6 +40,30 @@ pub(crate) enum FileSystem {
     Ext4,
     Xfs,
 }
+
+/// A fault of the machines that is planted to see the checks find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The disks of a machine that loses its power have lied about their last flushes.
+    LyingDisks,
+    /// Protocol A is what the machines do, whatever protocol is promised.
+    AlwaysA,
+}
+
+impl FromStr for Fault {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "lying-disks" => Ok(Self::LyingDisks),
+            "always-a" => Ok(Self::AlwaysA),
+            _ => bail!("unknown fault '{text}': there are lying-disks and always-a"),
+        }
+    }
+}
+
+/// So many flushes are lost by disks that lie.
+const LIES: usize = 20;
 
 /// One cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,17 +83,19 @@ pub(crate) struct Plan {
     /// connecting then, or getting or giving what was missed.
     pub(crate) again: Option<Duration>,
     /// What the disks of each node do with what was not flushed.
-    pub(crate) luck: [u64; 2],
+    luck: [u64; 2],
+    /// What is planted.
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Plan {
     /// Cut `number` of the run with this seed. Protocol, way, load and file system come by turns,
-    /// each with each in 48 cuts; the rest is drawn.
+    /// each with each in 72 cuts, any two of them in 20; the rest is drawn.
     pub(crate) fn draw(seed: u64, number: u64) -> Self {
         // Seeds that are next to each other are no worse than others.
         let mut random = fastrand::Rng::with_seed(seed.rotate_left(32) ^ number);
         let (turn, round) = (number % 12, number / 12);
-        let kind = (round + turn / 3) % 4;
+        let kind = (turn / 2 + 5 * round) % 6;
         let way = match number % 4 {
             0 => Way::PeerTakesOver,
             1 => Way::SecondaryReturns,
@@ -82,12 +110,12 @@ impl Plan {
                 _ => Protocol::C,
             },
             way,
-            load: if kind % 2 == 0 {
-                Load::Fio
-            } else {
-                Load::Sqlite
+            load: match kind / 2 {
+                0 => Load::Fio,
+                1 => Load::Sqlite,
+                _ => Load::Postgres,
             },
-            file_system: if kind / 2 == 0 {
+            file_system: if kind % 2 == 0 {
                 FileSystem::Ext4
             } else {
                 FileSystem::Xfs
@@ -97,6 +125,23 @@ impl Plan {
             delay: LATEST.mul_f64(random.f64()),
             again: (random.u8(..3) == 0).then(|| LATEST_AGAIN.mul_f64(random.f64())),
             luck: [random.u64(..), random.u64(..)],
+            fault: None,
+        }
+    }
+
+    /// The protocol that the nodes are told.
+    pub(crate) fn told(&self) -> Protocol {
+        match self.fault {
+            Some(Fault::AlwaysA) => Protocol::A,
+            Some(Fault::LyingDisks) | None => self.protocol,
+        }
+    }
+
+    /// What the disks of node b, or node a, do with what was not flushed.
+    pub(crate) fn luck(&self, b: bool) -> Luck {
+        match self.fault {
+            Some(Fault::LyingDisks) => Luck::Lies(LIES),
+            Some(Fault::AlwaysA) | None => Luck::Seed(self.luck[usize::from(b)]),
         }
     }
 
@@ -109,6 +154,9 @@ impl Plan {
             (Load::Fio, _) => "flushed",
             (Load::Sqlite, true) => "delete",
             (Load::Sqlite, false) => "wal",
+            (Load::Postgres, true) => "fdatasync",
+            // Flushed with each write, and not behind it.
+            (Load::Postgres, false) => "open_datasync",
         }
     }
 
@@ -124,6 +172,7 @@ impl fmt::Display for Plan {
         let load = match self.load {
             Load::Fio => "fio",
             Load::Sqlite => "SQLite",
+            Load::Postgres => "PostgreSQL",
         };
         let files = match self.file_system {
             FileSystem::Ext4 => "ext4",
@@ -144,8 +193,11 @@ impl fmt::Display for Plan {
             self.kind(),
             self.delay.as_secs_f64()
         )?;
-        match self.again {
-            Some(delay) => write!(f, ", and again after {:.1} s", delay.as_secs_f64()),
+        if let Some(delay) = self.again {
+            write!(f, ", and again after {:.1} s", delay.as_secs_f64())?;
+        }
+        match self.fault {
+            Some(fault) => write!(f, ", planted: {fault:?}"),
             None => Ok(()),
         }
     }
@@ -158,12 +210,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_meets_each_in_48_cuts() {
-        let cuts = (1..=48).map(|number| Plan::draw(1, number));
+    fn each_meets_each_in_72_cuts() {
+        let cuts = (1..=72).map(|number| Plan::draw(1, number));
         let met: HashSet<_> = cuts
             .map(|plan| (plan.protocol, plan.way, plan.load, plan.file_system))
             .collect();
-        assert_eq!(met.len(), 48);
+        assert_eq!(met.len(), 72);
+    }
+
+    #[test]
+    fn any_two_meet_in_20_cuts() {
+        for start in 1..=72 {
+            let cuts: Vec<_> = (start..start + 20)
+                .map(|number| Plan::draw(1, number))
+                .collect();
+            let met = |pair: fn(&Plan) -> String| {
+                let pairs: HashSet<_> = cuts.iter().map(pair).collect();
+                pairs.len()
+            };
+            let of = [
+                met(|plan| format!("{:?} {:?}", plan.protocol, plan.way)),
+                met(|plan| format!("{:?} {:?}", plan.protocol, plan.load)),
+                met(|plan| format!("{:?} {:?}", plan.protocol, plan.file_system)),
+                met(|plan| format!("{:?} {:?}", plan.way, plan.load)),
+                met(|plan| format!("{:?} {:?}", plan.way, plan.file_system)),
+                met(|plan| format!("{:?} {:?}", plan.load, plan.file_system)),
+            ];
+            assert_eq!(of, [12, 9, 6, 12, 8, 6], "from {start}");
+        }
     }
 
     #[test]
@@ -174,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_protocol_a_misses_something_and_only_at_the_peer() {
-        for number in 1..=48 {
+        for number in 1..=72 {
             let plan = Plan::draw(1, number);
             let expected = plan.protocol == Protocol::A && plan.way == Way::PeerTakesOver;
             assert_eq!(plan.may_miss_the_last(), expected);
