@@ -71,12 +71,13 @@ guest-database: deps
 # With EVERY_PAIR=0, pairs of drivers that have the C module come by turns, and long cases.
 EVERY_PAIR ?= 1
 PAIRS = $(if $(filter 0,$(EVERY_PAIR)),--by-turns)
-# New seeds of the simulator in each `make test`.
+# New seeds of the simulator, and power cuts, in each `make test`.
 NEW_SEEDS ?= 20000
+NEW_CUTS ?= 20
 
 # The images that are needed.
 GUESTS = guest
-endure: GUESTS += guest-database
+test endure: GUESTS += guest-database
 
 # What tests run on: its halves need nothing of each other, and each often does not compute.
 .PHONY: ready
@@ -85,8 +86,8 @@ ready: deps
 	$(MAKE) --no-print-directory userspace harness; status=$$?; wait $$beside && exit $$status
 
 .PHONY: test
-test: ready  ## everything: cargo tests, then the cases in virtual machines
-	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) $(PAIRS) $(CASES)
+test: ready  ## everything: cargo tests, then the cases in virtual machines, and some power cuts
+	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) --cuts $(NEW_CUTS) $(PAIRS) $(CASES)
 
 .PHONY: cases
 cases: ready  ## only the cases in virtual machines (CASES=...)

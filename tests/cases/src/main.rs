@@ -18,6 +18,7 @@ mod handlers;
 mod judge;
 mod log;
 mod own;
+mod power_cuts;
 mod refusal;
 mod report;
 mod runner;
@@ -45,6 +46,9 @@ pub(crate) struct Cli {
     /// With --cargo, so many new seeds in the simulator.
     #[arg(long, default_value_t = 0)]
     seeds: u64,
+    /// With --cargo, makes so many power cuts under load after the cases.
+    #[arg(long, default_value_t = 0)]
+    cuts: u64,
     /// The kernel of the machines: stock or debug.
     #[arg(long, default_value = "stock", value_parser = Kernel::from_str)]
     kernel: Kernel,
@@ -106,5 +110,8 @@ fn run(cli: &Cli) -> Result<bool> {
         cargo::simulate(cli.seeds, &mut report);
     }
     runner::run(cli, jobs, &mut report)?;
+    if cli.cargo {
+        power_cuts::test(cli.cuts, &mut report);
+    }
     Ok(report.close())
 }
