@@ -7,7 +7,7 @@ use std::{process::Command, time::Instant};
 use crate::{report::Report, turns::Turn};
 
 /// How long they may take, in minutes: on a slow day there are fewer, as the whole has to end.
-const MINUTES: u32 = 8;
+const MINUTES: u32 = 6;
 
 /// The exit status of `endure` when there was no time for all.
 const LEFT_OUT: i32 = 3;
