@@ -86,8 +86,8 @@ ready: deps
 	$(MAKE) --no-print-directory userspace harness; status=$$?; wait $$beside && exit $$status
 
 .PHONY: test
-test: ready  ## everything: cargo tests, then the cases in virtual machines, and some power cuts
-	$(OUT)/tests/release/cases --cargo --seeds $(NEW_SEEDS) --cuts $(NEW_CUTS) $(PAIRS) $(CASES)
+test: ready  ## everything: cargo tests, the cost of a write, the cases in virtual machines, and some power cuts
+	$(OUT)/tests/release/cases --cargo --cost --seeds $(NEW_SEEDS) --cuts $(NEW_CUTS) $(PAIRS) $(CASES)
 
 .PHONY: cases
 cases: ready  ## only the cases in virtual machines (CASES=...)
@@ -134,6 +134,18 @@ test-ha: ha  ## the same as a test (STORIES="power-cut all-links" ROUNDS=20)
 .PHONY: bench
 bench: deps module-cloud-amd64 userspace harness guest  ## speed beside the C module; target/bench.json
 	$(OUT)/tests/release/bench $(BENCH)
+
+.PHONY: bench-check
+bench-check: ready  ## its short form: instructions of our module beside tests/bench/figures.toml
+	$(OUT)/tests/release/bench check
+
+.PHONY: bench-figures
+bench-figures: ready  ## writes tests/bench/figures.toml, to be committed with what made it better
+	$(OUT)/tests/release/bench check --commit-figures
+
+.PHONY: bench-plot
+bench-plot: harness  ## draws Documentation/bench.svg from target/bench.json
+	$(OUT)/tests/release/bench plot
 
 .PHONY: sim
 sim:  ## the engine under simulated faults (SEEDS=n START=first; SEED=one tells its story)

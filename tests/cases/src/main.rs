@@ -49,6 +49,9 @@ pub(crate) struct Cli {
     /// With --cargo, makes so many power cuts under load after the cases.
     #[arg(long, default_value_t = 0)]
     cuts: u64,
+    /// Counts what our module costs beside the committed figures.
+    #[arg(long)]
+    cost: bool,
     /// The kernel of the machines: stock or debug.
     #[arg(long, default_value = "stock", value_parser = Kernel::from_str)]
     kernel: Kernel,
@@ -108,6 +111,9 @@ fn run(cli: &Cli) -> Result<bool> {
         cargo::test(&mut report);
         fuzz::test(&mut report);
         cargo::simulate(cli.seeds, &mut report);
+    }
+    if cli.cost {
+        cargo::count_cost(&mut report);
     }
     runner::run(cli, jobs, &mut report)?;
     if cli.cargo {

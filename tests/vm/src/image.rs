@@ -142,7 +142,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// A binary without its debugging sections, which are most of it and useless in the guest.
-fn strip(path: &Path, scratch: &Path) -> Result<Vec<u8>> {
+/// `scratch` is a file that may be written.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn strip(path: &Path, scratch: &Path) -> Result<Vec<u8>> {
     let status = Command::new("strip")
         .arg("-g")
         .arg("-o")

@@ -41,6 +41,7 @@ mod write_cache;
 pub use agent::Output;
 pub use cluster::Cluster;
 pub use console::Splat;
+pub use image::strip;
 pub use monitor::Link;
 pub use node::{Node, Stopped};
 pub use paths::{repository, run_folder, runs};
