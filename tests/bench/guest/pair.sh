@@ -116,6 +116,20 @@ make_thin() {
 	done
 }
 
+# fresh_thin NUMBER: fresh metadata on a thin volume. It is written once in each boot, as its bitmap
+# is large, and kept without the zeroes.
+fresh_thin() {
+	if [ ! -e /run/thin ]; then
+		create_md "$1" "/dev/loop$1"
+		losetup -d "/dev/loop$1"
+		cp --sparse=always "/tmp/volume$1" /run/thin
+	else
+		losetup -d "/dev/loop$1"
+	fi
+	cp --sparse=always /run/thin "/tmp/volume$1"
+	losetup "/dev/loop$1" "/tmp/volume$1"
+}
+
 end_thin() {
 	losetup -d /dev/loop0 /dev/loop1
 	rm /tmp/volume?
@@ -157,7 +171,7 @@ large() {
 	as "$1"
 	make_thin "$3"
 	$load
-	for number in 0 1; do create_md $number /dev/loop$number; done
+	for number in 0 1; do fresh_thin $number; done
 	dmesg --clear
 	for number in 0 1; do attach $number /dev/loop$number; done
 	dmesg >"$2/attach-16t.log"
