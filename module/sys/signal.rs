@@ -80,8 +80,8 @@ impl WaitQueue {
     /// A look without the queue's lock.
     #[inline]
     fn has_waiters(&self) -> bool {
-        // SAFETY: The queue was initialised in `new`, and is only looked at through raw pointers, as
-        // others may change it.
+        // SAFETY: The queue was initialised in `new`. Others may change it, so it is only looked at
+        // through raw pointers.
         unsafe {
             let head = &raw mut (*self.0.get()).head;
             (&raw const (*head).next).read_volatile() != head
