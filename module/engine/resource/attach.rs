@@ -113,12 +113,15 @@ impl Step<'_> {
             return;
         };
         let flags = disk.superblock.flags;
-        let primary = record.state.role == Role::Primary;
         disk.superblock
             .flags
             .put(Flags::AL_DISABLED, !options.al_updates);
+        // A Primary without its peer may have written what that one lacks, in the generation that
+        // both have: while its requests wait for fencing it begins no other one.
+        let state = record.state;
+        let served = state.role == Role::Primary && state.conn >= ConnState::Connected;
         record.crashed_primary =
-            flags.has(Flags::CRASHED_PRIMARY) || (flags.has(Flags::PRIMARY) && !primary);
+            flags.has(Flags::CRASHED_PRIMARY) || (flags.has(Flags::PRIMARY) && !served);
         record.options = options;
         record.parted_at = None;
         record.disk = Some(disk);

@@ -2,6 +2,7 @@
 
 //! What an attach makes of the options that it is given; what follows from a disk that fails.
 
+use super::super::resize_tests::primary;
 use super::super::verify_tests::Node;
 use super::super::{
     Admin,
@@ -10,6 +11,7 @@ use super::super::{
     RarePacket, //
 };
 use super::*;
+use crate::engine::meta::geometry::Layout;
 use crate::engine::wire::state::StateReport;
 
 #[test]
@@ -136,4 +138,31 @@ fn a_detach_that_the_peer_agreed_to_is_not_carried_out_when_it_was_left_behind_m
         let kept = node.volumes[0].state.disk == DiskState::UpToDate;
         assert_eq!(kept, behind);
     }
+}
+
+/// Attaches the disk of a Primary again; `conn`: what became of the connection. Returns whether it
+/// counts as that of a crashed Primary.
+fn attached_by_a_primary(conn: ConnState) -> bool {
+    let mut node = primary(Layout::Internal, conn);
+    node.resource.conn = conn;
+    node.volumes[0].state.disk = DiskState::Diskless;
+    let mut disk = node.volumes[0].disk.take().unwrap();
+    disk.superblock.flags.put(Flags::PRIMARY, true);
+    let options = DiskOptions::default();
+    node.feed(Event::Admin(
+        Token(1),
+        Admin::Attach {
+            volume: 0,
+            disk,
+            options,
+        },
+    ));
+    assert!(node.volumes[0].disk.is_some(), "not attached");
+    node.volumes[0].crashed_primary
+}
+
+#[test]
+fn a_primary_without_its_peer_may_have_written_in_the_generation_of_both() {
+    assert!(attached_by_a_primary(ConnState::WfConnection));
+    assert!(!attached_by_a_primary(ConnState::Connected));
 }
