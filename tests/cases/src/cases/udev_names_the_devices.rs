@@ -17,14 +17,24 @@ use crate::{
 
 pub(crate) const CASE: Case = Case::new("udev_names_the_devices", run).pairs(&[TANDEM_DRBD]);
 
-const CONFIGURATION: &str = "global { usage-count no; }
-resource r0 {
-  volume 0 { device minor 0; disk /dev/data1; meta-disk internal; }
-  volume 3 { device /dev/drbd_other minor 1; disk /dev/data2; meta-disk internal; }
-  on a { address 10.99.0.1:7789; }
-  on b { address 10.99.0.2:7789; }
+/// Each node has one of its own, in which nobody listens at the peer's port: both are promoted
+/// here, which connected nodes would be refused.
+fn configuration(side: &Side<'_>) -> String {
+    let [a, b] = match side.name() {
+        "a" => [7789, 7790],
+        _ => [7790, 7789],
+    };
+    format!(
+        "global {{ usage-count no; }}
+resource r0 {{
+  volume 0 {{ device minor 0; disk /dev/data1; meta-disk internal; }}
+  volume 3 {{ device /dev/drbd_other minor 1; disk /dev/data2; meta-disk internal; }}
+  on a {{ address 10.99.0.1:{a}; }}
+  on b {{ address 10.99.0.2:{b}; }}
+}}
+"
+    )
 }
-";
 
 /// Where the rule is, and where one with our tool takes its place.
 const RULE: &str = "/usr/lib/udev/rules.d/65-drbd.rules";
@@ -49,7 +59,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 
 /// One node, with the daemon for as long as it takes.
 fn on(side: &Side<'_>) -> Result<()> {
-    side.write_file("/etc/drbd.conf", CONFIGURATION.as_bytes())?;
+    side.write_file("/etc/drbd.conf", configuration(side).as_bytes())?;
     side.ok("drbdadm create-md r0 --force")?;
     side.ok("/usr/lib/systemd/systemd-udevd --daemon")?;
     let result = follows(side);
