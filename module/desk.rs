@@ -39,6 +39,8 @@ pub struct Desk {
     told: KVVec<Told>,
     /// The lower disk, while one is in use.
     lower: Option<Arc<Lower>>,
+    /// The last write of the application was alone on its way to the peer.
+    was_alone: bool,
 }
 
 impl Deref for Desk {
@@ -66,7 +68,19 @@ impl Desk {
             payloads: nothing(peers)?,
             told: array(peers, Told::default())?,
             lower: None,
+            was_alone: false,
         })
+    }
+
+    /// A write of the application has come: whether it is one of those that come one at a time, so
+    /// that none will be there soon to be sent with it.
+    ///
+    /// One that is alone behind others that were not is the first of many: their submitter was told
+    /// that they are done, and comes back with as many.
+    #[inline]
+    pub fn comes_alone(&mut self) -> bool {
+        let alone = self.volume.is_alone_at_peer();
+        core::mem::replace(&mut self.was_alone, alone) && alone
     }
 
     /// The lower disk, while one is in use.

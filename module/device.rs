@@ -302,9 +302,8 @@ impl Device {
         let (result, mut more) = {
             let mut volume = self.volume.lock();
             let result = step(&mut volume, &mut fx);
-            self.queue_acks(&fx);
-            parcels.gather(&mut volume, &fx);
-            parcels.alone = context == Context::Submitter && volume.is_alone_at_peer();
+            self.begin(&fx, &mut volume, &mut parcels);
+            parcels.alone = context == Context::Submitter && volume.comes_alone();
             (result, volume.has_work())
         };
         loop {
@@ -317,15 +316,16 @@ impl Device {
             }
             let mut volume = self.volume.lock();
             volume.resume(&mut fx);
-            self.queue_acks(&fx);
-            parcels.gather(&mut volume, &fx);
+            self.begin(&fx, &mut volume, &mut parcels);
             more = volume.has_work();
         }
     }
 
-    /// Queues acknowledgements. The volume's lock is held: they go out in the order in which they
-    /// were numbered, and before any write that is numbered later.
-    fn queue_acks(&self, fx: &Effects) {
+    /// Does what effects want while the volume's lock is held: acknowledgements are queued in the
+    /// order in which they were numbered, and before any write that is numbered later; what was
+    /// kept by slot is taken out.
+    #[inline]
+    fn begin(&self, fx: &Effects, desk: &mut Desk, parcels: &mut Parcels) {
         for effect in fx.iter() {
             if let VolumeEffect::Ack {
                 kind,
@@ -341,6 +341,8 @@ impl Device {
                     block_id,
                     sequence,
                 });
+            } else {
+                parcels.take(desk, effect);
             }
         }
     }

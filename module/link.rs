@@ -29,26 +29,23 @@ use crate::engine::stream::{
     Placed, //
 };
 use crate::engine::volume::AckKind;
-use crate::recorder::{
-    Recorder,
-    TracedStream, //
+use crate::outbox::{
+    Item,
+    Next,
+    Outbox, //
 };
+use crate::recorder::Recorder;
 use crate::resource::MAX_VOLUMES;
 use crate::ring::Ring;
 use crate::sys::lock::SpinLock;
+use crate::sys::short_list::ShortList;
 use crate::sys::signal::{
     Signal,
     WaitQueue, //
 };
 
-/// Items that may wait for the data socket: all requests of eight volumes and more.
-const DATA_ITEMS: usize = 32768;
-
 /// Items that may wait for the meta socket.
 const META_ITEMS: usize = 32768;
-
-/// Rare packets that may wait for the data socket.
-const PACKETS: usize = 1024;
 
 /// So many answers are sent by the sender of the meta socket even while the receiver gathers them.
 const GATHERED_MOST: usize = 64;
@@ -60,73 +57,6 @@ const IDLE_MS: u32 = 1000;
 /// acknowledged the peer's disk may have the epoch in its cache only, and its writes keep their
 /// slots; both last much longer on a busy network.
 const BARRIER_LINGER_MS: u32 = 5;
-
-/// Something to put on the data socket.
-#[derive(Clone, Copy)]
-pub enum Item {
-    /// A write, in its epoch.
-    Write {
-        /// The volume's number.
-        volume: u16,
-        /// The request.
-        ticket: Ticket,
-        /// The epoch.
-        epoch: u32,
-    },
-    /// A read that the peer shall serve.
-    Read {
-        /// The volume's number.
-        volume: u16,
-        /// The request.
-        ticket: Ticket,
-    },
-    /// A range that the peer shall mark.
-    OutOfSync {
-        /// The volume's number.
-        volume: u16,
-        /// The range.
-        extent: Extent,
-    },
-    /// A range that we want resync data for.
-    ResyncRequest {
-        /// The volume's number.
-        volume: u16,
-        /// The range.
-        extent: Extent,
-    },
-    /// The same, and the peer may say that it is all zeroes.
-    ThinRequest {
-        /// The volume's number.
-        volume: u16,
-        /// The range.
-        extent: Extent,
-    },
-    /// A block that the peer shall tell the digest of.
-    VerifyRequest {
-        /// The volume's number.
-        volume: u16,
-        /// The range.
-        extent: Extent,
-    },
-    /// What follows may need the digests that the options name now.
-    Digests,
-    /// The end of an epoch.
-    Barrier(u32),
-    /// Data that the peer wanted.
-    Reply {
-        /// The volume's number.
-        volume: u16,
-        /// The request.
-        ticket: PeerTicket,
-    },
-    /// The next of the rare packets.
-    Packet,
-    /// The whole bitmap.
-    Bitmap {
-        /// The volume's number.
-        volume: u16,
-    },
-}
 
 /// Something to put on the meta socket.
 #[derive(Clone, Copy)]
@@ -157,25 +87,6 @@ pub enum MetaItem {
     PingAck,
 }
 
-struct Outbox {
-    stream: TracedStream,
-    /// The sender sleeps for long: no barrier is due until somebody wakes it.
-    dozing: bool,
-    items: Ring<Item>,
-    packets: Ring<(u16, Outgoing)>,
-}
-
-impl Outbox {
-    /// Queues the barrier that is due, if any; false when there is no place.
-    #[must_use]
-    fn queue_barrier(&mut self) -> bool {
-        match self.stream.take_barrier() {
-            Some(number) => self.items.push(Item::Barrier(number)),
-            None => true,
-        }
-    }
-}
-
 /// The queues of one connection. They outlive each single session.
 pub struct Link {
     outbox: SpinLock<Outbox>,
@@ -201,15 +112,7 @@ impl Link {
     /// Makes empty queues for the resource of that name. May sleep.
     pub fn new(recorder: &Arc<Recorder>, name: &str) -> Result<Self> {
         Ok(Self {
-            outbox: crate::spinlock!(
-                Outbox {
-                    stream: recorder.stream(name, 2048),
-                    dozing: false,
-                    items: Ring::new(DATA_ITEMS)?,
-                    packets: Ring::new(PACKETS)?,
-                },
-                c"tandem_outbox"
-            )?,
+            outbox: crate::spinlock!(Outbox::new(recorder.stream(name, 2048))?, c"tandem_outbox")?,
             meta: crate::spinlock!(Ring::new(META_ITEMS)?, c"tandem_meta_queue")?,
             answering: crate::spinlock!((), c"tandem_answering")?,
             devices: crate::spinlock!(
@@ -398,11 +301,9 @@ impl Link {
         self.data_wake.raise();
     }
 
-    /// The next item for the data socket, and whether more is queued behind it.
-    pub fn next_item(&self) -> Option<(Item, bool)> {
-        let mut outbox = self.outbox.lock();
-        let item = outbox.items.pop()?;
-        Some((item, !outbox.items.is_empty()))
+    /// What comes next for the data socket, and whether more is queued behind it.
+    pub fn next(&self) -> Option<(Next, bool)> {
+        self.outbox.lock().next()
     }
 
     /// How long the sender may sleep when nothing is queued, in milliseconds.
@@ -555,8 +456,16 @@ impl Link {
         self.gathering.store(on, Ordering::Release);
     }
 
-    /// The next item for the meta socket.
-    pub fn next_meta(&self) -> Option<MetaItem> {
-        self.meta.lock().pop()
+    /// Fills `to` with the next items for the meta socket; whether there are no more.
+    pub fn take_meta<const N: usize>(&self, to: &mut ShortList<MetaItem, N>) -> bool {
+        let mut meta = self.meta.lock();
+        while !to.is_full() {
+            let Some(item) = meta.pop() else {
+                return true;
+            };
+            // There is a place, as the list was not full.
+            let _ = to.push(item);
+        }
+        meta.is_empty()
     }
 }

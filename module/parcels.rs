@@ -5,7 +5,6 @@
 
 use crate::desk::Desk;
 use crate::engine::volume::{
-    Effects,
     VolumeEffect,
     MAX_EFFECTS, //
 };
@@ -56,21 +55,18 @@ impl Parcels {
         }
     }
 
-    /// Takes what belongs to `fx`: without the lock of `desk`, its slots may belong to others.
-    pub fn gather(&mut self, desk: &mut Desk, fx: &Effects) {
-        for effect in fx.iter() {
-            let kept = match effect {
-                VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
-                    desk.take_request(*ticket).map(Parcel::Bio)
-                }
-                VolumeEffect::ReleasePeer(ticket) => {
-                    desk.take_payload(*ticket).map(Parcel::Payload)
-                }
-                _ => continue,
-            };
-            // There are as many places as effects.
-            let _ = self.parcels.push(kept.unwrap_or(Parcel::Nothing));
-        }
+    /// Takes what belongs to an effect: without the lock of `desk`, its slot may belong to others.
+    #[inline]
+    pub fn take(&mut self, desk: &mut Desk, effect: &VolumeEffect) {
+        let kept = match effect {
+            VolumeEffect::Complete { ticket, .. } | VolumeEffect::Release(ticket) => {
+                desk.take_request(*ticket).map(Parcel::Bio)
+            }
+            VolumeEffect::ReleasePeer(ticket) => desk.take_payload(*ticket).map(Parcel::Payload),
+            _ => return,
+        };
+        // There are as many places as effects.
+        let _ = self.parcels.push(kept.unwrap_or(Parcel::Nothing));
     }
 
     /// What belongs to the next of those effects.

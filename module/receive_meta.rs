@@ -56,6 +56,7 @@ pub fn run(resource: &Arc<Resource>, session: &Session) {
         session,
         buffer,
         len: 0,
+        device: None,
     };
     let mut life = Life::default();
     while !session.is_down() {
@@ -111,6 +112,8 @@ struct Receiver<'a> {
     buffer: KVec<u8>,
     /// How much of the buffer is filled: a packet may come in pieces.
     len: usize,
+    /// The device of the packet before this one, if both came together: most are of one volume.
+    device: Option<Arc<Device>>,
 }
 
 impl Receiver<'_> {
@@ -128,6 +131,7 @@ impl Receiver<'_> {
         while let Some(next) = self.packet(at)? {
             at = next;
         }
+        self.device = None;
         self.buffer.copy_within(at..self.len, 0);
         self.len -= at;
         Ok(())
@@ -135,7 +139,7 @@ impl Receiver<'_> {
 
     /// Handles the packet at `at`; returns where the next one starts, or `None` if it is not
     /// complete.
-    fn packet(&self, at: usize) -> core::result::Result<Option<usize>, Ended> {
+    fn packet(&mut self, at: usize) -> core::result::Result<Option<usize>, Ended> {
         let version = self.session.version();
         let head = Header::encoded_len(version);
         let bytes = self.buffer.get(at..self.len).unwrap_or(&[]);
@@ -160,7 +164,9 @@ impl Receiver<'_> {
         let Some(payload) = bytes.get(head..end) else {
             return Ok(None);
         };
-        handle(self.resource, self.session, header, payload).ok_or(refuse(Problem::Unknown))?;
+        let (resource, session) = (self.resource, self.session);
+        handle(resource, session, header, payload, &mut self.device)
+            .ok_or(refuse(Problem::Unknown))?;
         Ok(Some(at + end))
     }
 }
@@ -171,6 +177,7 @@ fn handle(
     session: &Session,
     header: Header,
     payload: &[u8],
+    device: &mut Option<Arc<Device>>,
 ) -> Option<()> {
     let command = header.command;
     match command {
@@ -193,8 +200,13 @@ fn handle(
         }
         _ => {
             let ack = BlockAck::parse(command, payload).ok()?;
-            let device = resource.link.device(header.volume)?;
-            block_acked(&device, command, ack)?;
+            if device
+                .as_ref()
+                .is_none_or(|device| device.number != header.volume)
+            {
+                *device = Some(resource.link.device(header.volume)?);
+            }
+            block_acked(device.as_ref()?, command, ack)?;
         }
     }
     Some(())

@@ -17,7 +17,10 @@ use crate::resource::Resource;
 use crate::session;
 use crate::sys::lock::Mutex;
 use crate::sys::signal::WaitQueue;
-use crate::sys::thread::Thread;
+use crate::sys::thread::{
+    set_batch,
+    Thread, //
+};
 
 /// The receiver of one resource, if there is one.
 pub struct Receiver {
@@ -55,6 +58,7 @@ impl Receiver {
             &resource.crew,
             fmt!("drbd_c_{}", resource.name_str()),
             move || {
+                set_batch();
                 if owner.receiver.may_begin() {
                     session::run(&owner);
                 }

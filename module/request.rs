@@ -207,18 +207,19 @@ impl Device {
     fn submit_read(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
         let mut bio = Some(bio);
         loop {
-            let route = self.feed(|desk, fx| {
-                let route = desk.read(extent, fx);
-                if let Ok(ReadRoute::Slot(ticket)) = route {
+            let (route, lower) = self.feed(|desk, fx| match desk.read(extent, fx) {
+                Ok(ReadRoute::Slot(ticket)) => {
                     keep(desk, ticket, &mut bio);
+                    (Ok(()), None)
                 }
-                route
+                Ok(_) => (Ok(()), desk.lower()),
+                Err(refusal) => (Err(refusal), None),
             });
             let Some(waiting) = bio.take() else {
                 return;
             };
             match route {
-                Ok(_) => return self.read_local(extent, waiting),
+                Ok(()) => return self.read_local(extent, waiting, lower),
                 Err(Refusal::Io) => return waiting.complete(BlkStatus::IO_ERROR),
                 Err(Refusal::Full) => bio = Some(waiting),
             }
@@ -255,7 +256,7 @@ impl Device {
     }
 
     /// Passes a read straight to the lower disk. May sleep.
-    fn read_local(self: &Arc<Self>, extent: Extent, bio: MasterBio) {
+    fn read_local(self: &Arc<Self>, extent: Extent, bio: MasterBio, lower: Option<Arc<Lower>>) {
         let (fault, ahead) = match bio.flags().read_ahead {
             true => (Fault::ReadAhead, true),
             false => (Fault::DataRead, false),
@@ -266,7 +267,7 @@ impl Device {
                 false => self.read_failed(bio),
             };
         }
-        let Some(lower) = self.lower() else {
+        let Some(lower) = lower else {
             return self.read_failed(bio);
         };
         let held = bio.hold();
@@ -278,7 +279,7 @@ impl Device {
             self.resource
                 .driver
                 .bios
-                .clone_of(&held, &lower.data, extent.sector, context)
+                .clone_of(held, &lower.data, extent.sector, context)
         {
             clone.submit();
         }
@@ -339,7 +340,8 @@ impl Device {
             ticket,
         };
         if !lower.is_watched() {
-            let clone = bios.clone_of(&held, &lower.data, held.sector(), context)?;
+            let sector = held.sector();
+            let clone = bios.clone_of(held, &lower.data, sector, context)?;
             clone.submit();
             return Ok(());
         }
@@ -347,7 +349,8 @@ impl Device {
             if !self.volume.lock().local_starts(ticket, false) {
                 return Err(EIO);
             }
-            let clone = bios.clone_of(&held, &lower.data, held.sector(), context)?;
+            let sector = held.sector();
+            let clone = bios.clone_of(held, &lower.data, sector, context)?;
             clone.submit();
             return Ok(());
         };

@@ -48,6 +48,16 @@ impl<T: Copy> Ring<T> {
         true
     }
 
+    /// Takes the first item if it is one of those.
+    pub fn pop_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        let first = self.slots.get(self.head)?.as_ref()?;
+        if wanted(first) {
+            self.pop()
+        } else {
+            None
+        }
+    }
+
     /// Takes the first item.
     pub fn pop(&mut self) -> Option<T> {
         if self.len == 0 {

@@ -27,12 +27,16 @@ use crate::session::{
     send_all,
     Session, //
 };
+use crate::sys::short_list::ShortList;
 
 /// Longest packet on the meta socket.
 const PACKET: usize = Header::MAX_LEN + BlockAck::LEN;
 
 /// Packets that are sent at once.
 const BATCH: usize = 64;
+
+/// Items that are taken out of the queue at once.
+const SOME: usize = 16;
 
 /// The protocol version that first has `P_RETRY_WRITE`.
 const RETRY_SINCE: u32 = 100;
@@ -72,12 +76,15 @@ impl Answers {
         // barrier may overtake that of a write.
         let _sending = session.meta_lock.lock();
         let mut len = 0;
-        while len + PACKET <= self.0.len() {
-            let Some(item) = resource.link.next_meta() else {
-                break;
-            };
-            let to = self.0.get_mut(len..).unwrap_or(&mut []);
-            len += encode_item(session, item, to).unwrap_or(0);
+        let mut items = ShortList::<MetaItem, SOME>::new();
+        let mut all = false;
+        while !all && len + SOME * PACKET <= self.0.len() {
+            items.clear();
+            all = resource.link.take_meta(&mut items);
+            while let Some(item) = items.pop() {
+                let to = self.0.get_mut(len..).unwrap_or(&mut []);
+                len += encode_item(session, item, to).unwrap_or(0);
+            }
         }
         if len == 0 {
             return Ok(false);

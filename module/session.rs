@@ -60,11 +60,11 @@ use crate::sys::page::{
     PagePool,
     PAGES_MAX, //
 };
+use crate::sys::send::SendFlags;
 use crate::sys::socket::{
     Address,
     Listener,
     Receive,
-    SendFlags,
     TcpSocket, //
 };
 use crate::sys::thread::Thread;

@@ -37,6 +37,7 @@ mod link;
 mod login;
 mod lower;
 mod notify;
+mod outbox;
 mod parcels;
 mod proc;
 mod reasons;

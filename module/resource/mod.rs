@@ -52,11 +52,9 @@ use crate::engine::throttle::Throttle;
 use crate::engine::wire::handshake::Agreement;
 use crate::handler::Handlers;
 use crate::inspect::OfResource;
-use crate::link::{
-    Item,
-    Link, //
-};
+use crate::link::Link;
 use crate::notify;
+use crate::outbox::Item;
 use crate::receiver::Receiver;
 use crate::session::Session;
 use crate::sys::clock;

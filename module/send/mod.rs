@@ -7,6 +7,7 @@ mod bitmap;
 mod compare;
 mod direct;
 mod rare;
+mod writes;
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -22,7 +23,6 @@ use crate::engine::ids::{
 use crate::engine::resource::Loss;
 use crate::engine::volume::{
     Answer,
-    Operation,
     SendView,
     WantedAck, //
 };
@@ -30,8 +30,7 @@ use crate::engine::wire::data::{
     Barrier,
     BlockDesc,
     BlockRequest,
-    DataHeader,
-    TrimRequest, //
+    DataHeader, //
 };
 use crate::engine::wire::{
     Command,
@@ -39,9 +38,10 @@ use crate::engine::wire::{
     WireError,
     SOCKET_BUFFER_SIZE, //
 };
-use crate::link::{
+use crate::link::Link;
+use crate::outbox::{
     Item,
-    Link, //
+    Next, //
 };
 use crate::resource::Resource;
 use crate::session::{
@@ -57,16 +57,23 @@ use crate::sys::log::{
     Level, //
 };
 use crate::sys::payload::Payload;
-use crate::sys::socket::{
+use crate::sys::send::{
     SendFlags,
     Transfer, //
 };
+use crate::sys::send_batch::{
+    Cargo,
+    SendBatch, //
+};
+use crate::sys::thread;
 
 /// The sender's view of its session, and its buffer.
 struct Sender<'a> {
     resource: &'a Arc<Resource>,
     session: &'a Session,
     packet: KVec<u8>,
+    /// What is sent together; empty but while something is being sent.
+    batch: KBox<SendBatch>,
     /// More is queued behind the present item: TCP may wait with the end of it (`tcp-cork`).
     more: bool,
     /// TCP was told so, and nothing has followed yet.
@@ -82,6 +89,7 @@ struct Sender<'a> {
 
 /// Sends until the session is down.
 pub fn run(resource: &Arc<Resource>, session: &Session) {
+    thread::set_batch();
     let Ok(mut sender) = Sender::new(resource, session) else {
         return session.fail(resource, Loss::NetworkFailure);
     };
@@ -229,6 +237,7 @@ impl<'a> Sender<'a> {
             resource,
             session,
             packet: KVec::from_elem(0, SOCKET_BUFFER_SIZE, GFP_KERNEL)?,
+            batch: SendBatch::new()?,
             more: false,
             held_back: false,
             patience: Patience::new(&resource.link, session),
@@ -258,22 +267,23 @@ impl<'a> Sender<'a> {
     fn send_next(&mut self) -> Result<bool> {
         // Taken out and sent under the lock, so that no write is sent before what was queued first.
         let _sending = self.session.data_lock.lock();
-        let Some((item, more)) = self.resource.link.next_item() else {
+        let Some((next, more)) = self.resource.link.next() else {
             return Ok(false);
         };
         self.more = more && self.session.tuning().tcp_cork;
-        self.send_item(item).map(|()| true)
+        self.patience = Patience::new(&self.resource.link, self.session);
+        match next {
+            Next::Writes(writes) => self.writes(writes),
+            Next::Item(item) => self.send_item(item),
+        }?;
+        Ok(true)
     }
 
     fn send_item(&mut self, item: Item) -> Result {
-        self.patience = Patience::new(&self.resource.link, self.session);
         match item {
-            Item::Write {
-                volume,
-                ticket,
-                epoch,
-            } => self.request(volume, ticket, Some(epoch)),
-            Item::Read { volume, ticket } => self.request(volume, ticket, None),
+            // Comes in a list, even when it is alone.
+            Item::Write { .. } => Err(EINVAL),
+            Item::Read { volume, ticket } => self.read(volume, ticket),
             Item::OutOfSync { volume, extent } => {
                 let desc = BlockDesc {
                     sector: extent.sector,
@@ -312,8 +322,9 @@ impl<'a> Sender<'a> {
         self.send_encoded(len, false)
     }
 
-    /// Sends the first `len` bytes of the buffer.
+    /// Sends the first `len` bytes of the buffer, behind what is in the batch.
     fn send_encoded(&mut self, len: usize, more: bool) -> Result {
+        self.flush(true)?;
         let bytes = self.packet.get(..len).ok_or(EINVAL)?;
         let patience = &mut self.patience;
         self.held_back = more || self.more;
@@ -355,125 +366,86 @@ impl<'a> Sender<'a> {
         self.packet(volume, command, |c, out, _| request.emit(c, out))
     }
 
-    /// Sends a request of the application: a write with its data, or a read.
-    fn request(&mut self, volume: u16, ticket: Ticket, epoch: Option<u32>) -> Result {
+    /// Asks the peer to serve a read.
+    fn read(&mut self, volume: u16, ticket: Ticket) -> Result {
         let Some(device) = self.resource.link.device(volume) else {
             return Ok(());
         };
-        // The hold keeps the data in place, whatever happens to the request meanwhile.
-        let now = Device::now();
-        let (view, held) = {
-            let mut desk = device.volume.lock();
-            let view = desk.send_begin(ticket, epoch.unwrap_or(0), now);
-            (view, view.and_then(|_| desk.hold(ticket)))
-        };
-        let Some(view) = view else {
+        let begun = device.volume.lock().send_begin(ticket, 0, Device::now());
+        let Some(view) = begun else {
             // Given up since it was queued.
-            if let Some(epoch) = epoch {
-                device.must(self.resource.link.retract_write(epoch));
-            }
             return Ok(());
         };
-        let Some(held) = held else {
-            device.feed(|volume, fx| volume.send_done(ticket, fx));
-            return Err(EIO);
-        };
-        let sent = match view.operation {
-            Operation::Read => {
-                self.block_request(volume, Command::DataRequest, view.extent, ticket.block_id())
-            }
-            Operation::Discard | Operation::Zeroes { .. } => self.trim(volume, ticket, view),
-            Operation::Write | Operation::Flush => self.write(volume, ticket, view, held.payload()),
-        };
-        drop(held);
+        let command = Command::DataRequest;
+        let sent = self.block_request(volume, command, view.extent, ticket.block_id());
         device.feed(|volume, fx| volume.send_done(ticket, fx));
         sent
     }
 
-    fn write(
-        &mut self,
-        volume: u16,
-        ticket: Ticket,
-        view: SendView,
-        payload: Payload<'_>,
-    ) -> Result {
-        let header = header_of(self.session, ticket, view);
-        // What a digest was made of should be what is sent.
-        let transfer = match self.integrity {
-            Some(_) => Transfer::Copy,
-            None => transfer_of(view),
-        };
-        let digest = self.blocks(volume, Command::Data, header, payload.clone(), transfer)?;
-        self.check_unchanged(view.extent, &payload, &digest)
-    }
-
-    /// Sends a data header, the digest of `payload` if one is configured, and `payload`. Returns
-    /// the digest.
+    /// Puts a data header, the digest of the payload if one is configured, and the payload into the
+    /// batch; what may not be sent by reference, or has no room, is sent.
     fn blocks(
         &mut self,
         volume: u16,
         command: Command,
         header: DataHeader,
-        payload: Payload<'_>,
+        cargo: Cargo,
         transfer: Transfer,
-    ) -> Result<[u8; DIGEST_MAX]> {
+    ) -> Result {
+        let payload = cargo.payload();
+        let bytes = payload.remaining();
         let mut digest = [0; DIGEST_MAX];
         let size = match &mut self.integrity {
             Some(integrity) => integrity.of_payload(&payload, &mut digest)?.len(),
             None => 0,
         };
-        let follow = u32::try_from(size + payload.remaining())?;
+        let follow = u32::try_from(size + bytes)?;
         let len = self.encode(volume, command, follow, |c, out, _| header.emit(c, out))?;
-        let place = self.packet.get_mut(len..len + size).ok_or(EINVAL)?;
+        let end = len + size;
+        let place = self.packet.get_mut(len..end).ok_or(EINVAL)?;
         place.copy_from_slice(digest.get(..size).ok_or(EINVAL)?);
-        self.with_payload(len + size, payload, transfer)?;
-        Ok(digest)
-    }
-
-    /// Tells when the application changed its data while it was sent: the peer will find a wrong
-    /// digest, and the network is not to blame.
-    fn check_unchanged(
-        &mut self,
-        extent: Extent,
-        payload: &Payload<'_>,
-        sent: &[u8; DIGEST_MAX],
-    ) -> Result {
-        let Some(integrity) = &mut self.integrity else {
+        if !self.batch.push(self.packet.get(..end).ok_or(EINVAL)?) {
+            self.send_encoded(end, bytes > 0)?;
+        }
+        let left = match transfer {
+            Transfer::Reference => self.batch.load(cargo).err(),
+            Transfer::Copy => Some(cargo),
+        };
+        let Some(cargo) = left else {
             return Ok(());
         };
-        let mut now = [0; DIGEST_MAX];
-        integrity.of_payload(payload, &mut now)?;
-        if now != *sent {
-            self.resource.complain(format_args!(
-                "Digest mismatch, buffer modified by upper layers during write: {}s +{}",
-                extent.sector, extent.bytes
-            ));
-        }
-        Ok(())
-    }
-
-    fn trim(&mut self, volume: u16, ticket: Ticket, view: SendView) -> Result {
-        let (command, flags) = view.packet(self.session.agreed());
-        let trim = TrimRequest {
-            sector: view.extent.sector,
-            block_id: ticket.block_id(),
-            seq_num: view.sequence,
-            flags,
-            size: view.extent.bytes,
-        };
-        self.packet(volume, command, |c, out, _| trim.emit(c, out))
-    }
-
-    fn with_payload(&mut self, len: usize, payload: Payload<'_>, transfer: Transfer) -> Result {
-        self.send_encoded(len, payload.remaining() > 0)?;
+        self.flush(true)?;
+        let payload = cargo.payload();
         self.held_back = self.more;
         send_all_of(
             self.session,
-            payload,
+            payload.clone(),
             transfer,
             self.more,
             &mut self.patience,
-        )
+        )?;
+        match transfer {
+            Transfer::Copy => self.check_unchanged(header.sector, &payload, &digest),
+            Transfer::Reference => Ok(()),
+        }
+    }
+
+    /// Sends the batch; `more` says that something follows at once.
+    fn flush(&mut self, more: bool) -> Result {
+        let flags = SendFlags {
+            more,
+            ..SendFlags::default()
+        };
+        let mut sent = Ok(());
+        while self.batch.remaining() > 0 && sent.is_ok() {
+            self.held_back = more;
+            sent = match self.batch.send_some(&self.session.data, flags) {
+                Err(error) if error != EAGAIN || !self.patience.lasts() => Err(error),
+                _ => Ok(()),
+            };
+        }
+        self.batch.clear();
+        sent
     }
 
     /// Sends data that the peer wanted.
@@ -485,16 +457,18 @@ impl<'a> Sender<'a> {
             let mut desk = device.volume.lock();
             (desk.peer_view(ticket), desk.take_payload(ticket))
         };
-        let sent = match (view.map(|view| (view.answer, view)), &pages) {
-            (Some((Answer::Digest { .. }, view)), _) => self.digest(volume, view, pages.as_ref()),
-            (Some((Answer::Compare { .. }, view)), _) => {
+        let sent = match (view.map(|view| (view.answer, view)), pages) {
+            (Some((Answer::Digest { .. }, view)), pages) => {
+                self.digest(volume, view, pages.as_ref())
+            }
+            (Some((Answer::Compare { .. }, view)), pages) => {
                 return self.compare(&device, ticket, view, pages);
             }
-            (Some((Answer::Request, view)), _) => {
+            (Some((Answer::Request, view)), pages) => {
                 return self.request_with_digest(volume, &device, ticket, view.extent, pages);
             }
             (Some((Answer::Check, _)), Some(pages))
-                if !self.differs_at_target(&device, ticket, pages) =>
+                if !self.differs_at_target(&device, ticket, &pages) =>
             {
                 return Ok(());
             }
@@ -516,18 +490,14 @@ impl<'a> Sender<'a> {
                     block_id: view.block_id,
                     ..DataHeader::default()
                 };
-                self.blocks(
-                    volume,
-                    command,
-                    header,
-                    pages.payload(),
-                    Transfer::Reference,
-                )
-                .map(drop)
+                let cargo = Cargo::Pages(pages);
+                self.blocks(volume, command, header, cargo, Transfer::Reference)
+                    .and_then(|()| self.flush(self.more))
             }
             _ => Ok(()),
         };
-        drop(pages);
+        // Should it have failed before.
+        self.batch.clear();
         device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
         sent
     }

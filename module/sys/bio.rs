@@ -445,35 +445,34 @@ impl<T: EndIo> BioSet<T> {
         })
     }
 
-    /// Clones a request from above, to be sent to `device` at `sector`. May sleep, never fails for
-    /// lack of memory alone.
+    /// Clones a held request from above, to be sent to `device` at `sector`; the hold lasts until
+    /// the clone has ended. May sleep, never fails for lack of memory alone.
     ///
     /// The clone has the operation, flags and data of `master`.
     ///
     /// Errors: `EIO` if the kernel can't clone it.
     pub fn clone_of(
         &self,
-        master: &MasterBio,
+        master: BioHold,
         device: &BlockDevice,
         sector: u64,
         context: T,
     ) -> Result<LowerBio<T>> {
-        let source = master.bio.as_ptr();
+        let source = master.bio;
         // SAFETY: All are live, and we may sleep. The set is initialised.
         let bio = unsafe {
             bindings::bio_alloc_clone(
                 device.as_ptr(),
-                source,
+                source.as_ptr(),
                 shim::gfp_noio(),
                 self.inner.set.get(),
             )
         };
         let bio = NonNull::new(bio).ok_or(EIO)?;
-        // SAFETY: The master is live. Its answer now waits for the clone's end, too, which keeps
-        // its pages alive that long.
-        unsafe { shim::tandem_bio_inc_remaining(source) };
-        // SAFETY: The bio is fresh, and of this set.
-        let mut lower = unsafe { self.adopt(bio, device, Some(master.bio), None, context) };
+        // The count that the hold owned is given up at the clone's end.
+        core::mem::forget(master);
+        // SAFETY: The bio is fresh, and of this set; the master's answer waits for its end.
+        let mut lower = unsafe { self.adopt(bio, device, Some(source), None, context) };
         lower.set_sector(sector);
         Ok(lower)
     }
@@ -677,7 +676,7 @@ unsafe extern "C" fn end_io<T: EndIo>(bio: *mut bindings::bio) {
 /// Gives up what a bio of ours kept alive, its set last.
 fn release(master: Option<NonNull<bindings::bio>>, set: NonNull<SetInner>) {
     if let Some(master) = master {
-        // SAFETY: Gives up the pending end that `clone_of` added; the master is live until then.
+        // SAFETY: Gives up the pending end that `clone_of` took over, until which the master lives.
         unsafe { bindings::bio_endio(master.as_ptr()) };
     }
     // SAFETY: The set lives as long as it has users, and this bio was one.

@@ -32,6 +32,8 @@ pub mod payload;
 pub mod pin;
 pub mod procfs;
 pub mod reserves;
+pub mod send;
+pub mod send_batch;
 mod shim;
 pub mod short_list;
 pub mod signal;

@@ -166,20 +166,26 @@ impl Payload<'_> {
         };
     }
 
+    /// The next segment, which the cursor moves over; `None` at the end.
+    #[inline]
+    pub(super) fn take_segment(&mut self) -> Option<Segment> {
+        let segment = self.segment()?;
+        self.next_segment(segment.bv_len as usize);
+        Some(segment)
+    }
+
     /// Fills `out` with the next segments, without moving; returns how many, and their bytes.
     pub(super) fn batch(&self, out: &mut [Segment; BATCH]) -> (usize, usize) {
         let mut cursor = self.clone();
         let mut count = 0;
         let mut bytes = 0;
         for slot in out.iter_mut() {
-            let Some(segment) = cursor.segment() else {
+            let Some(segment) = cursor.take_segment() else {
                 break;
             };
-            let len = segment.bv_len as usize;
+            bytes += segment.bv_len as usize;
             *slot = segment;
             count += 1;
-            bytes += len;
-            cursor.next_segment(len);
         }
         (count, bytes)
     }

@@ -330,6 +330,17 @@ void tandem_thread_priority(bool fifo_low)
 		sched_set_normal(current, 0);
 }
 
+/* sched_setattr_nocheck() is not in bindings. */
+void tandem_thread_batch(void)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_BATCH,
+	};
+
+	WARN_ON_ONCE(sched_setattr_nocheck(current, &attr));
+}
+
 /* Masks are macros; those of processors that may come are a variable behind one. */
 int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high)
 {

@@ -81,6 +81,7 @@ u64 tandem_jiffies_ms(void);
 unsigned int tandem_ms_since(unsigned long start);
 unsigned long tandem_ms_to_jiffies(unsigned int ms);
 void tandem_thread_priority(bool fifo_low);
+void tandem_thread_batch(void);
 int tandem_thread_cpus(struct task_struct *task, u64 low, u64 high);
 unsigned long tandem_stack_left(void);
 struct task_struct *tandem_current(void);

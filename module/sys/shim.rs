@@ -112,6 +112,7 @@ unsafe extern "C" {
     pub(super) safe fn tandem_ms_since(start: c_ulong) -> c_uint;
     safe fn tandem_ms_to_jiffies(ms: c_uint) -> c_ulong;
     pub(super) safe fn tandem_thread_priority(fifo_low: bool);
+    pub(super) safe fn tandem_thread_batch();
     pub(super) fn tandem_thread_cpus(
         task: *mut bindings::task_struct,
         low: u64,

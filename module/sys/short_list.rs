@@ -38,10 +38,22 @@ impl<T, const N: usize> ShortList<T, N> {
         }
     }
 
+    /// Whether all values were taken out. Any context.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether there is no place for another value. Any context.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.end == N
+    }
+
     /// Takes the first value out. Any context.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        if self.start == self.end {
+        if self.is_empty() {
             return None;
         }
         let place = self.places.get(self.start)?;

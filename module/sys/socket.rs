@@ -7,10 +7,8 @@
 
 use super::{
     page::PageVec,
-    params,
     payload::{
         address,
-        Payload,
         PayloadMut,
         Segment,
         BATCH, //
@@ -45,11 +43,9 @@ pub(super) const FAMILY_V4: u16 = 2;
 const FAMILY_V6: u16 = 10;
 /// `MSG_*`; checked in `shim.c`.
 const MSG_PEEK: c_uint = 0x2;
-const MSG_DONTWAIT: c_uint = 0x40;
+pub(super) const MSG_DONTWAIT: c_uint = 0x40;
 const MSG_WAITALL: c_uint = 0x100;
-const MSG_NOSIGNAL: c_uint = 0x4000;
-const MSG_MORE: c_uint = 0x8000;
-const MSG_SPLICE_PAGES: c_uint = 0x800_0000;
+pub(super) const MSG_NOSIGNAL: c_uint = 0x4000;
 
 /// A socket address with its port, in the form that user space gives: `struct sockaddr_in`, or
 /// `struct sockaddr_in6`.
@@ -144,22 +140,6 @@ pub struct BufferSizes {
     pub receive: u32,
 }
 
-/// How to send.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SendFlags {
-    /// More follows at once: don't send a small packet now.
-    pub more: bool,
-    /// Don't wait for room.
-    pub dont_wait: bool,
-}
-
-impl SendFlags {
-    fn bits(self) -> c_uint {
-        let bit = |on, bit| if on { bit } else { 0 };
-        MSG_NOSIGNAL | bit(self.more, MSG_MORE) | bit(self.dont_wait, MSG_DONTWAIT)
-    }
-}
-
 /// How to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receive {
@@ -183,16 +163,6 @@ impl Receive {
                 Self::Peek => MSG_DONTWAIT | MSG_PEEK,
             }
     }
-}
-
-/// How payload is put into the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer {
-    /// By copying: the payload may change or go as soon as the call returns.
-    Copy,
-    /// By reference to its pages: they stay until acknowledged, but if the payload changes before
-    /// that, so may what the peer gets.
-    Reference,
 }
 
 fn vector(slice: &mut [u8]) -> bindings::kvec {
@@ -242,7 +212,7 @@ impl Socket {
         Ok(socket)
     }
 
-    fn as_ptr(&self) -> *mut bindings::socket {
+    pub(super) fn as_ptr(&self) -> *mut bindings::socket {
         self.socket.as_ptr()
     }
 
@@ -340,7 +310,7 @@ impl Listener {
 }
 
 /// A TCP connection.
-pub struct TcpSocket(Socket);
+pub struct TcpSocket(pub(super) Socket);
 
 impl TcpSocket {
     /// Connects from the host of `source` (any port) to `destination`. May sleep.
@@ -509,82 +479,6 @@ impl TcpSocket {
         // SAFETY: The socket is live, and the message covers writable memory that outlives it.
         let received = unsafe { bindings::sock_recvmsg(self.0.as_ptr(), message, flags as c_int) };
         usize::try_from(received).map_err(|_| Error::from_errno(received))
-    }
-
-    /// Sends at most `from.len()` bytes, by copying; returns how many. May sleep.
-    ///
-    /// Errors: `EAGAIN` when there was no room in time, `EPIPE`, `ECONNRESET`.
-    pub fn send(&self, from: &[u8], flags: SendFlags) -> Result<usize> {
-        let mut vector = bindings::kvec {
-            iov_base: from.as_ptr().cast_mut().cast(),
-            iov_len: from.len(),
-        };
-        let mut message = bindings::msghdr::default();
-        // SAFETY: The vector covers `from`, which is only read; both outlive the message.
-        unsafe {
-            bindings::iov_iter_kvec(
-                &raw mut message.msg_iter,
-                bindings::ITER_SOURCE,
-                &raw mut vector,
-                1,
-                from.len(),
-            )
-        };
-        self.send_message(&mut message, flags.bits())
-    }
-
-    /// Sends what remains of `from`, at most a batch of its segments; returns how many bytes, and
-    /// moves it on by them. May sleep.
-    ///
-    /// Call it until nothing remains. Pages that can't be sent by reference are copied.
-    ///
-    /// Errors: as for [`TcpSocket::send`].
-    pub fn send_payload(
-        &self,
-        from: &mut Payload<'_>,
-        flags: SendFlags,
-        transfer: Transfer,
-    ) -> Result<usize> {
-        let mut batch = [Segment::default(); BATCH];
-        let (count, bytes) = from.batch(&mut batch);
-        if count == 0 {
-            return Ok(0);
-        }
-        let mut bits = flags.bits();
-        if bytes < from.remaining() {
-            bits |= MSG_MORE;
-        }
-        let by_reference = transfer == Transfer::Reference
-            && !params::disable_sendpage()
-            && batch.iter().take(count).all(|segment| {
-                // SAFETY: The page is live.
-                unsafe { shim::tandem_sendpage_ok(segment.bv_page) }
-            });
-        if by_reference {
-            bits |= MSG_SPLICE_PAGES;
-        }
-        let mut message = bindings::msghdr::default();
-        // SAFETY: The segments are of live pages; both outlive the message. What the socket keeps
-        // of pages, it holds references to.
-        unsafe {
-            bindings::iov_iter_bvec(
-                &raw mut message.msg_iter,
-                bindings::ITER_SOURCE,
-                batch.as_ptr(),
-                count,
-                bytes,
-            )
-        };
-        let sent = self.send_message(&mut message, bits)?;
-        from.skip(sent);
-        Ok(sent)
-    }
-
-    fn send_message(&self, message: &mut bindings::msghdr, flags: c_uint) -> Result<usize> {
-        message.msg_flags = flags;
-        // SAFETY: The socket is live, and the message covers memory that outlives it.
-        let sent = unsafe { bindings::sock_sendmsg(self.0.as_ptr(), message) };
-        usize::try_from(sent).map_err(|_| Error::from_errno(sent))
     }
 
     /// How long receiving waits, in milliseconds; `None` is for ever. Any context.

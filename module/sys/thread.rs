@@ -178,6 +178,12 @@ pub fn set_fifo_low() {
     shim::tandem_thread_priority(true);
 }
 
+/// From here on the calling thread wakes up without taking the processor from who runs there: it
+/// lets work gather. Its share of the processors stays the same. Process context.
+pub fn set_batch() {
+    shim::tandem_thread_batch();
+}
+
 /// Gives the calling thread normal priority again. Process context.
 pub fn set_normal() {
     shim::tandem_thread_priority(false);
