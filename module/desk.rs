@@ -103,16 +103,20 @@ impl Desk {
         }
     }
 
+    #[inline]
+    fn kept(&self, index: u32) -> Option<&MasterBio> {
+        self.requests.get(index as usize)?.as_ref()
+    }
+
     /// The bio in a slot.
     #[inline]
     pub fn request(&self, ticket: Ticket) -> Option<&MasterBio> {
-        self.requests.get(ticket.index as usize)?.as_ref()
+        self.kept(ticket.index)
     }
 
     /// How long ago the bio in that slot came, in milliseconds.
     pub fn age_ms(&self, index: u32) -> Option<u64> {
-        let bio = self.requests.get(index as usize)?.as_ref()?;
-        Some(u64::from(bio.age_ms()))
+        self.kept(index).map(|bio| u64::from(bio.age_ms()))
     }
 
     /// Holds the bio in a slot, to be used without the lock.

@@ -48,8 +48,8 @@ const STACK_NEEDED: usize = 8 << 10;
 const OVERHEAD: usize = 4096;
 
 impl Device {
-    /// Sends a write past the queue, if it is alone and the socket has room for it. False if it has
-    /// to be queued. May sleep, but not for the peer.
+    /// Sends a write that has come alone past the queue, if nothing is queued and the socket has room
+    /// for it. False if it has to be queued. May sleep, but not for the peer.
     pub fn send_at_once(self: &Arc<Self>, ticket: Ticket) -> bool {
         if stack::left() < STACK_NEEDED {
             return false;
@@ -63,7 +63,7 @@ impl Device {
         let Some(_sending) = session.data_lock.try_lock() else {
             return false;
         };
-        let held = self.hold_if_alone(ticket);
+        let held = self.volume.lock().hold(ticket);
         let Some(held) = held.filter(|held| held.op() == BioOp::Write && held.has_data()) else {
             return false;
         };
@@ -75,11 +75,6 @@ impl Device {
         };
         self.send_placed(&session, ticket, held, placed);
         true
-    }
-
-    fn hold_if_alone(&self, ticket: Ticket) -> Option<BioHold> {
-        let desk = self.volume.lock();
-        desk.is_alone_at_peer().then(|| desk.hold(ticket)).flatten()
     }
 
     fn send_placed(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cargo tests of both workspaces, the simulator and the cost, counted with the cases.
+//! The cargo tests of both workspaces, counted with the cases.
 
 use std::{
     io::{BufRead, BufReader},
@@ -19,49 +19,6 @@ const WORKSPACES: &[(&str, &str, &str)] = &[
     ("userspace", "target", "dev"),
     ("tests", "target/tests", "release"),
 ];
-
-/// Runs the simulator over as many seeds that no commit before had.
-pub(crate) fn simulate(seeds: u64, report: &mut Report) {
-    println!("# {seeds} new seeds in the simulator");
-    if seeds == 0 {
-        println!("skipped: new seeds in the simulator");
-        return report.add(0, 0, 1);
-    }
-    let repository = vm::repository();
-    let began = Instant::now();
-    let status = Command::new(repository.join("target/tests/release/sim"))
-        .args(["--from-commit", "--seeds", &seeds.to_string()])
-        .current_dir(&repository)
-        .status();
-    match status {
-        Ok(status) if status.success() => {
-            report.pass("simulator: new seeds", began.elapsed().as_secs_f64());
-        }
-        Ok(_) => report.fail("simulator: new seeds", "its story is above"),
-        Err(error) => report.fail("simulator: new seeds", &error.to_string()),
-    }
-}
-
-/// Status of a program that had nothing to do, and said why.
-const SKIPPED: i32 = 77;
-
-/// Counts what our module costs, beside the committed figures.
-pub(crate) fn count_cost(report: &mut Report) {
-    println!("# cost in instructions, beside tests/bench/figures.toml");
-    let repository = vm::repository();
-    let name = "bench: cost as committed";
-    let began = Instant::now();
-    let status = Command::new(repository.join("target/tests/release/bench"))
-        .arg("check")
-        .current_dir(&repository)
-        .status();
-    match status.map(|status| status.code()) {
-        Ok(Some(0)) => report.pass(name, began.elapsed().as_secs_f64()),
-        Ok(Some(SKIPPED)) => report.add(0, 0, 1),
-        Ok(_) => report.fail(name, "what it counted is above"),
-        Err(error) => report.fail(name, &error.to_string()),
-    }
-}
 
 /// Lets clippy look for what could panic in the engine: it is denied there.
 pub(crate) fn deny_panics(report: &mut Report) {

@@ -18,7 +18,7 @@ mod handlers;
 mod judge;
 mod log;
 mod own;
-mod power_cuts;
+mod programs;
 mod refusal;
 mod report;
 mod runner;
@@ -110,14 +110,14 @@ fn run(cli: &Cli) -> Result<bool> {
         cargo::deny_panics(&mut report);
         cargo::test(&mut report);
         fuzz::test(&mut report);
-        cargo::simulate(cli.seeds, &mut report);
+        programs::simulate(cli.seeds, &mut report);
     }
     if cli.cost {
-        cargo::count_cost(&mut report);
+        programs::count_cost(&mut report);
     }
     runner::run(cli, jobs, &mut report)?;
     if cli.cargo {
-        power_cuts::test(cli.cuts, &mut report);
+        programs::cut_power(cli.cuts, &mut report);
     }
     Ok(report.close())
 }

@@ -96,6 +96,12 @@ pub(crate) fn begin(side: &Side<'_>, name: &str, command: &str) -> Result<()> {
     .map(drop)
 }
 
+/// Begins to disconnect, by the name `disconnect`.
+pub(crate) fn begin_disconnect(side: &Side<'_>) -> Result<()> {
+    let command = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
+    begin(side, "disconnect", command)
+}
+
 /// Begins to write a MiB again and again, until [`stop_writing`].
 pub(crate) fn keep_writing(side: &Side<'_>) -> Result<()> {
     let writes = format!(

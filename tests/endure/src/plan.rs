@@ -2,9 +2,9 @@
 
 //! What is drawn of a cut: all of it follows from the seed of the run and the number of the cut.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, time::Duration};
 
-use anyhow::{bail, Result};
+use clap::ValueEnum;
 use vm::{side::Protocol, Luck};
 
 /// After how long a load loses its machine, at most, before times are scaled.
@@ -42,24 +42,12 @@ pub(crate) enum FileSystem {
 }
 
 /// A fault of the machines that is planted to see the checks find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
     /// The disks of a machine that loses its power have lied about their last flushes.
     LyingDisks,
     /// Protocol A is what the machines do, whatever protocol is promised.
     AlwaysA,
-}
-
-impl FromStr for Fault {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "lying-disks" => Ok(Self::LyingDisks),
-            "always-a" => Ok(Self::AlwaysA),
-            _ => bail!("unknown fault '{text}': there are lying-disks and always-a"),
-        }
-    }
 }
 
 /// So many flushes are lost by disks that lie.

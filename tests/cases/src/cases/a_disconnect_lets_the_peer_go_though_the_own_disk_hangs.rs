@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin, hang, in_sync_on_fragile, wake},
+    trouble::{await_end, begin, begin_disconnect, hang, in_sync_on_fragile, wake},
 };
 
 pub(crate) const CASE: Case = Case::new(
@@ -28,8 +28,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     in_sync_on_fragile(pair)?;
 
     hang(&pair.a)?;
-    let disconnect = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
-    begin(&pair.a, "disconnect", disconnect)?;
+    begin_disconnect(&pair.a)?;
     pair.b.await_event("connection:Connecting")?;
     pair.b.setup("down r0")?;
     pair.a

@@ -10,7 +10,7 @@ use crate::{
     case::{Case, TANDEM},
     pair::Pair,
     trouble::{
-        attach_again, await_end, begin, expect_letter, expect_running, hang,
+        attach_again, await_end, begin, begin_disconnect, expect_letter, expect_running, hang,
         in_sync_on_fragile, wake, write_letter,
     },
 };
@@ -39,8 +39,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     attach_again(&pair.a, &lower, "")?;
     pair.await_in_sync()?;
     hang(&pair.a)?;
-    let disconnect = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
-    begin(&pair.a, "disconnect", disconnect)?;
+    begin_disconnect(&pair.a)?;
     pair.a.await_log("-> Disconnecting")?;
     pair.a.setup("detach 0 --force")?;
     await_end(&pair.a, "disconnect", 0)?;

@@ -9,7 +9,7 @@ use anyhow::{ensure, Result};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{await_end, begin, expect_running, hang, in_sync_on_fragile, wake},
+    trouble::{await_end, begin_disconnect, expect_running, hang, in_sync_on_fragile, wake},
 };
 
 pub(crate) const CASE: Case =
@@ -30,8 +30,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
 
     hang(&pair.a)?;
     // A Primary that is left begins a new generation, which has to be on its disk.
-    let disconnect = "drbdsetup disconnect ipv4:10.99.0.1:7789 ipv4:10.99.0.2:7789";
-    begin(&pair.a, "disconnect", disconnect)?;
+    begin_disconnect(&pair.a)?;
     pair.a.await_log("-> Disconnecting")?;
     for (report, word) in REPORTS {
         let told = pair.a.ok(report)?;
