@@ -158,13 +158,12 @@ impl Link {
         (0..).map_while(|position| self.device_at(position))
     }
 
-    /// Empties the queue of the data socket. `dropped` is called for each item, without locks.
+    /// Empties the queue of the data socket. `dropped` is called for each item, without locks; of
+    /// writes the volume knows by itself that they were not sent.
     pub fn drop_items(&self, mut dropped: impl FnMut(Item)) {
-        loop {
-            let item = self.outbox.lock().items.pop();
-            match item {
-                Some(item) => dropped(item),
-                None => return,
+        while let Some((next, _)) = self.next() {
+            if let Next::Item(item) = next {
+                dropped(item);
             }
         }
     }
@@ -193,7 +192,7 @@ impl Link {
     }
 
     fn queue(&self, item: Item) {
-        if !self.outbox.lock().items.push(item) {
+        if !self.outbox.lock().push(item) {
             self.overflow.store(true, Ordering::Release);
         }
         self.data_wake.raise();
@@ -201,19 +200,7 @@ impl Link {
 
     /// Queues a write in the order of the stream.
     pub fn queue_write(&self, volume: u16, ticket: Ticket) {
-        let mut outbox = self.outbox.lock();
-        let placed = outbox.stream.place_write();
-        let mut fits = true;
-        if let Some(barrier) = placed.barrier {
-            fits &= outbox.items.push(Item::Barrier(barrier));
-        }
-        fits &= outbox.items.push(Item::Write {
-            volume,
-            ticket,
-            epoch: placed.epoch,
-        });
-        drop(outbox);
-        if !fits {
+        if !self.outbox.lock().push_write(volume, ticket) {
             self.overflow.store(true, Ordering::Release);
         }
         self.data_wake.raise();
@@ -223,7 +210,7 @@ impl Link {
     /// is queued, which has to go first. Whoever calls this holds the data socket's lock.
     pub fn place_at_once(&self) -> Option<Placed> {
         let mut outbox = self.outbox.lock();
-        if !outbox.items.is_empty() {
+        if !outbox.is_empty() {
             return None;
         }
         let placed = outbox.stream.place_write();
@@ -293,7 +280,7 @@ impl Link {
     /// Queues a rare packet.
     pub fn queue_packet(&self, volume: u16, packet: Outgoing) {
         let mut outbox = self.outbox.lock();
-        let fits = outbox.packets.push((volume, packet)) && outbox.items.push(Item::Packet);
+        let fits = outbox.packets.push((volume, packet)) && outbox.push(Item::Packet);
         drop(outbox);
         if !fits {
             self.overflow.store(true, Ordering::Release);

@@ -11,6 +11,7 @@ use crate::engine::ids::{
     Ticket, //
 };
 use crate::engine::resource::Outgoing;
+use crate::engine::stream::Placed;
 use crate::recorder::TracedStream;
 use crate::ring::Ring;
 use crate::sys::send_batch::CARGOES;
@@ -22,18 +23,9 @@ const ITEMS: usize = 32768;
 /// Rare packets that may wait.
 const PACKETS: usize = 1024;
 
-/// Something to put on the data socket.
+/// Something to put on the data socket, other than a write of the application.
 #[derive(Clone, Copy)]
 pub enum Item {
-    /// A write, in its epoch.
-    Write {
-        /// The volume's number.
-        volume: u16,
-        /// The request.
-        ticket: Ticket,
-        /// The epoch.
-        epoch: u32,
-    },
     /// A read that the peer shall serve.
     Read {
         /// The volume's number.
@@ -105,6 +97,16 @@ pub enum Next {
     Item(Item),
 }
 
+#[derive(Clone, Copy)]
+enum Queued {
+    Write {
+        volume: u16,
+        ticket: Ticket,
+        epoch: u32,
+    },
+    Item(Item),
+}
+
 /// What waits for the data socket.
 pub struct Outbox {
     /// The order of writes.
@@ -112,7 +114,7 @@ pub struct Outbox {
     /// The sender sleeps for long: no barrier is due until somebody wakes it.
     pub dozing: bool,
     /// In the order in which it is sent.
-    pub items: Ring<Item>,
+    queued: Ring<Queued>,
     /// What each [`Item::Packet`] stands for, with the number of its volume.
     pub packets: Ring<(u16, Outgoing)>,
 }
@@ -123,33 +125,55 @@ impl Outbox {
         Ok(Self {
             stream,
             dozing: false,
-            items: Ring::new(ITEMS)?,
+            queued: Ring::new(ITEMS)?,
             packets: Ring::new(PACKETS)?,
         })
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Queues something; false when there is no place.
+    #[must_use]
+    pub fn push(&mut self, item: Item) -> bool {
+        self.queued.push(Queued::Item(item))
+    }
+
+    /// Queues a write in the order of the stream, behind a barrier if one is due; false when there
+    /// is no place.
+    #[must_use]
+    pub fn push_write(&mut self, volume: u16, ticket: Ticket) -> bool {
+        let Placed { barrier, epoch } = self.stream.place_write();
+        barrier.is_none_or(|number| self.push(Item::Barrier(number)))
+            && self.queued.push(Queued::Write {
+                volume,
+                ticket,
+                epoch,
+            })
     }
 
     /// Queues the barrier that is due, if any; false when there is no place.
     #[must_use]
     pub fn queue_barrier(&mut self) -> bool {
-        match self.stream.take_barrier() {
-            Some(number) => self.items.push(Item::Barrier(number)),
-            None => true,
-        }
+        let due = self.stream.take_barrier();
+        due.is_none_or(|number| self.push(Item::Barrier(number)))
     }
 
     /// Takes the first item if it is a write of that volume.
     fn pop_write_of(&mut self, volume: u16) -> Option<(Ticket, u32)> {
-        let of_it = |item: &Item| matches!(item, Item::Write { volume: v, .. } if *v == volume);
-        match self.items.pop_if(of_it)? {
-            Item::Write { ticket, epoch, .. } => Some((ticket, epoch)),
-            _ => None,
+        let of_it = |next: &Queued| matches!(next, Queued::Write { volume: v, .. } if *v == volume);
+        match self.queued.pop_if(of_it)? {
+            Queued::Write { ticket, epoch, .. } => Some((ticket, epoch)),
+            Queued::Item(_) => None,
         }
     }
 
     /// What comes next, and whether more is queued behind it.
     pub fn next(&mut self) -> Option<(Next, bool)> {
-        let next = match self.items.pop()? {
-            Item::Write {
+        let next = match self.queued.pop()? {
+            Queued::Write {
                 volume,
                 ticket,
                 epoch,
@@ -166,8 +190,8 @@ impl Outbox {
                 }
                 Next::Writes(Writes { volume, list })
             }
-            item => Next::Item(item),
+            Queued::Item(item) => Next::Item(item),
         };
-        Some((next, !self.items.is_empty()))
+        Some((next, !self.is_empty()))
     }
 }

@@ -281,8 +281,6 @@ impl<'a> Sender<'a> {
 
     fn send_item(&mut self, item: Item) -> Result {
         match item {
-            // Comes in a list, even when it is alone.
-            Item::Write { .. } => Err(EINVAL),
             Item::Read { volume, ticket } => self.read(volume, ticket),
             Item::OutOfSync { volume, extent } => {
                 let desc = BlockDesc {
@@ -408,8 +406,8 @@ impl<'a> Sender<'a> {
             self.send_encoded(end, bytes > 0)?;
         }
         let left = match transfer {
-            Transfer::Reference => self.batch.load(cargo).err(),
-            Transfer::Copy => Some(cargo),
+            Transfer::Copy if bytes > 0 => Some(cargo),
+            _ => self.batch.load(cargo).err(),
         };
         let Some(cargo) = left else {
             return Ok(());
