@@ -33,6 +33,7 @@ impl Sender<'_> {
             }
             self.bitmap_packet(&device, &mut cursor)?;
         }
+        self.flush(self.more)?;
         self.resource
             .post_for(&device, |volume| Event::BitmapSent { volume });
         Ok(())

@@ -99,7 +99,7 @@ impl Sender<'_> {
         let end = len + digest.len();
         let place = self.packet.get_mut(len..end).ok_or(EINVAL)?;
         place.copy_from_slice(digest);
-        self.send_encoded(end, false)
+        self.put(end)
     }
 
     fn verify_digest(&mut self) -> Result<&mut Digest> {

@@ -48,8 +48,8 @@ const STACK_NEEDED: usize = 8 << 10;
 const OVERHEAD: usize = 4096;
 
 impl Device {
-    /// Sends a write that has come alone past the queue, if nothing is queued and the socket has room
-    /// for it. False if it has to be queued. May sleep, but not for the peer.
+    /// Sends a write that has come alone past the queue, if nothing is queued and the socket has
+    /// room for it. False if it has to be queued. May sleep, but not for the peer.
     pub fn send_at_once(self: &Arc<Self>, ticket: Ticket) -> bool {
         if stack::left() < STACK_NEEDED {
             return false;

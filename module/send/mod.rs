@@ -67,6 +67,9 @@ use crate::sys::send_batch::{
 };
 use crate::sys::thread;
 
+/// So many items are sent together, if there is room for them.
+const TOGETHER: usize = 16;
+
 /// The sender's view of its session, and its buffer.
 struct Sender<'a> {
     resource: &'a Arc<Resource>,
@@ -124,17 +127,24 @@ struct Patience<'a> {
     link: &'a Link,
     session: &'a Session,
     /// 0: no limit.
+    most: u32,
     left: u32,
 }
 
 impl<'a> Patience<'a> {
-    /// What one item may take.
     fn new(link: &'a Link, session: &'a Session) -> Self {
+        let most = session.tuning().ko_count;
         Self {
             link,
             session,
-            left: session.tuning().ko_count,
+            most,
+            left: most,
         }
+    }
+
+    /// The socket took something.
+    fn renew(&mut self) {
+        self.left = self.most;
     }
 
     /// The socket took nothing for a whole timeout: whether to go on. A ping finds out whether the
@@ -223,7 +233,7 @@ fn send_all_of(
     };
     while payload.remaining() > 0 {
         match session.data.send_payload(&mut payload, flags, transfer) {
-            Ok(_) => {}
+            Ok(_) => patience.renew(),
             Err(error) if error == EAGAIN && patience.lasts() => {}
             Err(error) => return Err(error),
         }
@@ -263,19 +273,30 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Sends what is queued first; whether there was anything.
+    /// Sends some of what is queued; whether there was anything.
     fn send_next(&mut self) -> Result<bool> {
         // Taken out and sent under the lock, so that no write is sent before what was queued first.
         let _sending = self.session.data_lock.lock();
-        let Some((next, more)) = self.resource.link.next() else {
-            return Ok(false);
-        };
-        self.more = more && self.session.tuning().tcp_cork;
         self.patience = Patience::new(&self.resource.link, self.session);
-        match next {
-            Next::Writes(writes) => self.writes(writes),
-            Next::Item(item) => self.send_item(item),
-        }?;
+        let taken = self.take_some();
+        let sent = taken.and_then(|any| self.flush(self.more).map(|()| any));
+        // Should it have failed before.
+        self.batch.clear();
+        sent
+    }
+
+    /// Takes some of what is queued, and puts it into the batch; whether there was anything.
+    fn take_some(&mut self) -> Result<bool> {
+        for taken in 0..TOGETHER {
+            let Some((next, more)) = self.resource.link.next() else {
+                return Ok(taken > 0);
+            };
+            self.more = more && self.session.tuning().tcp_cork;
+            match next {
+                Next::Writes(writes) => self.writes(writes),
+                Next::Item(item) => self.send_item(item),
+            }?;
+        }
         Ok(true)
     }
 
@@ -317,18 +338,24 @@ impl<'a> Sender<'a> {
         emit: impl FnOnce(Command, &mut [u8], u32) -> Result<usize, WireError>,
     ) -> Result {
         let len = self.encode(volume, command, 0, emit)?;
-        self.send_encoded(len, false)
+        self.put(len)
     }
 
-    /// Sends the first `len` bytes of the buffer, behind what is in the batch.
-    fn send_encoded(&mut self, len: usize, more: bool) -> Result {
+    /// Puts the first `len` bytes of the buffer into the batch. Sends what is there already if
+    /// there is no room, and them as well if they are too many.
+    fn put(&mut self, len: usize) -> Result {
+        let bytes = self.packet.get(..len).ok_or(EINVAL)?;
+        if self.batch.push(bytes) {
+            return Ok(());
+        }
         self.flush(true)?;
         let bytes = self.packet.get(..len).ok_or(EINVAL)?;
+        if self.batch.push(bytes) {
+            return Ok(());
+        }
         let patience = &mut self.patience;
-        self.held_back = more || self.more;
-        send_patiently(&self.session.data, bytes, self.held_back, || {
-            patience.lasts()
-        })
+        self.held_back = true;
+        send_patiently(&self.session.data, bytes, true, || patience.lasts())
     }
 
     /// Encodes header and sub-header; `follow` bytes of data will come behind.
@@ -402,9 +429,7 @@ impl<'a> Sender<'a> {
         let end = len + size;
         let place = self.packet.get_mut(len..end).ok_or(EINVAL)?;
         place.copy_from_slice(digest.get(..size).ok_or(EINVAL)?);
-        if !self.batch.push(self.packet.get(..end).ok_or(EINVAL)?) {
-            self.send_encoded(end, bytes > 0)?;
-        }
+        self.put(end)?;
         let left = match transfer {
             Transfer::Copy if bytes > 0 => Some(cargo),
             _ => self.batch.load(cargo).err(),
@@ -438,8 +463,12 @@ impl<'a> Sender<'a> {
         while self.batch.remaining() > 0 && sent.is_ok() {
             self.held_back = more;
             sent = match self.batch.send_some(&self.session.data, flags) {
-                Err(error) if error != EAGAIN || !self.patience.lasts() => Err(error),
-                _ => Ok(()),
+                Ok(_) => {
+                    self.patience.renew();
+                    Ok(())
+                }
+                Err(error) if error == EAGAIN && self.patience.lasts() => Ok(()),
+                Err(error) => Err(error),
             };
         }
         self.batch.clear();
@@ -490,12 +519,9 @@ impl<'a> Sender<'a> {
                 };
                 let cargo = Cargo::Pages(pages);
                 self.blocks(volume, command, header, cargo, Transfer::Reference)
-                    .and_then(|()| self.flush(self.more))
             }
             _ => Ok(()),
         };
-        // Should it have failed before.
-        self.batch.clear();
         device.feed(|volume, fx| volume.peer_reply_sent(ticket, fx));
         sent
     }

@@ -97,7 +97,7 @@ impl Sender<'_> {
             sent = sent.and_then(|()| self.write(writes.volume, ticket, view, held.ok_or(EIO)?));
         }
         sent = sent.and_then(|()| self.flush(self.more));
-        // Should it have failed before.
+        // Should it have failed before: from here on nobody looks at the data.
         self.batch.clear();
         all_sent(&device, tickets);
         sent
