@@ -328,7 +328,7 @@ fn a_source_that_begins_before_its_answer_is_read_is_followed() {
         node.feed(Event::Admin(Token(1), Admin::Invalidate { volume, remote }));
         let uuid = RarePacket::SyncUuid(SyncUuid { uuid: 0x1234 });
         if early {
-            node.packet(uuid.clone());
+            node.packet(uuid);
         }
         assert_eq!(node.volumes[0].state.conn, C::Connected);
         node.packet(RarePacket::StateReply(1));

@@ -65,7 +65,7 @@ impl FromStr for Module {
                 (path, name)
             }
         };
-        if !path.extension().is_some_and(|extension| extension == "ko") {
+        if path.extension().is_none_or(|extension| extension != "ko") {
             bail!("there are tandem, drbd, bare, and paths of built modules: FILE.ko=NAME");
         }
         if !path.is_file() {
