@@ -17,6 +17,7 @@ use crate::engine::ids::{
     PeerTicket,
     Ticket, //
 };
+use crate::engine::volume::WantedAck;
 use crate::lower::Lower;
 use crate::recorder::TracedVolume;
 use crate::storage::array;
@@ -76,10 +77,12 @@ impl Desk {
     /// that none will be there soon to be sent with it.
     ///
     /// One that is alone behind others that were not is the first of many: their submitter was told
-    /// that they are done, and comes back with as many.
+    /// that they are done, and comes back with as many. With protocol A none waits for the peer, so
+    /// that the next may be there at once.
     #[inline]
     pub fn comes_alone(&mut self) -> bool {
-        let alone = self.volume.is_alone_at_peer();
+        let waits = self.volume.policy().ack != WantedAck::None;
+        let alone = waits && self.volume.is_alone_at_peer();
         core::mem::replace(&mut self.was_alone, alone) && alone
     }
 

@@ -408,7 +408,7 @@ impl<'a> Sender<'a> {
     }
 
     /// Puts a data header, the digest of the payload if one is configured, and the payload into the
-    /// batch; what may not be sent by reference, or has no room, is sent.
+    /// batch; what has no room there is sent.
     fn blocks(
         &mut self,
         volume: u16,
@@ -430,9 +430,11 @@ impl<'a> Sender<'a> {
         let place = self.packet.get_mut(len..end).ok_or(EINVAL)?;
         place.copy_from_slice(digest.get(..size).ok_or(EINVAL)?);
         self.put(end)?;
-        let left = match transfer {
-            Transfer::Copy if bytes > 0 => Some(cargo),
-            _ => self.batch.load(cargo).err(),
+        // With a digest, what was copied is looked at again before it is given up.
+        let later = size > 0 && bytes > 0 && transfer == Transfer::Copy;
+        let left = match later {
+            true => Some(cargo),
+            false => self.batch.load(cargo, transfer).err(),
         };
         let Some(cargo) = left else {
             return Ok(());

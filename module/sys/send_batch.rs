@@ -10,7 +10,10 @@ use super::{
         Segment,
         PAGE_SIZE, //
     },
-    send::SendFlags,
+    send::{
+        SendFlags,
+        Transfer, //
+    },
     shim,
     short_list::ShortList,
     socket::TcpSocket,
@@ -126,6 +129,8 @@ pub struct SendBatch {
     former: usize,
     /// The socket refers to something of this batch.
     referred: bool,
+    /// A payload of this batch has to be copied.
+    changeable: bool,
     cargo: ShortList<Cargo, CARGOES>,
 }
 
@@ -147,6 +152,7 @@ impl SendBatch {
             copies: false,
             former: 0,
             referred: false,
+            changeable: false,
             cargo: ShortList::new(),
         };
         Ok(KBox::new(batch, GFP_KERNEL)?)
@@ -179,17 +185,19 @@ impl SendBatch {
         page.write(packet).is_some_and(|segment| self.add(segment))
     }
 
-    /// Adds a payload. Any context.
+    /// Adds a payload. One that has to be copied lets the whole batch be copied. Any context.
     ///
     /// Errors: the cargo, if there is no room for all of it, or its pages can't be sent by
     /// reference.
-    pub fn load(&mut self, cargo: Cargo) -> core::result::Result<(), Cargo> {
+    pub fn load(&mut self, cargo: Cargo, transfer: Transfer) -> core::result::Result<(), Cargo> {
+        let refer = transfer == Transfer::Reference;
         let (end, bytes) = (self.end, self.bytes);
         let mut payload = cargo.payload();
         let mut fits = true;
         while let Some(segment) = payload.take_segment() {
             // SAFETY: The page is live.
-            fits = unsafe { shim::tandem_sendpage_ok(segment.bv_page) } && self.add(segment);
+            fits = !refer || unsafe { shim::tandem_sendpage_ok(segment.bv_page) };
+            fits &= self.add(segment);
             if !fits {
                 break;
             }
@@ -199,9 +207,12 @@ impl SendBatch {
         } else {
             Err(cargo)
         };
-        if loaded.is_err() {
-            self.end = end;
-            self.bytes = bytes;
+        match &loaded {
+            Ok(()) => self.changeable |= !refer,
+            Err(_) => {
+                self.end = end;
+                self.bytes = bytes;
+            }
         }
         loaded
     }
@@ -212,7 +223,7 @@ impl SendBatch {
     pub fn send_some(&mut self, socket: &TcpSocket, flags: SendFlags) -> Result<usize> {
         let left = self.segments.get(self.first..self.end).unwrap_or(&[]);
         // Packets alone are copied faster.
-        let refer = !self.copies && !self.cargo.is_empty();
+        let refer = !self.copies && !self.changeable && !self.cargo.is_empty();
         self.referred |= refer;
         // SAFETY: By the type invariants the segments are of live pages.
         let sent = unsafe { socket.send_segments(left, self.bytes, flags, refer) }?;
@@ -242,6 +253,7 @@ impl SendBatch {
         self.bytes = 0;
         self.cargo.clear();
         self.reserve.used = 0;
+        self.changeable = false;
         if !core::mem::take(&mut self.referred) {
             self.head.used = self.former;
         }
