@@ -245,13 +245,8 @@ impl Device {
         self.disk.lock().as_ref().map(run)
     }
 
-    /// Looks at what the resource knows of the volume, as [`Resource::with_core`] does; `None` when
-    /// it is not there any more. May sleep.
-    pub fn with_record<R>(self: &Arc<Self>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
-        self.resource.with_core(|core| core.record(self).map(look))
-    }
-
-    /// The same, as [`Resource::glance`] does. May sleep.
+    /// Looks at what the resource knows of the volume, as [`Resource::glance`] does; `None` when it
+    /// is not there any more. May sleep.
     pub fn glance<R>(self: &Arc<Self>, look: impl FnOnce(&VolumeRecord) -> R) -> Option<R> {
         self.resource.glance(|core| core.record(self).map(look))
     }

@@ -427,16 +427,31 @@ impl Resource {
         self.follow(queue);
     }
 
-    /// Carries out what was decided, and then lets the command go that was answered. A handler that
-    /// could not be called has no objections: that is the next event.
+    /// Carries out what was decided, also of volumes whose resync waits for another one of this
+    /// resource, and then lets the command go that was answered. Other resources look at what they
+    /// depend on in their own time.
     fn follow(self: &Arc<Self>, queue: &mut Queue) {
-        while let Some(call) = self.carry_out_all(queue) {
-            self.decide(Event::HandlerDone { call, status: 0 }, queue);
-        }
+        self.carry_out_more(queue);
         self.tell_dependencies();
+        for device in self.link.devices() {
+            let news = self.dependency_news(&device);
+            let at = self.glance(|core| core.position(&device));
+            if let (Some(waits), Some(volume)) = (news, at) {
+                self.decide(Event::Depends { volume, waits }, queue);
+                self.carry_out_more(queue);
+            }
+        }
         if let Some(answer) = queue.answer.take() {
             *self.answer.lock() = Some(answer);
             self.answered.wake_all();
+        }
+    }
+
+    /// Carries out what was decided. A handler that could not be called has no objections: that is
+    /// the next event.
+    fn carry_out_more(self: &Arc<Self>, queue: &mut Queue) {
+        while let Some(call) = self.carry_out_all(queue) {
+            self.decide(Event::HandlerDone { call, status: 0 }, queue);
         }
     }
 

@@ -15,7 +15,6 @@ use crate::engine::resource::{
 };
 use crate::engine::state::{
     ConnState,
-    DeviceState,
     DiskState, //
 };
 use crate::notify;
@@ -38,7 +37,9 @@ impl Resource {
             }
             for device in self.link.devices() {
                 self.look_at(&device);
-                self.look_at_dependency(&device);
+                if let Some(waits) = self.dependency_news(&device) {
+                    self.post_for(&device, |volume| Event::Depends { volume, waits });
+                }
                 if tick {
                     notify::progress(&device);
                 }
@@ -118,15 +119,12 @@ impl Resource {
         }
     }
 
-    /// Looks whether the resync of a device has to wait for another one. May sleep.
-    fn look_at_dependency(self: &Arc<Self>, device: &Arc<Device>) {
+    /// Whether the resync of a device has to wait for another one, if that is news. May sleep.
+    pub(super) fn dependency_news(&self, device: &Arc<Device>) -> Option<bool> {
         let waits = !may_sync(device.minor, |minor| self.driver.dependency(minor));
-        let told = device.with_record(|record| record.state);
+        let state = device.glance(|record| record.state)?;
         // A device that is not in use at all waits for nothing.
-        let unused =
-            |s: &DeviceState| s.conn == ConnState::StandAlone && s.disk == DiskState::Diskless;
-        if told.is_some_and(|state| state.aftr_isp != waits && !unused(&state)) {
-            self.post_for(device, |volume| Event::Depends { volume, waits });
-        }
+        let unused = state.conn == ConnState::StandAlone && state.disk == DiskState::Diskless;
+        (state.aftr_isp != waits && !unused).then_some(waits)
     }
 }
