@@ -432,14 +432,12 @@ impl Resource {
     /// depend on in their own time.
     fn follow(self: &Arc<Self>, queue: &mut Queue) {
         self.carry_out_more(queue);
-        self.tell_dependencies();
-        for device in self.link.devices() {
-            let news = self.dependency_news(&device);
-            let at = self.glance(|core| core.position(&device));
-            if let (Some(waits), Some(volume)) = (news, at) {
-                self.decide(Event::Depends { volume, waits }, queue);
-                self.carry_out_more(queue);
+        // One that begins or ends may be waited for in turn; no chain has more volumes.
+        for _ in 0..MAX_VOLUMES {
+            if !self.tell_dependencies() {
+                break;
             }
+            self.follow_dependencies(queue);
         }
         if let Some(answer) = queue.answer.take() {
             *self.answer.lock() = Some(answer);
@@ -492,8 +490,21 @@ impl Resource {
         uncalled
     }
 
-    /// Tells other resources what their resyncs may wait for. May sleep.
-    fn tell_dependencies(&self) {
+    /// Lets volumes resync that have to wait no longer, and others wait.
+    fn follow_dependencies(self: &Arc<Self>, queue: &mut Queue) {
+        for device in self.link.devices() {
+            let news = self.dependency_news(&device);
+            let at = self.glance(|core| core.position(&device));
+            if let (Some(waits), Some(volume)) = (news, at) {
+                self.decide(Event::Depends { volume, waits }, queue);
+                self.carry_out_more(queue);
+            }
+        }
+    }
+
+    /// Tells all resources what their resyncs may wait for; whether there was any news of this one.
+    /// May sleep.
+    fn tell_dependencies(&self) -> bool {
         let changed = self.glance(|core| {
             let volumes = core.records.iter().zip(core.devices.iter());
             volumes.fold(false, |changed, (record, device)| {
@@ -505,5 +516,6 @@ impl Resource {
         if changed {
             self.driver.dependencies_changed();
         }
+        changed
     }
 }
