@@ -125,10 +125,6 @@ pub struct SendBatch {
     /// so that it is free again after each batch.
     reserve: HeadPage,
     copies: bool,
-    /// What was written to `head` by former batches.
-    former: usize,
-    /// The socket refers to something of this batch.
-    referred: bool,
     /// A payload of this batch has to be copied.
     changeable: bool,
     cargo: ShortList<Cargo, CARGOES>,
@@ -150,8 +146,6 @@ impl SendBatch {
             head: HeadPage::new(true)?,
             reserve: HeadPage::new(true)?,
             copies: false,
-            former: 0,
-            referred: false,
             changeable: false,
             cargo: ShortList::new(),
         };
@@ -224,7 +218,6 @@ impl SendBatch {
         let left = self.segments.get(self.first..self.end).unwrap_or(&[]);
         // Packets alone are copied faster.
         let refer = !self.copies && !self.changeable && !self.cargo.is_empty();
-        self.referred |= refer;
         // SAFETY: By the type invariants the segments are of live pages.
         let sent = unsafe { socket.send_segments(left, self.bytes, flags, refer) }?;
         self.skip(sent);
@@ -254,9 +247,6 @@ impl SendBatch {
         self.cargo.clear();
         self.reserve.used = 0;
         self.changeable = false;
-        if !core::mem::take(&mut self.referred) {
-            self.head.used = self.former;
-        }
         if self.head.used > PAGE_SIZE - HEADROOM {
             match HeadPage::new(false) {
                 Ok(page) => {
@@ -266,6 +256,5 @@ impl SendBatch {
                 Err(_) => self.copies = true,
             }
         }
-        self.former = self.head.used;
     }
 }
