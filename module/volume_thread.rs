@@ -32,11 +32,8 @@ const RELEASE_TICK_MS: u32 = 20;
 /// Runs until the device is stopped. `block` is where blocks of the activity log are made.
 pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
     while !device.is_stopping() {
-        let (syncing, timeout_ms) = {
-            let volume = device.volume.lock();
-            let syncing = volume.resync_progress().is_some() || volume.verify_progress().is_some();
-            (syncing, volume.policy().disk_timeout_ms)
-        };
+        let timeout_ms = device.volume.lock().policy().disk_timeout_ms;
+        let syncing = is_syncing(device);
         device
             .wake
             .wait_timeout(tick_ms(device, syncing, timeout_ms));
@@ -44,7 +41,8 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
         if device.log_wanted.swap(false, Ordering::AcqRel) {
             write_log(device, &mut block);
         }
-        if syncing {
+        // What woke this thread may have been its begin: the first step is due at once.
+        if is_syncing(device) {
             let sectors = device.lower().map_or(0, |lower| lower.data.sectors_done());
             device.volume.lock().sync_tick(Device::now(), sectors);
         }
@@ -56,6 +54,12 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
             device.go_on_with_release();
         }
     }
+}
+
+/// Whether a resync or a verify is under way.
+fn is_syncing(device: &Device) -> bool {
+    let volume = device.volume.lock();
+    volume.resync_progress().is_some() || volume.verify_progress().is_some()
 }
 
 /// Goes on with the resync and the verify that are under way.

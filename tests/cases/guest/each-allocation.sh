@@ -1,15 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# each-allocation COMMAND UNDO: runs COMMAND (words, no shell syntax) again and again. In the first
-# run the first allocation fails that the module makes for it, in the second run the second, and so
-# on, until a run makes no further one. Of those that are made at a place that had its failure
-# already (a reserve being filled, the entries of a table) only some are taken. Each run has to end
-# by itself, with success or an exit status. After a success in spite of a failed allocation, UNDO
-# (a shell command) makes the command possible again. The last run, in which nothing failed, has to
-# succeed.
+# each-allocation COMMAND UNDO [THREAD]: runs COMMAND (words, no shell syntax) again and again. In
+# the first run the first allocation fails that the module makes for it, in the second run the
+# second, and so on, until a run makes no further one. With THREAD they are those that the kernel's
+# thread of that name makes meanwhile; nothing is done if there is none. Of those that are made at a
+# place that had its failure already (a reserve being filled, the entries of a table) only some are
+# taken. Each run has to end by itself, with success or an exit status. After a success in spite of
+# a failed allocation, UNDO (a shell command) makes the command possible again. The last run, in
+# which nothing failed, has to succeed.
 #
 # Prints in how many runs an allocation failed, and how many of them succeeded nevertheless.
-command=$1 undo=$2
+command=$1 undo=$2 thread=${3:-}
+if [ -n "$thread" ] && ! pgrep -x "$thread" >/dev/null; then
+	echo 0 0
+	exit
+fi
 debug=/sys/kernel/debug
 # Counted down by the kernel at each failure; no test comes near.
 plenty=1000000
@@ -32,9 +37,13 @@ run() {
 	echo $plenty >$debug/failslab/times
 	echo $plenty >$debug/fail_page_alloc/times
 	echo "$mark" >/dev/kmsg
+	local whose=self
+	[ -n "$thread" ] && whose=$(pgrep -x "$thread")
 	# The number is lost in a fork, not in an exec.
-	said=$(timeout -k 1 100 bash -c 'echo $0 >/proc/self/fail-nth; exec $1' "$1" "$command" 2>&1)
+	said=$(timeout -k 1 100 bash -c 'echo $0 >/proc/$2/fail-nth; exec $1' "$1" "$command" "$whose" 2>&1)
 	status=$?
+	# A thread that the command has ended takes its number with it.
+	[ -n "$thread" ] && echo 0 2>/dev/null >"/proc/$whose/fail-nth"
 	place=
 	if [ $(($(cat $debug/failslab/times) + $(cat $debug/fail_page_alloc/times))) -lt $((2 * plenty)) ]; then
 		place=$(dmesg | tac | sed "/(${mark##*(}/q" | grep -o ' [_a-zA-Z0-9.]*+0x[0-9a-f]*/' | md5sum)

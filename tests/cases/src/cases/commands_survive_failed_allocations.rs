@@ -23,6 +23,9 @@ pub(crate) const CASE: Case = Case::new("commands_survive_failed_allocations", r
 const PROGRAM: &str = include_str!("../../guest/each-allocation.sh");
 const PLACE: &str = "/run/each-allocation";
 
+/// The thread that does what commands want.
+const WORKER: &str = "drbd_r_r0";
+
 /// The longest that all runs of one command may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -113,15 +116,18 @@ fn each_step(side: &Side<'_>, steps: &[Step]) -> Result<()> {
         .try_for_each(|step| each(side, step.command, step.undo))
 }
 
-/// Runs a command with each of its allocations failing once, then without failure.
+/// Runs a command with each of its allocations failing once, then without failure; then the same
+/// with those of the resource's worker, which carries out what a command decides.
 fn each(side: &Side<'_>, command: &str, undo: &str) -> Result<()> {
-    allocations(side, command, undo).map(drop)
+    allocations(side, command, undo, "")?;
+    allocations(side, command, undo, WORKER).map(drop)
 }
 
-/// As [`each`]; returns how many allocations failed, and how many of these runs succeeded.
-fn allocations(side: &Side<'_>, command: &str, undo: &str) -> Result<(u32, u32)> {
+/// One half of [`each`]: the allocations of that thread, or of the command itself. Returns how many
+/// failed, and how many of these runs succeeded.
+fn allocations(side: &Side<'_>, command: &str, undo: &str, thread: &str) -> Result<(u32, u32)> {
     let undo = if undo.is_empty() { "true" } else { undo };
-    let run = format!("bash {PLACE} '{command}' '{undo}'");
+    let run = format!("bash {PLACE} '{command}' '{undo}' {thread}");
     let output = side.sh_within(&run, LIMIT)?;
     if !output.success() {
         bail!("node {}: {}", side.name(), output.stdout.trim_end());
@@ -137,7 +143,7 @@ fn writes_need_no_memory(pair: &Pair<'_>) -> Result<()> {
     let write = format!(
         "dd if=/dev/urandom of={DEVICE} oflag=direct conv=fsync,notrunc bs=64k count=4 status=none"
     );
-    let (failed, succeeded) = allocations(&pair.a, &write, "true")?;
+    let (failed, succeeded) = allocations(&pair.a, &write, "true", "")?;
     if failed != succeeded {
         bail!("{} of {failed} writes with a failed allocation failed", failed - succeeded);
     }
