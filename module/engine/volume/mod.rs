@@ -36,6 +36,7 @@ mod thin;
 mod unflushed;
 mod verify;
 mod watch;
+mod window;
 
 #[cfg(test)]
 mod broken_tests;
@@ -216,6 +217,8 @@ pub struct Volume<S: Storage> {
     releasing: bool,
     /// Resync data that was sent has to be forgotten.
     forgetting: bool,
+    /// What lets the resync or the verify ask for more.
+    asks: window::Asks,
     /// A write of the disk's metadata failed.
     unsaved: bool,
     /// What the application may believe to be written and has not flushed.
@@ -261,6 +264,7 @@ impl<S: Storage> Volume<S> {
             losing: false,
             releasing: false,
             forgetting: false,
+            asks: window::Asks::default(),
             unsaved: false,
             unflushed: Unflushed::Nothing,
             abandoning: false,
@@ -426,7 +430,7 @@ impl<S: Storage> Volume<S> {
     /// Whether an earlier step left something to do.
     pub fn has_work(&self) -> bool {
         let unfinished = self.losing || self.releasing || self.forgetting || self.abandoning;
-        self.retry || unfinished || self.broken.is_waiting()
+        self.retry || unfinished || self.has_window_again() || self.broken.is_waiting()
     }
 
     /// Goes on with what earlier steps left.
@@ -451,6 +455,9 @@ impl<S: Storage> Volume<S> {
         }
         if self.policy.lead == Lead::Ahead {
             self.look_for_relief(fx);
+        }
+        if self.has_window_again() {
+            self.ask_again(fx);
         }
         if self.broken.is_waiting() {
             self.report_broken(fx);

@@ -93,6 +93,11 @@ impl Resync {
         broken.decrease_by(sectors, &mut self.in_flight, Invariant::PeerCount);
     }
 
+    /// Sectors asked for and not written yet.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
     /// An answer is forgotten whose acknowledgement may come.
     pub(super) fn forget_one(&mut self) {
         self.late = self.late.saturating_add(1);
@@ -314,9 +319,8 @@ impl<S: Storage> Volume<S> {
             return false;
         }
         while fx.room() >= 4 {
-            let full = self.resync.in_flight >= self.pace.limits().in_flight;
             let blocks = u64::from(self.pace.allowed()) / BLOCK_SECTORS;
-            if full || blocks == 0 {
+            if blocks == 0 || self.is_window_full() {
                 return false;
             }
             let Some(extent) = self.next_dirty(blocks) else {
@@ -357,15 +361,12 @@ impl<S: Storage> Volume<S> {
     }
 
     fn ask_for(&mut self, extent: Extent, fx: &mut Effects) -> bool {
-        // Writes of the peer come on the same stream before the data: they need slots, too.
-        let crowded = self.peers.used() >= self.peers.len() / 2;
         let kind = if self.resync.tells_digests {
             PeerKind::ResyncDigest { stale: false }
         } else {
             PeerKind::WANTED
         };
-        let blocked = crowded
-            || self.writes_resync_data(extent)
+        let blocked = self.writes_resync_data(extent)
             || (kind != PeerKind::WANTED && self.awaits_given_up(extent));
         let Some(index) = (!blocked).then(|| self.peers.take()).flatten() else {
             self.resync.cursor = extent.sector / BLOCK_SECTORS;

@@ -154,6 +154,11 @@ impl Verify {
         self.open != 0
     }
 
+    /// Blocks that were asked for here and are not settled.
+    pub(super) fn open(&self) -> u32 {
+        self.open
+    }
+
     /// Whether one is going on.
     pub(super) fn is_running(&self) -> bool {
         self.running
@@ -257,10 +262,9 @@ impl<S: Storage> Volume<S> {
         if !self.verify.running || self.verify.side != VerifySide::Source {
             return false;
         }
-        let window = u64::from(self.pace.limits().in_flight) / BLOCK_SECTORS;
         while fx.room() >= 4 {
-            let full = u64::from(self.verify.open) >= window;
-            if full || u64::from(self.pace.allowed()) < BLOCK_SECTORS {
+            let paced = u64::from(self.pace.allowed()) < BLOCK_SECTORS;
+            if paced || self.is_window_full() {
                 return false;
             }
             let Some(extent) = self.next_unverified() else {
@@ -284,8 +288,7 @@ impl<S: Storage> Volume<S> {
     }
 
     fn ask_for_digest(&mut self, extent: Extent, fx: &mut Effects) -> bool {
-        let crowded = self.peers.used() >= self.peers.len() / 2;
-        let Some(index) = (!crowded).then(|| self.peers.take()).flatten() else {
+        let Some(index) = self.peers.take() else {
             return false;
         };
         let arrival = self.next_arrival();
