@@ -58,6 +58,8 @@ impl Call<'_> {
             return RetCode::ERR_NOMEM;
         };
         run_on(&resource, cpus);
+        // Who finds it there may delete it only when all of it is there.
+        let _config = resource.config.take_anyway();
         match self.driver.add_resource(&resource) {
             Ok(true) => {
                 inspect::show_resource(&resource);
@@ -177,9 +179,16 @@ pub(super) fn delete(driver: &Driver, resource: &Arc<Resource>) -> RetCode {
         return RetCode::ERR_INTR;
     }
     notify::resource_destroyed(resource);
+    forget(driver, resource);
+    RetCode::NO_ERROR
+}
+
+/// Takes a resource away that nothing uses. May sleep.
+fn forget(driver: &Driver, resource: &Arc<Resource>) {
+    // As long as its folder is there, its name is not free.
+    inspect::hide_resource(resource);
     driver.remove_resource(resource);
     resource.stop();
-    RetCode::NO_ERROR
 }
 
 /// Takes a resource away whatever it does; for the end of the module, when nobody has any of its
@@ -208,6 +217,5 @@ pub fn remove(driver: &Driver, resource: &Arc<Resource>) {
         log("detach", super::disk::detach(&device, false));
         minor::remove(driver, &device);
     }
-    driver.remove_resource(resource);
-    resource.stop();
+    forget(driver, resource);
 }

@@ -169,6 +169,11 @@ pub fn show_resource(resource: &Arc<Resource>) {
     *resource.inspected.lock() = OfResource::new(resource).ok();
 }
 
+/// Shows nothing of a resource any more. What it shows keeps it alive. May sleep.
+pub fn hide_resource(resource: &Resource) {
+    drop(resource.inspected.lock().take());
+}
+
 /// Shows a volume that was made. As for [`show_resource`]. May sleep.
 pub fn show_volume(device: &Arc<Device>) {
     let shown = match &*device.resource.inspected.lock() {

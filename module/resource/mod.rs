@@ -204,7 +204,6 @@ impl Resource {
     /// Ends the worker. The connection is StandAlone, no volume is left. A handler that does not
     /// come back is left to the driver. May sleep.
     pub fn stop(self: &Arc<Self>) {
-        drop(self.inspected.lock().take());
         self.receiver.reap();
         self.stopping.store(true, Ordering::Release);
         self.wake.raise();

@@ -25,6 +25,9 @@ use super::{
 /// How long the peer waits for the module before it does the next thing, at most.
 const TURN_MS: u64 = 6;
 
+/// How long all turns may take, on a machine that is slow.
+const TO_ACT: Duration = Duration::from_secs(20);
+
 /// How long the module may take to close a connection whose other half is closed.
 const TO_CLOSE: Duration = Duration::from_millis(300);
 
@@ -57,8 +60,9 @@ pub(crate) struct Session<'a> {
     pub(crate) slow: bool,
     /// It is over when that comes, if nobody has introduced himself by then.
     pub(crate) until: Instant,
-    /// How long it lasts from then on.
-    pub(crate) lasts: Duration,
+    /// How many turns it has from then on. Not how much time: what it reaches should not depend on
+    /// how quick the machine is.
+    pub(crate) lasts: u32,
 }
 
 impl Session<'_> {
@@ -100,8 +104,9 @@ impl Session<'_> {
 
     /// Takes what comes and answers; does something by itself when nothing comes.
     fn turns(&mut self, up: &mut impl FnMut()) -> Stop {
-        let mut told = false;
-        while Instant::now() < self.until {
+        let mut left = None;
+        while Instant::now() < self.until && left != Some(0) {
+            left = left.map(|turns: u32| turns - 1);
             let turn = Duration::from_millis(self.rng.u64(..TURN_MS));
             let came = match self.sockets.read(turn) {
                 Ok(came) => came,
@@ -120,9 +125,9 @@ impl Session<'_> {
                     }
                 }
             }
-            if self.peer.stage == Stage::Up && !told {
-                told = true;
-                self.until = Instant::now() + self.lasts;
+            if self.peer.stage == Stage::Up && left.is_none() {
+                left = Some(self.lasts);
+                self.until = Instant::now() + TO_ACT;
                 self.tally.add("introduced", 1);
                 up();
             }

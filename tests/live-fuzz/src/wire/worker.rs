@@ -193,8 +193,8 @@ impl Worker {
     ) -> Result<()> {
         let volumes = self.resource.places.len() as u16;
         let lasts = match rng.u32(..12) {
-            0 => rng.u64(500..2500),
-            _ => rng.u64(60..500),
+            0 => rng.u32(160..800),
+            _ => rng.u32(20..160),
         };
         let session = Session {
             peer: Peer::new(rng.fork(), net.clone(), volumes),
@@ -205,7 +205,7 @@ impl Worker {
             called,
             slow: rng.u32(..24) == 0,
             until: Instant::now() + TO_INTRODUCE,
-            lasts: Duration::from_millis(lasts),
+            lasts,
         };
         let (writes, commands) = (rng.bool(), rng.u32(..3) == 0);
         let (resource, second) = (&self.resource, &mut self.second);
