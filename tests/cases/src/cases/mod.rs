@@ -28,6 +28,7 @@ cases! {
     a_primary_that_lost_gives_its_role_up,
     a_second_connect_changes_nothing,
     after_both_nodes_crashed_the_primarys_data_counts,
+    allocations_that_fail_anywhere_cost_no_data,
     an_attach_to_a_hanging_disk_can_be_killed,
     bad_packet_ends_only_its_connection,
     bitmap_without_code_resyncs_the_same,
