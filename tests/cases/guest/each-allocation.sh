@@ -3,17 +3,22 @@
 # each-allocation COMMAND UNDO [THREAD]: runs COMMAND (words, no shell syntax) again and again. In
 # the first run the first allocation fails that the module makes for it, in the second run the
 # second, and so on, until a run makes no further one. With THREAD they are those that the kernel's
-# thread of that name makes meanwhile; nothing is done if there is none. Of those that are made at a
-# place that had its failure already (a reserve being filled, the entries of a table) only some are
-# taken. Each run has to end by itself, with success or an exit status. After a success in spite of
-# a failed allocation, UNDO (a shell command) makes the command possible again. The last run, in
-# which nothing failed, has to succeed.
+# thread of that name makes meanwhile, and the command has just been given already. Of those that
+# are made at a place that had its failure already (a reserve being filled, the entries of a table)
+# only some are taken. Each run has to end by itself, with success or an exit status. After a
+# success in spite of a failed allocation, UNDO (a shell command) makes the command possible again.
+# The last run, in which nothing failed, has to succeed.
 #
 # Prints in how many runs an allocation failed, and how many of them succeeded nevertheless.
 command=$1 undo=$2 thread=${3:-}
-if [ -n "$thread" ] && ! pgrep -x "$thread" >/dev/null; then
-	echo 0 0
-	exit
+if [ -n "$thread" ]; then
+	eval "$undo" || exit
+	if ! pgrep -x "$thread" >/dev/null; then
+		# Nobody makes any.
+		$command || exit
+		echo 0 0
+		exit
+	fi
 fi
 debug=/sys/kernel/debug
 # Counted down by the kernel at each failure; no test comes near.
