@@ -42,6 +42,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     }
     for side in both {
         await_failures(&side)?;
+        side.expect_proc(" ds:UpToDate/")?;
         fail_one_of(&side, SOMETIMES)?;
     }
     let path = format!(
