@@ -36,11 +36,20 @@ fn block(number: u64) -> Extent {
 
 /// Begins a verify of some blocks as the source; returns the effects of the first requests.
 fn begin(volume: &mut Volume<tests::Vecs>, first: u64, end: u64) -> Vec<VolumeEffect> {
+    begin_with(LIMITS, volume, first, end)
+}
+
+fn begin_with(
+    limits: ResyncLimits,
+    volume: &mut Volume<tests::Vecs>,
+    first: u64,
+    end: u64,
+) -> Vec<VolumeEffect> {
     let range = VerifyRange {
         start: Some(first * 8),
         stop: end * 8,
     };
-    volume.set_resync_limits(LIMITS);
+    volume.set_resync_limits(limits);
     volume.start_verify(VerifySide::Source, range, Instant(0));
     more(volume, 100)
 }
@@ -124,6 +133,16 @@ fn no_more_blocks_are_asked_for_than_the_window_holds() {
     assert!(has_ack(&after_one, AckKind::VerifyEqual));
     let more = more(&mut v, 200);
     assert_eq!(asked(&more), [8]);
+}
+
+#[test]
+fn a_full_window_is_filled_again_when_half_of_it_was_compared() {
+    let mut v = volume(MIRRORED);
+    begin(&mut v, 0, 1000);
+    for number in 0..3 {
+        assert_eq!(asked(&compare(&mut v, number, true)), []);
+    }
+    assert_eq!(asked(&compare(&mut v, 3, true)), [8, 9, 10, 11]);
 }
 
 #[test]
@@ -384,7 +403,12 @@ fn a_verify_ends_when_all_before_the_stop_sector_is_settled_in_any_order() {
 #[test]
 fn a_stop_sector_that_is_passed_already_ends_the_verify() {
     let mut v = volume(MIRRORED);
-    begin(&mut v, 0, 1000);
+    // Eight blocks in each step.
+    let limits = ResyncLimits {
+        rate: 320,
+        ..LIMITS
+    };
+    begin_with(limits, &mut v, 0, 1000);
     for number in 0..8 {
         assert!(!finished(&compare(&mut v, number, true)));
     }
