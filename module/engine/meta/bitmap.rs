@@ -90,6 +90,20 @@ fn bit_of(n: u64, word: u64) -> u64 {
         .saturating_add(u64::from(word.trailing_zeros()))
 }
 
+/// The first of some words that is another one than `usual`, and where. Eight are looked at
+/// together, as a large bitmap is one long run for the most part.
+fn first_other(words: &[u64], usual: u64) -> Option<(usize, u64)> {
+    const TOGETHER: usize = 8;
+    let differ = |all: u64, word: &u64| all | (word ^ usual);
+    let alike = words
+        .chunks_exact(TOGETHER)
+        .take_while(|eight| eight.iter().fold(0, differ) == 0)
+        .count();
+    let rest = words.iter().enumerate().skip(alike * TOGETHER);
+    let mut others = rest.filter(|&(_, &word)| word != usual);
+    others.next().map(|(at, &word)| (at, word))
+}
+
 impl<S: Storage> Bitmap<S> {
     /// How many words the bitmap of a device of `sectors` sectors needs.
     pub fn words_needed(sectors: u64) -> u64 {
@@ -234,16 +248,15 @@ impl<S: Storage> Bitmap<S> {
             return None;
         }
         let first = from / 64;
-        let mut ignore = bits_below(from % 64);
-        for (word, n) in self.words.iter().skip(index(first)).zip(first..) {
-            let found = (word ^ flip) & !ignore;
-            if found != 0 {
-                let bit = bit_of(n, found);
-                return (bit < self.bits).then_some(bit);
-            }
-            ignore = 0;
-        }
-        None
+        let (&word, rest) = self.words.get(index(first)..)?.split_first()?;
+        let found = (word ^ flip) & !bits_below(from % 64);
+        let bit = if found != 0 {
+            bit_of(first, found)
+        } else {
+            let (at, word) = first_other(rest, flip)?;
+            bit_of(first + 1 + at as u64, word ^ flip)
+        };
+        (bit < self.bits).then_some(bit)
     }
 
     /// The end of a run, as `bitmap_code::encode` asks for it.

@@ -199,8 +199,8 @@ struct Model(Vec<bool>);
 proptest! {
     #[test]
     fn operations_agree_with_a_plain_model(
-        sectors in 1..4000u64,
-        ops in proptest::collection::vec((0..4u8, 0..600u64, 0..600u64), 0..40),
+        sectors in 1..16000u64,
+        ops in proptest::collection::vec((0..4u8, 0..2200u64, 0..2200u64), 0..40),
     ) {
         let mut map = bitmap(sectors);
         let mut model = Model(vec![false; bits_for(sectors) as usize]);
