@@ -49,7 +49,6 @@ use crate::engine::volume::{
     RequestLimits, //
 };
 use crate::engine::wire::state::QueueLimits;
-use crate::engine::wire::MAX_BIO_SIZE;
 use crate::fault_injection;
 use crate::lower::Lower;
 use crate::notify;
@@ -234,7 +233,6 @@ pub fn attach(
         geometry,
         laid_out_for,
         max_capacity,
-        max_bio_bytes: limits.max_hw_sectors.saturating_mul(512).min(MAX_BIO_SIZE),
         limits: QueueLimits {
             physical_block_size: limits.physical_block_size,
             logical_block_size: limits.logical_block_size,

@@ -153,7 +153,7 @@ pub struct DiskLimits {
 }
 
 impl DiskLimits {
-    /// Fills the kernel's form. With a device `below`, its limits narrow ours.
+    /// Fills the kernel's form. With a device `below`, its limits narrow ours, but for the size.
     fn apply(&self, to: &mut bindings::queue_limits, below: Option<&BlockDevice>) {
         if below.is_some() {
             // SAFETY: `to` is valid; this fills it.
@@ -177,6 +177,10 @@ impl DiskLimits {
             if misaligned != 0 {
                 pr_warn!("data is not aligned to the blocks of the device below\n");
             }
+            // What is too large for the device below is split on its way there. Split before, it
+            // would be two requests for the peer, too.
+            to.max_hw_sectors = self.max_sectors;
+            to.max_segments = self.max_segments;
         }
         let unit = to.discard_granularity / SECTOR_BYTES;
         if self.max_discard_sectors == 0 || unit > to.max_hw_discard_sectors {

@@ -83,11 +83,9 @@ impl Step<'_> {
         if known && !agreed.features.has(Features::WZEROES) {
             limits.zeroes = 0;
         }
-        if let Some(disk) = record.and_then(|record| record.disk.as_ref()) {
-            limits.write = limits.write.min(disk.max_bio_bytes.max(SAFE_BIO_SIZE));
-            if disk.discard.most == 0 {
-                limits.discard = 0;
-            }
+        let disk = record.and_then(|record| record.disk.as_ref());
+        if disk.is_some_and(|disk| disk.discard.most == 0) {
+            limits.discard = 0;
         }
         limits
     }

@@ -38,8 +38,6 @@ pub struct Disk {
     pub laid_out_for: LowerSizes,
     /// Largest size of the volume that the disk and its metadata allow, in sectors.
     pub max_capacity: u64,
-    /// Largest request that the lower device takes in one piece, in bytes.
-    pub max_bio_bytes: u32,
     /// Limits of the lower device that the peer is told.
     pub limits: QueueLimits,
     /// What the lower device says of its discards.

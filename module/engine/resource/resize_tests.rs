@@ -70,7 +70,6 @@ pub(super) fn primary(layout: Layout, conn: C) -> Node {
         geometry,
         laid_out_for: sizes,
         max_capacity,
-        max_bio_bytes: 1 << 20,
         limits: QueueLimits::default(),
         discard: Default::default(),
     });

@@ -80,6 +80,7 @@ impl Step<'_> {
             disk_size: 0,
             user_size: 0,
             current_size: if want_reply { 0 } else { record.capacity },
+            // Whatever the lower device takes in one piece: there it is split.
             max_bio_size: most,
             // Flushes are honoured on both devices (`QUEUE_ORDERED_NONE` is all that 8.4 says).
             queue_order_type: 0,
@@ -92,7 +93,6 @@ impl Step<'_> {
             let plan = record.plan(None, record.terms(0));
             sizes.disk_size = plan.map_or(disk.max_capacity, |plan| plan.max_capacity);
             sizes.user_size = record.options.size;
-            sizes.max_bio_size = disk.max_bio_bytes.min(most);
             limits = disk.limits;
         }
         let limits = agreed.features.has(Features::WSAME).then_some(limits);

@@ -78,7 +78,7 @@ code_newtypes!(Call Token StateBits Features Flags UuidFlags SizeFlags ConnFlags
 
 code_structs! {
     Env { now, random }
-    Disk { superblock, geometry, laid_out_for, max_capacity, max_bio_bytes, limits, discard }
+    Disk { superblock, geometry, laid_out_for, max_capacity, limits, discard }
     LowerSizes { data, meta }
     Geometry { layout, superblock, md_size, al_offset, bm_offset, ring }
     SizeWish { size, assume_peer_has_space, assume_clean, al_stripes, al_stripe_kib }

@@ -65,7 +65,6 @@ impl World {
             geometry: geometry(),
             laid_out_for: node.vol.lower_sizes(),
             max_capacity: node.vol.disk.sectors(),
-            max_bio_bytes: 1 << 20,
             limits: QueueLimits::default(),
             discard: node.config.discard,
         };
