@@ -35,7 +35,7 @@ pub(crate) struct Measurement {
     /// modules as FILE.ko=NAME.
     #[arg(long, value_delimiter = ',', default_value = "tandem,drbd,bare")]
     module: Vec<Module>,
-    /// Only jobs with one of these texts in their names; those of 16 TiB only if named (16t).
+    /// Only jobs with one of these texts in their names.
     #[arg(long, value_delimiter = ',')]
     jobs: Vec<String>,
     /// The replication protocols; with the second and third one, only jobs that depend on it.

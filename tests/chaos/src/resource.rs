@@ -27,10 +27,20 @@ const PLACE: &str = "/run/chaos.sh";
 /// Options of each disk: given up at its first error, and resynced as quickly as it goes.
 const OF_DISKS: &str = "--on-io-error=detach --c-plan-ahead=0 --resync-rate=512M --c-min-rate=0";
 
-/// Options of each connection, beside the protocol: quick to notice a silent peer. What has to be
-/// the same on both nodes is not changed later, but for the protocol.
-const OF_CONNECTIONS: &str = "--verify-alg=crc32c --ping-int=3 --ping-timeout=30 --timeout=20 \
-    --connect-int=2 --socket-check-timeout=5";
+/// Options of each connection, beside the protocol: as quick to notice a silent peer as machines of
+/// that slowness allow. What has to be the same on both nodes is not changed later, but for the
+/// protocol.
+fn of_connections(slowness: f64) -> String {
+    let scaled = |time: f64| (time * slowness).ceil() as u32;
+    format!(
+        "--verify-alg=crc32c --ping-int={} --ping-timeout={} --timeout={} --connect-int={} \
+         --socket-check-timeout=5",
+        scaled(3.0),
+        scaled(30.0),
+        scaled(20.0),
+        scaled(2.0)
+    )
+}
 
 /// The side of a node.
 pub(crate) fn side<'a>(pair: &Pair<'a>, node: Node) -> Side<'a> {
@@ -178,9 +188,10 @@ impl<'a> Resource<'a> {
     /// Looks for the peer.
     pub(crate) fn connect(&self, node: Node, protocol: Protocol) -> Result<bool> {
         let line = format!(
-            "connect r{} {} {OF_CONNECTIONS} --protocol={}",
+            "connect r{} {} {} --protocol={}",
             self.index,
             self.addresses(node),
+            of_connections(self.pair.spec().time_scale()),
             protocol.as_str()
         );
         Ok(self.side(node).try_setup(&line)?.success())
