@@ -99,7 +99,7 @@ fn first_other(words: &[u64], usual: u64) -> Option<(usize, u64)> {
         .chunks_exact(TOGETHER)
         .take_while(|eight| eight.iter().fold(0, differ) == 0)
         .count();
-    let rest = words.iter().enumerate().skip(alike * TOGETHER);
+    let rest = words.iter().enumerate().skip(alike.saturating_mul(TOGETHER));
     let mut others = rest.filter(|&(_, &word)| word != usual);
     others.next().map(|(at, &word)| (at, word))
 }
@@ -253,8 +253,9 @@ impl<S: Storage> Bitmap<S> {
         let bit = if found != 0 {
             bit_of(first, found)
         } else {
-            let (at, word) = first_other(rest, flip)?;
-            bit_of(first + 1 + at as u64, word ^ flip)
+            let (passed, word) = first_other(rest, flip)?;
+            let behind = first.saturating_add(1).saturating_add(passed as u64);
+            bit_of(behind, word ^ flip)
         };
         (bit < self.bits).then_some(bit)
     }

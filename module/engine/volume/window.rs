@@ -29,7 +29,7 @@ pub(super) enum Asks {
 impl<S: Storage> Volume<S> {
     /// Whether nothing more may be asked for until something has come; if so, that is noticed.
     pub(super) fn is_window_full(&mut self) -> bool {
-        // Writes of the peer come on the same stream before what is asked for: they need slots, too.
+        // Writes of the peer come on the same stream before what is asked for: they need slots.
         let crowded = self.peers.used() >= self.peers.len() / 2;
         let full = crowded || self.sectors_asked_for() >= self.window();
         self.asks = if full {

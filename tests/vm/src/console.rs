@@ -37,7 +37,7 @@ const COMPLAINTS: &[&str] = &[
     "list_add corruption",
     "list_del corruption",
     "Objects remaining",
-    // What was made is not gone yet, or will never be: a folder of debugfs, a block device's number.
+    // What was made is not gone yet, or will never be: a folder of debugfs, a device's number.
     "already exists in '",
     "cannot get major",
     "panicked at",

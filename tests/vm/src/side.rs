@@ -152,9 +152,7 @@ impl<'a> Side<'a> {
 
     /// Waits until the replicated device has so many sectors of 512 bytes.
     pub fn await_sectors(&self, sectors: u64) -> Result<()> {
-        let reads = "sh -c 'while cat /sys/block/drbd0/size; do sleep 0.05; done'";
-        self.node
-            .await_in(reads, &format!("^{sectors}$"), STATE)
+        self.await_in_file("/sys/block/drbd0/size", &format!("^{sectors}$"))
             .map(drop)
     }
 
@@ -323,9 +321,14 @@ impl<'a> Side<'a> {
 
     /// Waits until a line of `/proc/drbd` matches: for what no event tells.
     pub fn await_proc(&self, regex: &str) -> Result<String> {
+        self.await_in_file("/proc/drbd", regex)
+    }
+
+    /// The same for any file.
+    pub fn await_in_file(&self, path: &str, regex: &str) -> Result<String> {
         // The pause is for the machine that is waited for: it has little else to run on.
-        let reads = "sh -c 'while cat /proc/drbd; do sleep 0.05; done'";
-        self.node.await_in(reads, regex, STATE)
+        let reads = format!("sh -c 'while cat {path}; do sleep 0.05; done'");
+        self.node.await_in(&reads, regex, STATE)
     }
 
     /// Fails unless `/proc/drbd` has a text in it.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A lower disk has sectors that cannot be read or written any more (dm-error). The Secondary's is
-//! given up at the first write there, the Primary's at the first read, and the application gets what
-//! it wrote. Once the sectors are good again, each disk comes back with all that it missed.
+//! given up at the first write there, the Primary's at the first read, and the application gets
+//! what it wrote. Once the sectors are good again, each disk comes back with all that it missed.
 
 use anyhow::Result;
 use vm::side::{Side, LOWER};
