@@ -99,7 +99,10 @@ fn first_other(words: &[u64], usual: u64) -> Option<(usize, u64)> {
         .chunks_exact(TOGETHER)
         .take_while(|eight| eight.iter().fold(0, differ) == 0)
         .count();
-    let rest = words.iter().enumerate().skip(alike.saturating_mul(TOGETHER));
+    let rest = words
+        .iter()
+        .enumerate()
+        .skip(alike.saturating_mul(TOGETHER));
     let mut others = rest.filter(|&(_, &word)| word != usual);
     others.next().map(|(at, &word)| (at, word))
 }
