@@ -32,8 +32,10 @@ const RELEASE_TICK_MS: u32 = 20;
 /// Runs until the device is stopped. `block` is where blocks of the activity log are made.
 pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
     while !device.is_stopping() {
-        let timeout_ms = device.volume.lock().policy().disk_timeout_ms;
-        let syncing = is_syncing(device);
+        let (syncing, timeout_ms) = {
+            let volume = device.volume.lock();
+            (is_syncing(&volume), volume.policy().disk_timeout_ms)
+        };
         device
             .wake
             .wait_timeout(tick_ms(device, syncing, timeout_ms));
@@ -42,7 +44,7 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
             write_log(device, &mut block);
         }
         // What woke this thread may have been its begin: the first step is due at once.
-        if is_syncing(device) {
+        if is_syncing(&device.volume.lock()) {
             let sectors = device.lower().map_or(0, |lower| lower.data.sectors_done());
             device.volume.lock().sync_tick(Device::now(), sectors);
         }
@@ -57,8 +59,7 @@ pub fn run(device: &Arc<Device>, mut block: KBox<[u8; BLOCK_BYTES]>) {
 }
 
 /// Whether a resync or a verify is under way.
-fn is_syncing(device: &Device) -> bool {
-    let volume = device.volume.lock();
+fn is_syncing(volume: &TracedVolume) -> bool {
     volume.resync_progress().is_some() || volume.verify_progress().is_some()
 }
 

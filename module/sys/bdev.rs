@@ -62,8 +62,6 @@ pub struct Limits {
     pub io_opt: u32,
     /// Offset of the first physical block.
     pub alignment_offset: u32,
-    /// Largest request, in sectors.
-    pub max_hw_sectors: u32,
     /// Most segments of a request.
     pub max_segments: u16,
     /// Largest discard, in sectors; 0 if discards aren't supported.
@@ -197,7 +195,6 @@ impl BlockDevice {
             io_min: limits.io_min,
             io_opt: limits.io_opt,
             alignment_offset: limits.alignment_offset,
-            max_hw_sectors: limits.max_hw_sectors,
             max_segments: limits.max_segments,
             max_discard_sectors: limits.max_discard_sectors,
             discard_granularity: limits.discard_granularity,

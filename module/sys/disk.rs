@@ -162,8 +162,6 @@ impl DiskLimits {
         if self.logical_block_size != 0 {
             to.logical_block_size = self.logical_block_size;
         }
-        to.max_hw_sectors = self.max_sectors;
-        to.max_segments = self.max_segments;
         if self.segment_boundary != 0 {
             to.seg_boundary_mask = self.segment_boundary as usize - 1;
         }
@@ -177,11 +175,11 @@ impl DiskLimits {
             if misaligned != 0 {
                 pr_warn!("data is not aligned to the blocks of the device below\n");
             }
-            // What is too large for the device below is split on its way there. Split before, it
-            // would be two requests for the peer, too.
-            to.max_hw_sectors = self.max_sectors;
-            to.max_segments = self.max_segments;
         }
+        // What is too large for the device below is split on its way there. Split before, it would
+        // be two requests for the peer, too.
+        to.max_hw_sectors = self.max_sectors;
+        to.max_segments = self.max_segments;
         let unit = to.discard_granularity / SECTOR_BYTES;
         if self.max_discard_sectors == 0 || unit > to.max_hw_discard_sectors {
             // Without the unit, no discard is offered.

@@ -47,6 +47,16 @@ pub(crate) fn attach_again(side: &Side<'_>, lower: &str, options: &str) -> Resul
     side.attach_to(lower, options)
 }
 
+/// The part of a node's disk that was given up (`Side::part_of`) works again and has so many
+/// sectors: it is attached, and gets what it missed.
+pub(crate) fn part_returns(pair: &Pair<'_>, side: &Side<'_>, sectors: u64) -> Result<()> {
+    side.await_event("^[a-z]+ device .* disk:Diskless")?;
+    side.resize_part(LOWER, 0, sectors)?;
+    side.await_event("replication:Established")?;
+    attach_again(side, "/dev/mapper/part", "")?;
+    pair.await_in_sync()
+}
+
 /// A disk that can be made to hang: everything of the lower device, by another name.
 pub(crate) fn fragile(side: &Side<'_>) -> Result<String> {
     let sectors = side.ok(&format!("blockdev --getsz {LOWER}"))?.parse()?;

@@ -10,14 +10,13 @@ use vm::side::{Side, LOWER};
 use crate::{
     case::{Case, TANDEM, TANDEM_DRBD},
     pair::Pair,
-    trouble::{attach_again, expect_letter, write_letter},
+    trouble::{expect_letter, part_returns, write_letter},
 };
 
 pub(crate) const CASE: Case =
     Case::new("bad_sectors_cost_a_disk_not_the_data", run).pairs(&[TANDEM, TANDEM_DRBD]);
 
 const SECTORS: u64 = 32768;
-const PART: &str = "/dev/mapper/part";
 
 /// The block of 4 KiB whose sectors go bad.
 const BLOCK: u32 = 77;
@@ -31,14 +30,14 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     pair.a.expect_proc("ds:UpToDate/UpToDate")?;
     pair.a.ok(&write_letter('y', BLOCK))?;
     pair.a.await_event("peer-disk:Diskless")?;
-    comes_back(pair, &pair.b)?;
+    part_returns(pair, &pair.b, SECTORS)?;
 
     bad_block(&pair.a)?;
     expect_letter(&pair.a, 'y', BLOCK)?;
     pair.a.await_event("^[a-z]+ device .* disk:Diskless")?;
     pair.a.ok(&write_letter('z', BLOCK))?;
     expect_letter(&pair.a, 'z', BLOCK)?;
-    comes_back(pair, &pair.a)?;
+    part_returns(pair, &pair.a, SECTORS)?;
 
     pair.expect_equal()?;
     for side in [pair.a, pair.b] {
@@ -57,13 +56,4 @@ fn bad_block(side: &Side<'_>) -> Result<()> {
          '{behind} {rest} linear {LOWER} {behind}' | dmsetup reload part && dmsetup resume part"
     ))
     .map(drop)
-}
-
-/// The sectors are good again, and the disk is attached.
-fn comes_back(pair: &Pair<'_>, side: &Side<'_>) -> Result<()> {
-    side.await_event("^[a-z]+ device .* disk:Diskless")?;
-    side.resize_part(LOWER, 0, SECTORS)?;
-    side.await_event("replication:Established")?;
-    attach_again(side, PART, "")?;
-    pair.await_in_sync()
 }

@@ -10,7 +10,7 @@ use vm::side::{Side, LOWER};
 use crate::{
     case::{Case, TANDEM},
     pair::Pair,
-    trouble::{attach_again, keep_writing, stop_writing},
+    trouble::{keep_writing, part_returns, stop_writing},
 };
 
 pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
@@ -19,7 +19,6 @@ pub(crate) const CASE: Case = Case::new("flakey_disks_cost_no_data", run)
     .by_turns();
 
 const SECTORS: u64 = 32768;
-const PART: &str = "/dev/mapper/part";
 
 fn run(pair: &Pair<'_>) -> Result<()> {
     pair.in_sync_on_parts(SECTORS, "")?;
@@ -31,11 +30,7 @@ fn run(pair: &Pair<'_>) -> Result<()> {
     for side in [pair.b, pair.a, pair.b, pair.a] {
         // A second well, a second with errors.
         flakey(&side, "1 1 1 error_writes")?;
-        side.await_event("^[a-z]+ device .* disk:Diskless")?;
-        side.resize_part(LOWER, 0, SECTORS)?;
-        side.await_event("replication:Established")?;
-        attach_again(&side, PART, "")?;
-        pair.await_in_sync()?;
+        part_returns(pair, &side, SECTORS)?;
     }
     stop_writing(&pair.a)?;
     pair.expect_equal()?;
